@@ -1,0 +1,199 @@
+"""The command line: `python -m fer COMMAND`. Exit status 0, or 2 with one clear line."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from fer.classify import MODEL_FOLDER
+from fer.errors import FerError
+
+Handler = Callable[[argparse.Namespace], None]
+
+
+def say(line: str) -> None:
+    """A line for the person at the terminal; standard output is kept for results."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def explore(options: argparse.Namespace) -> None:
+    from fer.training.explore import explore
+
+    print(explore(options.data, options.out, clean=options.clean, folds=options.folds, say=say))
+
+
+def train(options: argparse.Namespace) -> None:
+    from dataclasses import replace
+
+    from fer.training.recipes import recipe_from, recipe_named
+    from fer.training.runs import Run
+    from fer.training.train import Trainer
+
+    kept = Run(options.out)
+    resumes = options.resume and kept.state_file.exists()
+    config = kept.config() if resumes else {}
+    recipe = recipe_from(config) if resumes else recipe_named(options.recipe)
+    asked = {name: getattr(options, name) for name in ("epochs", "batch", "seed")}
+    recipe = replace(recipe, **{name: value for name, value in asked.items() if value is not None})
+    trainer = Trainer(
+        recipe,
+        options.data,
+        options.out,
+        minutes=options.minutes or config.get("minutes"),
+        resume=options.resume,
+        clean=options.clean or (Path(config["clean"]) if config.get("clean") else None),
+        fold=options.fold or (tuple(config["fold"]) if config.get("fold") else None),
+        say=say,
+    )
+    if options.find_rate:
+        from fer.training.find_rate import find_rate
+
+        print(find_rate(trainer))
+    else:
+        print(trainer.train())
+
+
+def fold(text: str) -> tuple[int, int]:
+    """A fold as people write it: 2/5 is (2, 5)."""
+    number, slash, of = text.partition("/")
+    if not (slash and number.isdigit() and of.isdigit() and 1 <= int(number) <= int(of) > 1):
+        raise argparse.ArgumentTypeError(f"{text!r} is no fold: write for example 2/5")
+    return int(number), int(of)
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    from fer.training.evaluate import evaluate, summary
+
+    metrics = evaluate(
+        options.model,
+        options.data,
+        options.split,
+        runtime=options.runtime,
+        tta=options.tta,
+        report=options.report,
+        say=say,
+    )
+    if options.write is not None:
+        options.write.write_text(json.dumps(metrics, indent=1) + "\n")
+    print(json.dumps(metrics, indent=1) if options.json else summary(metrics))
+
+
+def calibrate(options: argparse.Namespace) -> None:
+    from fer.training.calibrate import calibrate
+
+    temperatures = calibrate(options.model, options.data, say=say)
+    print(json.dumps(temperatures, indent=1))
+
+
+def export(options: argparse.Namespace) -> None:
+    from fer.training.export import export
+
+    report = export(options.model, options.data, options.out, say=say)
+    print(json.dumps(report, indent=1))
+
+
+def recipes(options: argparse.Namespace) -> None:
+    from fer.training.recipes import RECIPES
+
+    for recipe in RECIPES.values():
+        print(f"{recipe.name:16} {recipe.about}")
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands with their options."""
+    top = argparse.ArgumentParser(prog="python -m fer", description=__doc__)
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, handler: Handler, about: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=about, description=about)
+        made.set_defaults(handler=handler)
+        return made
+
+    def data(made: argparse.ArgumentParser) -> None:
+        made.add_argument(
+            "--data",
+            type=Path,
+            required=True,
+            metavar="DIR",
+            help="folder with the sheets, fer2013.csv, icml_face_data.csv or class-named folders",
+        )
+
+    def clean(made: argparse.ArgumentParser) -> None:
+        made.add_argument(
+            "--clean", type=Path, metavar="CSV", help="findings to apply on load: drop or relabel"
+        )
+
+    one = command("explore", explore, "what is in a data set, and what is wrong with it")
+    data(one)
+    clean(one)
+    one.add_argument("--out", type=Path, required=True, metavar="DIR")
+    one.add_argument(
+        "--folds",
+        type=Path,
+        nargs="*",
+        default=(),
+        metavar="RUN_DIR",
+        help="runs trained with --fold: also list labels that their predictions contradict",
+    )
+
+    one = command("train", train, "train a network by a recipe")
+    data(one)
+    clean(one)
+    one.add_argument("--recipe", default="ours", metavar="NAME", help="see: python -m fer recipes")
+    one.add_argument("--out", type=Path, required=True, metavar="RUN_DIR")
+    one.add_argument("--epochs", type=int, metavar="N", help="instead of the recipe's")
+    one.add_argument("--minutes", type=float, metavar="M", help="fit the schedule to this time")
+    one.add_argument("--batch", type=int, metavar="N", help="instead of the recipe's")
+    one.add_argument("--seed", type=int, metavar="N", help="instead of the recipe's")
+    one.add_argument("--fold", type=fold, metavar="K/N", help="leave this part of Training out")
+    one.add_argument("--resume", action="store_true", help="go on after the last finished epoch")
+    one.add_argument("--find-rate", action="store_true", help="only find a good learning rate")
+
+    one = command("evaluate", evaluate, "measure a model on one split")
+    data(one)
+    one.add_argument("--model", type=Path, default=MODEL_FOLDER, help="model, run folder or .keras")
+    one.add_argument("--split", default="public_test", help="public_test, private_test …")
+    one.add_argument("--runtime", choices=("onnx", "keras"), help="default: the form that is there")
+    one.add_argument("--tta", action="store_true", help="average over ten crops and flips")
+    one.add_argument("--report", type=Path, metavar="DIR", help="also write an HTML report")
+    one.add_argument("--write", type=Path, metavar="FILE", help="also write the JSON to a file")
+    one.add_argument("--json", action="store_true")
+
+    one = command("calibrate", calibrate, "fit a temperature a head on the faces kept aside")
+    data(one)
+    one.add_argument("--model", type=Path, required=True, metavar="RUN_DIR")
+
+    one = command("export", export, "write the Keras form and the int8 runtime form")
+    data(one)
+    one.add_argument("--model", type=Path, required=True, metavar="RUN_DIR")
+    one.add_argument("--out", type=Path, default=MODEL_FOLDER, metavar="DIR")
+
+    command("recipes", recipes, "list the recipes")
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status."""
+    options = parser().parse_args(arguments)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    for name in ("epochs", "minutes", "batch"):
+        value = getattr(options, name, None)
+        if value is not None and value <= 0:
+            say(f"fer: --{name} must be more than 0")
+            return 2
+    try:
+        options.handler(options)
+    except FerError as fault:
+        say(f"fer: {fault}")
+        return 2
+    except KeyboardInterrupt:
+        say("fer: stopped; what was finished is kept")
+        return 130
+    except OSError as fault:
+        say(f"fer: {fault}")
+        return 2
+    return 0

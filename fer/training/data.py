@@ -1,0 +1,121 @@
+"""One data set record, whatever the faces came from.
+
+`load(folder, split)` finds out what lies in the folder and reads one split of it. The splits are
+never mixed: training is learned from, public_test selects, private_test (or a folder's test) is
+only ever read by `evaluate`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from fer.emotions import EMOTIONS
+
+SPLITS: Final = ("training", "public_test", "private_test", "test")
+FERPLUS: Final = (
+    "neutral",
+    "happiness",
+    "surprise",
+    "sadness",
+    "anger",
+    "disgust",
+    "fear",
+    "contempt",
+    "unknown",
+    "not_a_face",
+)
+# Where each of our seven emotions stands among FER+'s ten columns.
+FERPLUS_OF_EMOTION: Final = tuple(
+    FERPLUS.index(name)
+    for name in ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
+)
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One split: faces with their label, and the crowd's votes where they are known."""
+
+    split: str
+    faces: npt.NDArray[np.uint8]  # (n, size, size), grey
+    labels: Ints  # (n,), an index into EMOTIONS
+    votes: Ints | None = None  # (n, 10), FER+'s columns
+    rows: Ints | None = None  # (n,), the place in the file the face came from; None: 0, 1, 2 …
+    skipped: tuple[str, ...] = ()  # pictures that could not be read
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, which: npt.NDArray[np.bool_] | Ints) -> Dataset:
+        """The faces a mask or an index picks, with the rows they had."""
+        return replace(
+            self,
+            faces=self.faces[which],
+            labels=self.labels[which],
+            votes=None if self.votes is None else self.votes[which],
+            rows=self.places[which],
+        )
+
+    @property
+    def places(self) -> Ints:
+        """Each face's row in the file it came from."""
+        return np.arange(len(self)) if self.rows is None else self.rows
+
+    @cached_property
+    def digests(self) -> list[bytes]:
+        """A digest of each face's pixels: the same for byte copies."""
+        return [hashlib.sha1(face.tobytes()).digest() for face in self.faces]
+
+    @cached_property
+    def crowd(self) -> tuple[Floats, Floats]:
+        """The votes as shares of the seven emotions, and a weight: 0 where nobody voted for any."""
+        if self.votes is None:
+            return np.zeros((len(self), len(EMOTIONS)), np.float32), np.zeros(len(self), np.float32)
+        seven = self.votes[:, FERPLUS_OF_EMOTION].astype(np.float32)
+        total = seven.sum(axis=1)
+        # A face that most voters call no face, or cannot name, teaches the crowd's head nothing.
+        lost = self.votes[:, FERPLUS.index("unknown") :].sum(axis=1)
+        weight = ((total > 0) & (total >= lost)).astype(np.float32)
+        return seven / np.maximum(total, 1)[:, None], weight
+
+    @cached_property
+    def majority(self) -> Ints:
+        """The emotion most voters chose; -1 where a tie, contempt, "unknown" or "no face" leads."""
+        if self.votes is None:
+            return np.full(len(self), -1)
+        best = self.votes.max(axis=1)
+        alone = (self.votes == best[:, None]).sum(axis=1) == 1
+        seven = self.votes[:, FERPLUS_OF_EMOTION]
+        leads = alone & (best > 0) & (seven.max(axis=1) == best)
+        return np.where(leads, seven.argmax(axis=1), -1)
+
+
+def one_hot(labels: Ints) -> Floats:
+    """Labels as rows with a single 1."""
+    return np.eye(len(EMOTIONS), dtype=np.float32)[labels]
+
+
+def hold_out(data: Dataset, share: float) -> tuple[Dataset, Dataset]:
+    """Split by the faces' own pixels: byte copies stay together, and every run splits alike."""
+    held = _draws(data, 0) < share
+    return data.take(~held), data.take(held)
+
+
+def fold(data: Dataset, number: int, of: int) -> tuple[Dataset, Dataset]:
+    """The faces without fold `number` (from 1) of so many, and that fold; copies stay together."""
+    inside = (_draws(data, 4) * of).astype(int) == number - 1
+    return data.take(~inside), data.take(inside)
+
+
+def _draws(data: Dataset, at: int) -> npt.NDArray[np.float64]:
+    """A number in [0, 1) for each face, drawn from its digest's bytes from `at` on."""
+    numbers = [int.from_bytes(digest[at : at + 4], "big") for digest in data.digests]
+    return np.array(numbers, np.float64) / 2**32

@@ -1,0 +1,44 @@
+"""The learning-rate finder: rates from far too low to far too high, and the loss at each."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+from fer.training.curves import chart, svg
+from fer.training.train import Trainer
+
+LOW, HIGH = 1e-6, 1.0
+
+
+def find_rate(trainer: Trainer, steps: int = 200) -> float:
+    """Train a few steps at rising rates; writes rate.svg to the run folder, gives a good peak.
+
+    Nothing of these steps is saved, so the run itself starts afresh.
+    """
+    size = trainer.recipe.sizes[0][1]
+    epochs = (trainer.batches.epoch(number, size) for number in itertools.count())
+    rates: list[float] = []
+    losses: list[float] = []  # smoothed, for one batch's loss says little
+    average = 0.0
+    for step, (faces, goals, counts) in enumerate(itertools.chain.from_iterable(epochs)):
+        rates.append(LOW * (HIGH / LOW) ** (step / max(1, steps - 1)))
+        trainer.optimizer.learning_rate = rates[-1]
+        trainer.model.reset_metrics()  # Keras gives the mean since the last reset
+        logs = trainer.model.train_on_batch(faces, goals, sample_weight=counts, return_dict=True)
+        average = 0.9 * average + 0.1 * float(logs["loss"])
+        losses.append(average / (1 - 0.9 ** (step + 1)))
+        if step + 1 >= steps or not losses[-1] < 4 * min(losses):
+            break
+    line = [*zip(rates, losses, strict=True)]
+    picture = svg([chart("Loss over the learning rate", {"": line}, log_x=True)])
+    trainer.run.write_text("rate.svg", picture)
+    trainer.say(f"tried {len(rates)} rates up to {rates[-1]:.2g}: {trainer.run.folder}/rate.svg")
+    return suggest(rates, losses)
+
+
+def suggest(rates: list[float], losses: list[float]) -> float:
+    """A tenth of the rate where the loss was lowest: the usual safe peak."""
+    known = [at for at, loss in enumerate(losses) if math.isfinite(loss)]
+    lowest = min(known, key=lambda at: losses[at])
+    return float(f"{rates[lowest] / 10:.2g}")

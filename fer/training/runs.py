@@ -1,0 +1,149 @@
+"""A run's folder: what was asked for, what happened, and enough to go on after a kill.
+
+    config.json        the recipe and the options, with the versions that ran them
+    log.csv            a line an epoch
+    curves.svg         the log as a picture
+    state.npz          everything that training needs to go on from the last finished epoch
+    epochs/NNN.npz     the (averaged) weights after each epoch
+    best.keras         the epoch that was best on PublicTest; last.keras the last one
+
+Every file is written beside its place and moved there, so a kill leaves the old one or the new one.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fer.errors import ModelError
+
+Array = npt.NDArray[Any]
+Row = dict[str, float | None]  # a line of the log
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary file with the same ending that takes the path's place when all went well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=".", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@dataclass
+class State:
+    """Where training stands after a finished epoch."""
+
+    epoch: int  # how many are finished
+    seconds: float  # spent so far
+    weights: list[Array]
+    optimizer: list[Array]
+    average: list[Array]
+
+
+class Run:
+    """One run folder."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+
+    @property
+    def state_file(self) -> Path:
+        return self.folder / "state.npz"
+
+    @property
+    def log_file(self) -> Path:
+        return self.folder / "log.csv"
+
+    def write_config(self, config: dict[str, Any]) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with replacing(self.folder / "config.json") as path:
+            path.write_text(json.dumps(config, indent=1) + "\n")
+
+    def config(self) -> dict[str, Any]:
+        path = self.folder / "config.json"
+        try:
+            loaded: dict[str, Any] = json.loads(path.read_text())
+        except (OSError, ValueError) as fault:
+            raise ModelError(f"{path}: no run to read here ({fault})") from fault
+        return loaded
+
+    def save_state(self, state: State) -> None:
+        with replacing(self.state_file) as path:
+            np.savez(
+                path,
+                epoch=state.epoch,
+                seconds=state.seconds,
+                **_numbered("weight", state.weights),
+                **_numbered("optimizer", state.optimizer),
+                **_numbered("average", state.average),
+            )
+
+    def load_state(self) -> State | None:
+        """The last finished epoch, or None where none was finished."""
+        if not self.state_file.exists():
+            return None
+        try:
+            # Opened here, so that it is closed again when it turns out to be no state.
+            with self.state_file.open("rb") as file, np.load(file) as kept:
+                lists = {
+                    kind: [kept[f"{kind}{i}"] for i in range(sum(k.startswith(kind) for k in kept))]
+                    for kind in ("weight", "optimizer", "average")
+                }
+                return State(
+                    int(kept["epoch"]),
+                    float(kept["seconds"]),
+                    lists["weight"],
+                    lists["optimizer"],
+                    lists["average"],
+                )
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as fault:
+            raise ModelError(f"{self.state_file}: not a training state ({fault})") from fault
+
+    def save_epoch(self, epoch: int, weights: Sequence[Array]) -> None:
+        with replacing(self.folder / "epochs" / f"{epoch:03d}.npz") as path:
+            np.savez(path, *weights)
+
+    def save_model(self, name: str, save: Callable[[str], None]) -> None:
+        with replacing(self.folder / f"{name}.keras") as path:
+            save(str(path))
+
+    def write_text(self, name: str, text: str) -> None:
+        with replacing(self.folder / name) as path:
+            path.write_text(text)
+
+    def log(self) -> list[Row]:
+        """The finished epochs' lines."""
+        if not self.log_file.exists():
+            return []
+        with self.log_file.open(newline="") as lines:
+            return [
+                {name: float(value) if value else None for name, value in row.items()}
+                for row in csv.DictReader(lines)
+            ]
+
+    def write_log(self, rows: Sequence[Row]) -> None:
+        with replacing(self.log_file) as path, path.open("w", newline="") as lines:
+            writer = csv.DictWriter(lines, fieldnames=list(rows[0]) if rows else ["epoch"])
+            writer.writeheader()
+            writer.writerows(rows)
+
+
+def _numbered(kind: str, arrays: Sequence[Array]) -> dict[str, Any]:
+    return {f"{kind}{index}": array for index, array in enumerate(arrays)}

@@ -1,0 +1,77 @@
+"""How far a run is, and the learning rate and face size that go with it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from fer.training.recipes import Recipe
+
+
+@dataclass
+class Pace:
+    """A run's length: so many epochs, or so many minutes with as many epochs as they hold.
+
+    With minutes the schedule follows the clock, so the rate has come down to zero when time is up,
+    however busy the machine was. `spent` carries over what earlier sittings used.
+    """
+
+    epochs: int
+    steps: int  # in an epoch
+    minutes: float | None = None
+    spent: float = 0.0  # seconds
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def seconds(self) -> float:
+        """Time spent training so far, in this sitting and those before."""
+        return self.spent + time.monotonic() - self.started
+
+    def fraction(self, epoch: int, step: int) -> float:
+        """How much of the run is done, 0 to 1."""
+        if self.minutes is not None:
+            return min(1.0, self.seconds / (60 * self.minutes))
+        return min(1.0, (epoch + step / self.steps) / self.epochs)
+
+    def left(self, epoch: int, step: int) -> float:
+        """Seconds to go, as far as the pace so far tells."""
+        done = self.fraction(epoch, step)
+        return self.seconds * (1 - done) / done if done else math.inf
+
+
+def rate_at(recipe: Recipe, fraction: float) -> float:
+    """The learning rate at this share of the run."""
+    if recipe.schedule == "constant":
+        return recipe.rate
+    warmup = recipe.warmup
+    if fraction < warmup:
+        # One-cycle starts at a 25th of its peak, as its inventor did; the plain warm-up at zero.
+        low = recipe.rate / 25 if recipe.schedule == "one-cycle" else 0.0
+        return low + (recipe.rate - low) * fraction / warmup
+    turn = (fraction - warmup) / (1 - warmup)
+    return recipe.rate * (1 + math.cos(math.pi * turn)) / 2
+
+
+def size_at(recipe: Recipe, fraction: float) -> int:
+    """The size of the faces at this share of the run."""
+    return [size for start, size in recipe.sizes if start <= fraction][-1]
+
+
+def stands_still(recipe: Recipe, losses: Sequence[float]) -> bool:
+    """Early stopping: no better val_loss for as many looks as the recipe waits."""
+    patience = recipe.early_stopping
+    if not patience or len(losses) <= patience:
+        return False
+    return min(losses[-patience:]) > min(losses[:-patience]) - recipe.min_delta
+
+
+def falls(recipe: Recipe, losses: Sequence[float]) -> float:
+    """Reduce on plateau: what the rate is multiplied by after these val_losses."""
+    factor, best, waited = 1.0, math.inf, 0
+    for loss in losses if recipe.plateau else ():
+        best, waited = (loss, 0) if loss < best else (best, waited + 1)
+        if waited >= recipe.plateau:
+            factor, waited = factor * recipe.plateau_factor, 0
+    return factor

@@ -1,0 +1,38 @@
+"""What training sees of PublicTest after an epoch."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+
+from fer.classify import softmax
+from fer.training.data import Dataset
+from fer.training.recipes import Recipe, heads_of
+from fer.training.runs import Row
+
+
+def unseen(recipe: Recipe) -> Row:
+    """The log's columns that come from PublicTest, empty: an epoch that did not look."""
+    heads = heads_of(recipe)
+    names = ["val_loss", *(f"val_{h}_loss" for h in heads), *(f"val_{h}_accuracy" for h in heads)]
+    return dict.fromkeys(names)
+
+
+def look(model: keras.Model, recipe: Recipe, data: Dataset, batch: int = 256) -> Row:
+    """Loss and accuracy, each head against its own truth: the labels, or the crowd's majority."""
+    inputs = data.faces[..., None].astype(np.float32)
+    parts = [model.predict_on_batch(inputs[at : at + batch]) for at in range(0, len(data), batch)]
+    row = unseen(recipe)
+    total = 0.0
+    for head in heads_of(recipe):
+        crowd = head == "crowd" or recipe.targets == "votes"
+        truth = data.majority if crowd else data.labels
+        known = np.flatnonzero(truth >= 0)
+        said = softmax(np.concatenate([part[head] for part in parts]))[known]
+        truth = truth[known]
+        loss = float(-np.log(said[np.arange(len(truth)), truth] + 1e-12).mean())
+        row[f"val_{head}_loss"] = loss
+        row[f"val_{head}_accuracy"] = float((said.argmax(axis=1) == truth).mean())
+        total += loss
+    row["val_loss"] = total
+    return row

@@ -1,0 +1,68 @@
+import keras
+import numpy as np
+import pytest
+
+from fer.training import networks
+from fer.training.export import mflops
+from fer.training.recipes import RECIPES
+from fer.training.train import build
+
+
+def parameters(stages: list[list[int]], heads: int) -> int:
+    """What a plain VGG holds, counted by hand: 3x3 kernels, four numbers a channel of norm, heads."""
+    total, before = 0, 1
+    for width in (width for stage in stages for width in stage):
+        total += 9 * before * width + 4 * width
+        before = width
+    return total + heads * (before * 7 + 7)
+
+
+@pytest.mark.parametrize("stages", [[[4, 4], [8, 8]], [[8], [8, 8], [16, 16, 16]]])
+def test_vgg_has_the_parameters_its_stages_say(stages: list[list[int]]) -> None:
+    assert networks.vgg(stages).count_params() == parameters(stages, heads=2)
+    assert networks.vgg(stages, heads=["emotion"]).count_params() == parameters(stages, heads=1)
+
+
+def test_the_shipped_network_stays_within_its_bounds() -> None:
+    model = build(RECIPES["ours"])
+    assert model.count_params() <= 3_000_000
+    assert mflops(model, 48) <= 160
+
+
+def test_mflops_by_hand() -> None:
+    model = networks.vgg([[4], [8]], heads=["emotion"])
+    assert mflops(model, 48) * 1e6 == 2 * (48 * 48 * 9 * 4 + 24 * 24 * 9 * 4 * 8 + 8 * 7)
+
+
+def test_any_size_goes_in_and_each_head_gives_seven_logits() -> None:
+    model = networks.vgg([[4], [8]])
+    for size in (32, 48):
+        out = model.predict_on_batch(np.zeros((3, size, size, 1), np.float32))
+        assert {head: value.shape for head, value in out.items()} == {
+            "crowd": (3, 7),
+            "fer2013": (3, 7),
+        }
+
+
+def test_the_input_is_scaled_to_plus_minus_one() -> None:
+    scale = networks.vgg([[4]]).get_layer("scale")
+    greys = np.array([[[[0.0]], [[255.0]]]], np.float32)
+    assert np.allclose(keras.ops.convert_to_numpy(scale(greys)).ravel(), [-1, 1])
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="the fast form is torch's")
+def test_the_fast_form_gives_the_same_answers() -> None:
+    plain, fast = networks.vgg([[4, 4], [8]]), networks.vgg([[4, 4], [8]], fast=True)
+    fast.set_weights(plain.get_weights())
+    faces = np.random.default_rng(0).uniform(0, 255, (4, 48, 48, 1)).astype(np.float32)
+    for training in (False, True):
+        mine, theirs = plain(faces, training=training), fast(faces, training=training)
+        if not training:  # dropout makes training differ; only its statistics must agree
+            for head in mine:
+                assert np.allclose(
+                    keras.ops.convert_to_numpy(mine[head]),
+                    keras.ops.convert_to_numpy(theirs[head]),
+                    atol=1e-5,
+                )
+    for mine, theirs in zip(plain.get_weights(), fast.get_weights(), strict=True):
+        assert np.allclose(mine, theirs, rtol=0.02, atol=1e-5)

@@ -1,0 +1,63 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fer.errors import ModelError
+from fer.training.runs import Run, State, replacing
+
+
+def state(epoch: int) -> State:
+    arrays = [np.full((2, 3), epoch, np.float32), np.arange(4.0)]
+    return State(epoch, 12.5, arrays, [np.array(epoch), *arrays], arrays)
+
+
+def test_a_state_is_read_as_it_was_written(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    assert run.load_state() is None
+    run.save_state(state(3))
+    kept = run.load_state()
+    assert kept is not None
+    assert (kept.epoch, kept.seconds) == (3, 12.5)
+    for name in ("weights", "optimizer", "average"):
+        for mine, theirs in zip(getattr(state(3), name), getattr(kept, name), strict=True):
+            assert np.array_equal(mine, theirs)
+
+
+def test_more_than_ten_arrays_keep_their_order(tmp_path: Path) -> None:
+    many = [np.array(float(i)) for i in range(25)]
+    Run(tmp_path).save_state(State(1, 0, many, many, many))
+    kept = Run(tmp_path).load_state()
+    assert kept is not None
+    assert [float(value) for value in kept.weights] == [*range(25)]
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_no_rubbish(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(RuntimeError), replacing(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError("the disk is full")
+    assert path.read_text() == "old"
+    assert [*tmp_path.iterdir()] == [path]
+
+
+def test_the_log_keeps_empty_figures_apart_from_zero(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    assert run.log() == []
+    rows = [{"epoch": 1.0, "val_loss": None}, {"epoch": 2.0, "val_loss": 0.0}]
+    run.write_log(rows)
+    assert run.log() == rows
+
+
+@pytest.mark.parametrize("content", [b"", b"not a state", b"PK\x03\x04 cut off"])
+def test_a_broken_state_is_one_clear_line(tmp_path: Path, content: bytes) -> None:
+    run = Run(tmp_path)
+    run.state_file.write_bytes(content)
+    with pytest.raises(ModelError, match=r"state\.npz: not a training state"):
+        run.load_state()
+
+
+def test_a_folder_without_a_run_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"config\.json: no run to read here"):
+        Run(tmp_path / "nothing").config()

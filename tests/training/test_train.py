@@ -1,0 +1,164 @@
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fer.classify import KerasClassifier
+from fer.errors import UsageError
+from fer.training.find_rate import find_rate, suggest
+from fer.training.recipes import RECIPES, Recipe, recipe_from
+from fer.training.runs import Run
+from fer.training.train import Trainer
+
+TINY = Recipe(
+    "tiny",
+    "a test",
+    "vgg",
+    options={"stages": [[4], [8]], "dropout": 0.0},
+    targets="both",
+    epochs=3,
+    batch=16,
+    sizes=((0.0, 32), (0.5, 48)),
+    rate=0.02,
+    ema=0.9,
+)
+
+
+def quiet(_: str) -> None:
+    """Says nothing."""
+
+
+def test_a_run_learns_and_leaves_everything_behind(small_set: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    out = tmp_path / "run"
+    Trainer(replace(TINY, epochs=8), small_set, out, say=said.append).train()
+    rows = Run(out).log()
+    assert [row["epoch"] for row in rows] == [*range(1, 9)]
+    assert {row["size"] for row in rows} == {32, 48}
+    accuracy = rows[-1]["val_fer2013_accuracy"]
+    assert accuracy is not None
+    assert accuracy > 2 / 7  # drawings are easy; guessing gives 1/7
+    names = {path.name for path in out.iterdir()}
+    assert names >= {
+        "config.json",
+        "log.csv",
+        "curves.svg",
+        "state.npz",
+        "best.keras",
+        "last.keras",
+    }
+    assert len([*(out / "epochs").iterdir()]) == 8
+    assert recipe_from(json.loads((out / "config.json").read_text())) == replace(TINY, epochs=8)
+    assert sum("PublicTest" in line for line in said) == 8
+    reading = KerasClassifier(out).read(np.zeros((2, 48, 48), np.uint8))
+    assert set(reading.heads) == {"crowd", "fer2013"}
+    assert np.allclose(reading.probabilities.sum(axis=1), 1, atol=1e-5)
+
+
+def test_a_run_in_two_sittings_is_the_run_in_one(small_set: Path, tmp_path: Path) -> None:
+    whole, halves = tmp_path / "whole", tmp_path / "halves"
+    Trainer(TINY, small_set, whole, say=quiet).train()
+    first = Trainer(TINY, small_set, halves, say=quiet)
+    first.one_epoch()
+    Trainer(TINY, small_set, halves, resume=True, say=quiet).train()
+    one, other = Run(whole).load_state(), Run(halves).load_state()
+    assert one is not None
+    assert other is not None
+    assert one.epoch == other.epoch == 3
+    for mine, theirs in zip(one.weights, other.weights, strict=True):
+        assert np.allclose(mine, theirs, atol=1e-4)
+
+
+def test_a_finished_run_is_not_trained_over(small_set: Path, tmp_path: Path) -> None:
+    short = replace(TINY, epochs=1)
+    Trainer(short, small_set, tmp_path, say=quiet).train()
+    with pytest.raises(UsageError, match="go on with --resume"):
+        Trainer(short, small_set, tmp_path, say=quiet)
+    Trainer(short, small_set, tmp_path, resume=True, say=quiet).train()
+    assert len(Run(tmp_path).log()) == 1
+
+
+def test_minutes_end_a_run_by_the_clock(small_set: Path, tmp_path: Path) -> None:
+    begun = time.monotonic()
+    endless = replace(TINY, epochs=10_000)
+    Trainer(endless, small_set, tmp_path, minutes=0.05, say=quiet).train()
+    assert time.monotonic() - begun < 30
+    rate = Run(tmp_path).log()[-1]["rate"]
+    assert rate is not None
+    assert rate < TINY.rate / 2
+
+
+def test_a_fold_is_left_out(small_set: Path, tmp_path: Path) -> None:
+    sizes = []
+    for number in (1, 2):
+        trainer = Trainer(TINY, small_set, tmp_path / str(number), fold=(number, 2), say=quiet)
+        sizes.append(len(trainer.batches.data))
+        assert Run(tmp_path / str(number)).config()["fold"] == [number, 2]
+    everything = Trainer(TINY, small_set, tmp_path / "all", say=quiet)
+    assert sum(sizes) == len(everything.batches.data)
+
+
+def test_the_rate_finder_draws_and_suggests(small_set: Path, tmp_path: Path) -> None:
+    trainer = Trainer(TINY, small_set, tmp_path, say=quiet)
+    rate = find_rate(trainer, steps=40)
+    assert 1e-7 < rate < 1
+    assert "<polyline" in (tmp_path / "rate.svg").read_text()
+    assert Run(tmp_path).load_state() is None
+
+
+def test_the_suggested_rate_is_a_tenth_of_the_best_and_ignores_blown_up_losses() -> None:
+    assert suggest([1e-3, 1e-2, 1e-1, 1.0], [2.0, 1.5, 1.2, float("nan")]) == pytest.approx(0.01)
+
+
+def test_recipes_survive_their_way_through_a_run_folder() -> None:
+    from dataclasses import asdict
+
+    for recipe in RECIPES.values():
+        kept = recipe_from(json.loads(json.dumps({"recipe": asdict(recipe)})))
+        assert json.dumps(asdict(kept)) == json.dumps(asdict(recipe))
+
+
+@pytest.mark.slow
+def test_kills_at_random_moments_lose_nothing(small_set: Path, tmp_path: Path) -> None:
+    out, epochs = tmp_path / "run", 6
+    words = ["--data", str(small_set), "--out", str(out), "--epochs", str(epochs), "--resume"]
+    command = [sys.executable, "-m", "fer", "train", *words, "--batch", "16"]
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2"}
+    rng = random.Random(0)
+    kills, done = 0, 0
+    for _ in range(12):
+        process = subprocess.Popen(
+            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        try:
+            # Killed at some moment between an epoch's end and the middle of the next but one.
+            until, target = time.monotonic() + 120, done + 1
+            while process.poll() is None and time.monotonic() < until:
+                state = out / "state.npz"
+                if kills < 4 and state.exists() and len([*(out / "epochs").glob("0*")]) >= target:
+                    time.sleep(rng.uniform(0, 1.0))
+                    process.send_signal(signal.SIGKILL)
+                    kills += 1
+                    break
+                time.sleep(0.02)
+        finally:
+            process.kill()
+            code = process.wait(30)
+        kept = Run(out).load_state()  # never a broken file
+        assert kept is not None
+        assert kept.epoch >= done
+        done = kept.epoch
+        KerasClassifier(out / "last.keras")
+        if code == 0:
+            break
+    assert kills >= 2
+    assert done == epochs
+    assert [row["epoch"] for row in Run(out).log()] == [*range(1, epochs + 1)]

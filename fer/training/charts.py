@@ -35,7 +35,7 @@ def _legend(colours: Mapping[str, str], left: float, top: float) -> list[str]:
     parts: list[str] = []
     for name, colour in colours.items():
         parts.append(f'<rect x="{left:g}" y="{top - 9:g}" width="10" height="10" fill="{colour}"/>')
-        parts.append(f'<text x="{left + 15:g}" y="{top:g}">{text(name)}</text>')
+        parts.append(_words(left + 15, top, name))
         left += 15 + 7.2 * len(name) + 18
     return parts
 
@@ -63,18 +63,16 @@ def bars(
         parts += _legend(shades, left, 14)
         y = 28
     for at, name in enumerate(names):
-        middle = y + thick * len(series) / 2 + 4
-        parts.append(
-            f'<text x="{left - 10:g}" y="{middle:g}" text-anchor="end">{text(name)}</text>'
-        )
+        parts.append(_words(left - 10, y + thick * len(series) / 2 + 4, name, anchor="end"))
         for kind, values in series.items():
             fill = shades[name] if single and colours else shades[kind]
             long = max(0.0, min(1.0, values[at] / most)) * room
             parts.append(
                 f'<rect x="{left:g}" y="{y:g}" width="{long:.1f}" height="{thick - 2}" rx="2" '
-                f'fill="{fill}"/><text class="soft" x="{left + long + 6:.1f}" '
-                f'y="{y + thick / 2 + 3:g}">{text(form.format(values[at]))}</text>'
+                f'fill="{fill}"/>'
             )
+            figure = form.format(values[at])
+            parts.append(_words(left + long + 6, y + thick / 2 + 3, figure, kind="soft"))
             y += thick
         y += gap
     return _svg(width, y, parts, label)
@@ -120,14 +118,10 @@ def lines(
     for value in ticks(y_low, y_high):
         y = place(x_low, value)[1]
         parts.append(f'<line class="grid" x1="{left:g}" x2="{right:g}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(
-            f'<text class="soft" x="{left - 8:g}" y="{y + 4:.1f}" text-anchor="end">{value:g}</text>'
-        )
+        parts.append(_words(left - 8, y + 4, f"{value:g}", anchor="end", kind="soft"))
     for value in ticks(x_low, x_high, 8):
         x = place(value, y_low)[0]
-        parts.append(
-            f'<text class="soft" x="{x:.1f}" y="{below + 18:g}" text-anchor="middle">{value:g}</text>'
-        )
+        parts.append(_words(x, below + 18, f"{value:g}", anchor="middle", kind="soft"))
     if diagonal:
         (x1, y1), (x2, y2) = (place(at, at) for at in (max(x_low, y_low), min(x_high, y_high)))
         parts.append(
@@ -141,21 +135,10 @@ def lines(
             f'<polyline points="{path}" fill="none" stroke="{shades[name]}" stroke-width="2" '
             'stroke-linejoin="round"/>'
         )
-        if marks:
-            parts += [
-                f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{shades[name]}"/>'
-                for x, y in dots
-            ]
-    centre = (left + right) / 2
-    parts.append(
-        f'<text class="soft" x="{centre:g}" y="{height - 8:g}" text-anchor="middle">{text(across)}</text>'
-    )
-    if up:
-        middle = (above + below) / 2
-        parts.append(
-            f'<text class="soft" x="14" y="{middle:g}" text-anchor="middle" '
-            f'transform="rotate(-90 14 {middle:g})">{text(up)}</text>'
-        )
+        for x, y in dots if marks else []:
+            parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{shades[name]}"/>')
+    parts.append(_words((left + right) / 2, height - 8, across, anchor="middle", kind="soft"))
+    parts.append(_upright(14, (above + below) / 2, up))
     return _svg(width, height, parts, up or "line chart")
 
 
@@ -176,33 +159,24 @@ def heat(
     shade = values / np.where(most > 0, most, 1)
     cell, tall = 74, 34
     left, above = 40 + 7.6 * max(len(name) for name in rows), 46
-    parts = [
-        f'<text class="soft" x="{left + cell * len(columns) / 2:g}" y="14" '
-        f'text-anchor="middle">{text(across)}</text>'
-    ]
+    parts = [_words(left + cell * len(columns) / 2, 14, across, anchor="middle", kind="soft")]
     for at, name in enumerate(columns):
-        x = left + cell * (at + 0.5)
-        parts.append(f'<text x="{x:g}" y="{above - 8}" text-anchor="middle">{text(name)}</text>')
+        parts.append(_words(left + cell * (at + 0.5), above - 8, name, anchor="middle"))
     for r, name in enumerate(rows):
         y = above + tall * r
-        parts.append(
-            f'<text x="{left - 10:g}" y="{y + tall / 2 + 4:g}" text-anchor="end">{text(name)}</text>'
-        )
+        parts.append(_words(left - 10, y + tall / 2 + 4, name, anchor="end"))
         for c in range(len(columns)):
+            opacity = 0.04 + 0.96 * min(1.0, shade[r, c])
             # White figures on the strong cells: the blue is dark enough in either theme.
-            strong = ' style="fill:#fff"' if shade[r, c] > 0.45 else ""
+            white = ' style="fill:#fff"' if shade[r, c] > 0.45 else ""
+            figure, x = form.format(values[r, c]), left + cell * c
             parts.append(
-                f'<rect x="{left + cell * c + 1:g}" y="{y + 1}" width="{cell - 2}" '
-                f'height="{tall - 2}" rx="3" fill="#0072B2" '
-                f'fill-opacity="{0.04 + 0.96 * min(1.0, shade[r, c]):.3f}"/>'
-                f'<text x="{left + cell * (c + 0.5):g}" y="{y + tall / 2 + 4:g}" '
-                f'text-anchor="middle"{strong}>{text(form.format(values[r, c]))}</text>'
+                f'<rect x="{x + 1:g}" y="{y + 1}" width="{cell - 2}" height="{tall - 2}" rx="3" '
+                f'fill="#0072B2" fill-opacity="{opacity:.3f}"/>'
             )
-    middle = above + tall * len(rows) / 2
-    parts.append(
-        f'<text class="soft" x="14" y="{middle:g}" text-anchor="middle" '
-        f'transform="rotate(-90 14 {middle:g})">{text(down)}</text>'
-    )
+            middle = x + cell / 2
+            parts.append(_words(middle, y + tall / 2 + 4, figure, anchor="middle", more=white))
+    parts.append(_upright(14, above + tall * len(rows) / 2, down))
     return _svg(
         left + cell * len(columns) + 4, above + tall * len(rows) + 6, parts, across or "heat"
     )

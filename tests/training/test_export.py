@@ -1,0 +1,155 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from fer.classify import KerasClassifier, OnnxClassifier, Reading, describe, softmax
+from fer.emotions import EMOTIONS
+from fer.errors import ModelError
+from fer.training import networks
+from fer.training.export import APART, LOSS, compare, export, quantise, with_probabilities
+from fer.training.onnx_graph import to_onnx
+
+from .faces import drawings
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A run folder with a network whose normalisation has statistics of its own."""
+    keras.utils.set_random_seed(3)
+    model = networks.vgg([[4, 4], [8]])
+    rng = np.random.default_rng(3)
+    model.set_weights([w + rng.uniform(0, 0.3, w.shape) for w in model.get_weights()])
+    folder = tmp_path / "run"
+    folder.mkdir()
+    model.save(folder / "best.keras")
+    (folder / "temperature.json").write_text(json.dumps({"crowd": 2.0, "fer2013": 0.5}))
+    return folder
+
+
+def test_the_float_graph_is_the_keras_network(run: Path, tmp_path: Path) -> None:
+    import onnxruntime
+
+    trained = KerasClassifier(run)
+    model = with_probabilities(trained.model, trained.temperatures)
+    faces = drawings(32).faces
+    session = onnxruntime.InferenceSession(to_onnx(model, 48, "crowd").SerializeToString())
+    crowd, fer2013, attention = session.run(
+        ["crowd", "fer2013", "attention"], {"face": faces[..., None]}
+    )
+    exact = trained.read(faces)
+    assert np.allclose(crowd, exact.heads["crowd"], atol=1e-5)
+    assert np.allclose(fer2013, exact.heads["fer2013"], atol=1e-5)
+    # What the map promises: its average, plus a constant, is the logit.
+    bias = model.get_layer("crowd").get_weights()[1]
+    assert np.allclose(softmax(attention.mean(axis=(2, 3)) + bias), crowd, atol=1e-5)
+
+
+def test_temperatures_are_folded_into_the_heads(run: Path) -> None:
+    faces = drawings(16).faces
+    model = keras.saving.load_model(run / "best.keras", compile=False)
+    logits = model.predict_on_batch(faces[..., None].astype(np.float32))
+    reading = KerasClassifier(run).read(faces)
+    assert np.allclose(reading.heads["crowd"], softmax(logits["crowd"] / 2), atol=1e-5)
+    assert np.allclose(reading.heads["fer2013"], softmax(logits["fer2013"] / 0.5), atol=1e-5)
+    calibrated = with_probabilities(model, {"crowd": 2.0, "fer2013": 0.5})
+    shipped = calibrated.predict_on_batch(faces[..., None].astype(np.float32))
+    assert np.allclose(shipped["crowd"], reading.heads["crowd"], atol=1e-5)
+
+
+def test_export_writes_both_forms_and_they_agree(
+    run: Path, small_set: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "model"
+    described = export(run, small_set, out, say=lambda _: None)
+    assert described == describe(out)
+    assert described["emotions"] == [*EMOTIONS]
+    assert {path.name for path in out.iterdir()} == {"emotion.keras", "emotion.onnx", "model.json"}
+    faces = drawings(64, seed=9).faces
+    exact, quick = KerasClassifier(out).read(faces), OnnxClassifier(out).read(faces)
+    for head in ("crowd", "fer2013"):
+        assert np.abs(exact.heads[head] - quick.heads[head]).mean() < APART
+        assert np.allclose(quick.heads[head].sum(axis=1), 1, atol=1e-5)
+    assert quick.attention is not None
+    assert quick.attention.shape[:2] == (64, 7)
+    # int8 where the work is: a byte a weight, and not four
+    kernels = described["parameters"]
+    assert (out / "emotion.onnx").stat().st_size < 3 * kernels + 30_000
+
+
+def readings(lost: float, apart: float) -> tuple[Reading, Reading]:
+    """Two forms on 1,000 drawings, the second wrong on a share and off by so much."""
+    truth = drawings(1000).labels
+    exact = np.full((1000, 7), 0.05, np.float32)
+    exact[np.arange(1000), truth] = 0.7
+    quick = exact.copy()
+    for index in range(round(lost * 1000)):
+        quick[index] = np.roll(quick[index], 1)
+    quick = np.clip(quick + apart * np.where(np.arange(7) % 2, 1, -1), 0, 1)
+    both = ("crowd", "fer2013")
+    return Reading(dict.fromkeys(both, exact), "crowd"), Reading(
+        dict.fromkeys(both, quick), "crowd"
+    )
+
+
+@pytest.mark.parametrize(
+    ("lost", "apart", "written"),
+    [(0, 0, True), (LOSS - 0.001, 0, True), (LOSS + 0.002, 0, False), (0, APART + 0.01, False)],
+)
+def test_a_runtime_form_beyond_the_bounds_is_refused(
+    lost: float, apart: float, written: bool
+) -> None:
+    exact, quick = readings(lost, apart)
+    public = drawings(1000, split="public_test")
+    if written:
+        found = compare(exact, quick, public)["runtime_form"]["fer2013"]
+        assert found["accuracy_lost"] == pytest.approx(lost)
+    else:
+        with pytest.raises(ModelError, match="the runtime form is not written"):
+            compare(exact, quick, public)
+
+
+def test_a_refused_export_leaves_the_model_folder_as_it_was(
+    run: Path, small_set: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "model"
+    out.mkdir()
+    (out / "emotion.onnx").write_text("the old one")
+    (run / "best.keras").write_text("no model")
+    with pytest.raises(ModelError, match="not a Keras model"):
+        export(run, small_set, out, say=lambda _: None)
+    assert (out / "emotion.onnx").read_text() == "the old one"
+
+
+def test_a_layer_that_is_not_known_is_named() -> None:
+    inputs = keras.Input((48, 48, 1))
+    x = keras.layers.Conv2D(2, 3, padding="same")(inputs)
+    x = keras.layers.LeakyReLU(name="leaky")(x)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    model = keras.Model(inputs, {"emotion": keras.layers.Dense(7, name="emotion")(x)})
+    with pytest.raises(ModelError, match="layer leaky: LeakyReLU layers are not exported"):
+        to_onnx(model, 48, "emotion")
+
+
+def test_quantising_keeps_heads_exact(run: Path, tmp_path: Path) -> None:
+    import onnx
+
+    trained = KerasClassifier(run)
+    model = with_probabilities(trained.model, trained.temperatures)
+    path = tmp_path / "emotion.onnx"
+    quantise(to_onnx(model, 48, "crowd"), drawings(32).faces, path)
+    weights = {value.name: value.data_type for value in onnx.load(path).graph.initializer}
+    assert weights["crowd.kernel"] == onnx.TensorProto.FLOAT
+    assert weights["conv1b.kernel_quantized"] == onnx.TensorProto.INT8
+
+
+def test_the_recipe_can_be_exported_as_it_stands() -> None:
+    from fer.training.recipes import RECIPES
+    from fer.training.train import build
+
+    model = with_probabilities(build(replace(RECIPES["ours"])), {})
+    outputs = [value.name for value in to_onnx(model, 48, "crowd").graph.output]
+    assert outputs == ["crowd", "fer2013", "attention"]

@@ -17,6 +17,17 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 BINS: Final = 15
+FIGURES: Final = (
+    "accuracy",
+    "balanced_accuracy",
+    "macro_f1",
+    "per_class",
+    "confusion",
+    "roc_auc",
+    "kappa",
+    "log_loss",
+    "ece",
+)
 LEAST: Final = 1e-12  # a probability of 0 for what was true would make the log-loss infinite
 
 
@@ -133,7 +144,9 @@ def calibration_error(table: Sequence[Bin]) -> float:
 
 
 def figures(probabilities: Probabilities, truth: Ints, names: Sequence[str]) -> dict[str, Any]:
-    """Every figure of one set of answers against one truth."""
+    """Every figure of one set of answers against one truth; of no faces, None."""
+    if not len(truth):
+        return {"n": 0, **dict.fromkeys(FIGURES), "reliability": []}
     table = confusion(probabilities.argmax(axis=1), truth, len(names))
     bins = reliability(probabilities, truth)
     return {

@@ -1,49 +1,81 @@
-"""The forms in which FER2013 is passed around, each read into a `Dataset`.
+"""Reads one split of a data set, in any of the forms in which faces like FER2013 are passed around.
 
-Sheets     SPLIT.webp (48x48 tiles, 100 a row) with SPLIT.csv
+    sheets      SPLIT.webp (48x48 tiles, 100 a row) with SPLIT.csv, for any split
+    a table     fer2013.csv or icml_face_data.csv, with FER+'s fer2013new.csv where it lies beside
+    folders     train/angry/1.jpg, test/happy/2.png …
+
+A folder that holds several forms is read in the first of them. `Dataset.rows` counts from 0 within
+the split: the tile's number in a sheet, the place among the split's rows of a table, or the place
+among the sorted pictures of the folder. So findings made on the sheets fit the table as well.
 """
 
 from __future__ import annotations
 
-import csv
+from collections.abc import Callable
 from pathlib import Path
 
-import cv2
-import numpy as np
-
-from fer.emotions import EMOTIONS
 from fer.errors import DataError
-from fer.training.data import FERPLUS, SPLITS, Dataset
+from fer.training import clean as cleaning
+from fer.training.data import SPLITS, Dataset
+from fer.training.folders import FOLDERS, read_folders, split_folders, splits_in_folders
+from fer.training.sheets import read_sheet, splits_in_sheets
+from fer.training.tables import TABLES, read_table, splits_in_table, table_in
 
-SIDE = 48
-TILES = 100  # faces in a row of a sheet
-
-
-def read_sheet(folder: Path, split: str) -> Dataset:
-    """SPLIT.webp and SPLIT.csv: the faces as tiles of one picture, their labels and votes."""
-    table, picture = folder / f"{split}.csv", folder / f"{split}.webp"
-    labels, votes = [], []
-    with table.open(newline="") as lines:
-        for row, record in enumerate(csv.DictReader(lines), 2):
-            try:
-                label = int(record["emotion"])
-                if not 0 <= label < len(EMOTIONS):
-                    raise DataError(f"{table}, row {row}: label {label} is not one of 0 to 6")
-                labels.append(label)
-                votes.append([int(record[name]) for name in FERPLUS])
-            except (KeyError, TypeError, ValueError) as fault:
-                raise DataError(f"{table}, row {row}: {fault}") from fault
-    sheet = cv2.imread(str(picture), cv2.IMREAD_GRAYSCALE)
-    if sheet is None:
-        raise DataError(f"{picture}: not a picture that can be read")
-    tiles = sheet.reshape(-1, SIDE, TILES, SIDE).swapaxes(1, 2).reshape(-1, SIDE, SIDE)
-    if len(tiles) < len(labels):
-        raise DataError(f"{picture}: {len(tiles)} faces, but {table.name} has {len(labels)} rows")
-    return Dataset(split, tiles[: len(labels)].copy(), np.array(labels), np.array(votes))
+MOST_NAMED = 5  # unreadable pictures named on the screen
 
 
-def load(folder: str | Path, split: str, clean: Path | None = None) -> Dataset:
-    """One split of whatever lies in the folder."""
+def load(folder: str | Path, split: str, clean: str | Path | None = None) -> Dataset:
+    """One split of whatever lies in the folder, with a findings file applied where one is given."""
     if split not in SPLITS:
         raise DataError(f"no split is called {split!r}: take one of {', '.join(SPLITS)}")
-    return read_sheet(Path(folder), split)
+    data = _read(Path(folder), split)
+    return data if clean is None else cleaning.apply(data, clean)
+
+
+def splits_in(folder: str | Path) -> tuple[str, ...]:
+    """The splits that can be read from the folder, in their usual order."""
+    folder = _checked(Path(folder))
+    if sheets := splits_in_sheets(folder):
+        return sheets
+    if table := table_in(folder):
+        return splits_in_table(table)
+    return splits_in_folders(folder)
+
+
+def tell_skipped(data: Dataset, say: Callable[[str], None]) -> None:
+    """Count and name the pictures of a split that could not be read."""
+    if data.skipped:
+        count, named = len(data.skipped), ", ".join(data.skipped[:MOST_NAMED])
+        more = f" and {count - MOST_NAMED} more" if count > MOST_NAMED else ""
+        pictures = "1 picture" if count == 1 else f"{count} pictures"
+        say(f"{data.split}: skipped {pictures} that cannot be read: {named}{more}")
+
+
+def _read(folder: Path, split: str) -> Dataset:
+    folder = _checked(folder)
+    if sheets := splits_in_sheets(folder):
+        if split not in sheets:
+            raise DataError(
+                f"{folder}: no sheet {split}.webp with {split}.csv, only {_and(sheets)}"
+            )
+        return read_sheet(folder, split)
+    if table := table_in(folder):
+        return read_table(table, split)
+    return read_folders(folder, split)
+
+
+def _checked(folder: Path) -> Path:
+    """The folder, where something known lies in it."""
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder")
+    if not (splits_in_sheets(folder) or table_in(folder) or split_folders(folder)):
+        names = ", ".join(f"{names[0]}/" for names in FOLDERS.values())
+        raise DataError(
+            f"{folder}: no data set in it (looked for SPLIT.webp with SPLIT.csv where SPLIT is one "
+            f"of {', '.join(SPLITS)}; {', '.join(TABLES)}; folders {names} of class-named pictures)"
+        )
+    return folder
+
+
+def _and(words: tuple[str, ...]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))

@@ -20,7 +20,7 @@ from fer.training import data as datasets
 from fer.training import networks
 from fer.training.batches import Batches
 from fer.training.curves import curves
-from fer.training.readers import load
+from fer.training.readers import load, tell_skipped
 from fer.training.recipes import Recipe, heads_of
 from fer.training.runs import Row, Run, State
 from fer.training.schedule import Pace, falls, rate_at, size_at, stands_still
@@ -56,8 +56,7 @@ class Trainer:
         training = load(folder, "training", clean=clean)
         self.validation = load(folder, "public_test", clean=clean)
         for data in (training, self.validation):
-            for name in data.skipped:
-                say(f"skipped, cannot be read: {name}")
+            tell_skipped(data, say)
         if fold is not None:
             training, _ = datasets.fold(training, *fold)
         training, held = datasets.hold_out(training, recipe.hold_out)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .faces import write_set
+from tests.training.faces import write_set
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 SHARED = Path(__file__).resolve().parents[3] / "shared"

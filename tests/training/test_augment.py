@@ -5,7 +5,7 @@ import pytest
 
 from fer.training.augment import Augmentation, augment, erase, geometry, light, mixup_pairs
 
-from .faces import drawings
+from tests.training.faces import drawings
 
 FACES = drawings(32).faces
 

@@ -11,7 +11,7 @@ from fer.training.batches import Batches, targets
 from fer.training.data import Dataset, one_hot
 from fer.training.recipes import Recipe, heads_of
 
-from .faces import drawings
+from tests.training.faces import drawings
 
 DATA = drawings(100)
 PLAIN = Recipe("plain", "a test", "vgg", batch=16)

@@ -4,7 +4,7 @@ import pytest
 from fer.emotions import EMOTIONS
 from fer.training.data import FERPLUS, FERPLUS_OF_EMOTION, Dataset, fold, hold_out, one_hot
 
-from .faces import drawings
+from tests.training.faces import drawings
 
 
 def voted(**votes: int) -> Dataset:

@@ -13,7 +13,7 @@ from fer.training import networks
 from fer.training.export import APART, LOSS, compare, export, quantise, with_probabilities
 from fer.training.onnx_graph import to_onnx
 
-from .faces import drawings
+from tests.training.faces import drawings
 
 
 @pytest.fixture

@@ -1,0 +1,120 @@
+"""Probabilities that mean what they say: one temperature a head, on faces kept out of training.
+
+    python -m fer calibrate --model RUN_DIR --data DIR
+
+Dividing the logits by a temperature changes how sure a head is, never what it answers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from fer.classify import Floats, KerasClassifier, softmax
+from fer.errors import ModelError, UsageError
+from fer.training import data as datasets
+from fer.training.data import Dataset, Ints
+from fer.training.evaluate import true_answers, truth_of
+from fer.training.metrics import calibration_error, reliability
+from fer.training.readers import load
+from fer.training.runs import Run, replacing
+
+COLDEST: Final = 0.05  # a head that is right on every face would ask for ever less,
+HOTTEST: Final = 20.0  # and one that knows nothing for ever more
+
+
+def calibrate(model: Path, data: Path, *, say: Callable[[str], None]) -> dict[str, float]:
+    """Fit a run's temperatures and write them to its temperature.json."""
+    config = Run(model).config()
+    held = held_out(config, model, data)
+    network = KerasClassifier(model)
+    targets = str(config["recipe"].get("targets", "labels"))
+    temperatures = fit(network.logits(held.faces), held, targets=targets, say=say)
+    with replacing(model / "temperature.json") as path:
+        path.write_text(json.dumps(temperatures, indent=1) + "\n")
+    return temperatures
+
+
+def held_out(config: Mapping[str, Any], run: Path, data: Path) -> Dataset:
+    """The training faces that a run was told to keep aside."""
+    try:
+        share = float(config["recipe"]["hold_out"])
+    except (KeyError, TypeError, ValueError) as fault:
+        raise ModelError(
+            f"{run}/config.json: does not say what was held out ({fault!r})"
+        ) from fault
+    if share <= 0:
+        raise UsageError(f"{run}: trained on every face, so none is left to calibrate on")
+    training = load(data, "training", clean=config.get("clean"))
+    if config.get("fold"):
+        training, _ = datasets.fold(training, *config["fold"])
+    _, held = datasets.hold_out(training, share)
+    # Other pictures would be split otherwise, and faces that were trained on would be among them.
+    expected = (config.get("faces") or {}).get("held_out", len(held))
+    if len(held) != expected:
+        raise UsageError(
+            f"{data}: not the data of {run}, which kept {expected:,} faces aside; "
+            f"here they would be {len(held):,}"
+        )
+    if not len(held):
+        raise UsageError(f"{run}: kept no face aside, so none is left to calibrate on")
+    return held
+
+
+def fit(
+    logits: Mapping[str, Floats], held: Dataset, *, targets: str, say: Callable[[str], None]
+) -> dict[str, float]:
+    """A temperature for each head, against its own truth."""
+    temperatures = {}
+    for head, values in logits.items():
+        truth = true_answers(truth_of(head, targets), held)
+        known = truth >= 0
+        if not known.any():
+            raise UsageError(f"head {head} answers as FER+'s voters, and the data has no votes")
+        values, truth = values[known], truth[known]
+        temperature = round(best_temperature(values, truth), 6)
+        before, after = (
+            calibration_error(reliability(softmax(values / t), truth)) for t in (1.0, temperature)
+        )
+        temperatures[head] = temperature
+        say(
+            f"{head}: temperature {temperature:.3f}, calibration error {before:.4f} before, "
+            f"{after:.4f} after, on {len(truth):,} faces kept out of training"
+        )
+        if temperature in (COLDEST, HOTTEST):
+            say(f"{head}: as far as it goes: too few faces, or a network that learned little")
+    return temperatures
+
+
+def best_temperature(logits: Floats, truth: Ints, steps: int = 60) -> float:
+    """The temperature of the least log-loss.
+
+    The log-loss is convex in 1/T, so its slope crosses zero once, and halving the range of log T
+    finds the place whatever the logits are.
+    """
+    values = logits.astype(np.float64)
+    if len(values) != len(truth) or not len(truth):
+        raise ValueError(f"{len(values)} answers for {len(truth)} faces")
+    if not np.isfinite(values).all():
+        raise ModelError("the network answers with numbers that are none: it cannot be calibrated")
+    given = values[np.arange(len(truth)), truth]
+
+    def too_hot(temperature: float) -> bool:
+        """Whether a lower temperature would be better: the slope along 1/T is still falling."""
+        powers = np.exp((values - values.max(axis=1, keepdims=True)) / temperature)
+        expected = (powers * values).sum(axis=1) / powers.sum(axis=1)
+        return bool((expected - given).mean() < 0)
+
+    low, high = np.log(COLDEST), np.log(HOTTEST)
+    if too_hot(COLDEST):
+        return COLDEST
+    if not too_hot(HOTTEST):
+        return HOTTEST
+    for _ in range(steps):
+        middle = (low + high) / 2
+        low, high = (low, middle) if too_hot(np.exp(middle)) else (middle, high)
+    return float(np.exp((low + high) / 2))

@@ -1,0 +1,223 @@
+"""A model measured on one split: the figures of metrics.json, and the report as a page.
+
+    python -m fer evaluate --model model --data DIR --split public_test
+
+Every head is judged against its own truth: `crowd` against what most of FER+'s voters saw, the
+others against FER2013's labels. private_test is read here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import cv2
+import numpy as np
+
+from fer.classify import Classifier, Crops, Floats, KerasClassifier, keras_file, load_classifier
+from fer.emotions import EMOTIONS
+from fer.errors import DataError, ModelError
+from fer.training.data import Dataset, Ints
+from fer.training.evaluation_page import write_page
+from fer.training.metrics import figures, rounded
+from fer.training.readers import load, splits_in, tell_skipped
+
+Truth = Literal["fer2013", "ferplus"]
+Heads = Mapping[str, Floats]
+
+BATCH: Final = 256  # faces read at once; all of a split would take gigabytes
+QUIET: Final = 2.0  # seconds before there is word of progress
+PAUSE: Final = 5.0  # seconds between such words
+ENLARGED: Final = 50  # pixels a 48-pixel face is enlarged to for ten crops; more of it did harm
+
+
+def evaluate(
+    model: Path,
+    data: Path,
+    split: str,
+    *,
+    runtime: str | None = None,
+    tta: bool = False,
+    report: Path | None = None,
+    say: Callable[[str], None],
+) -> dict[str, Any]:
+    """The figures of a model folder, a run folder or a .keras file on one split."""
+    dataset = load(data, split)
+    tell_skipped(dataset, say)
+    if not len(dataset):
+        raise DataError(f"{data}: no faces in {split}")
+    training = None
+    if split != "training" and "training" in splits_in(data):
+        training = load(data, "training")
+    if runtime is None:
+        runtime = "onnx" if (model / "model.json").exists() else "keras"
+    classifier: Classifier = (
+        KerasClassifier(model) if runtime == "keras" else load_classifier(model, runtime)
+    )
+    heads = read_faces(classifier, dataset.faces, tta=tta, say=say)
+    file = keras_file(model) if runtime == "keras" else model / "emotion.onnx"
+    targets = targets_of(file)
+    metrics = judge(heads, dataset, targets=targets, training=training)
+    metrics["model"] = {"file": f"{file.resolve().parent.name}/{file.name}", "runtime": runtime}
+    metrics["tta"] = tta
+    if report is not None:
+        truths = {head: true_answers(truth_of(head, targets), dataset) for head in heads}
+        say(f"report: {write_page(report, metrics, heads, truths, dataset)}")
+    return metrics
+
+
+def read_faces(
+    classifier: Classifier,
+    faces: Crops,
+    *,
+    tta: bool = False,
+    say: Callable[[str], None],
+    clock: Callable[[], float] = time.monotonic,
+) -> dict[str, Floats]:
+    """Every head's probabilities for all faces, batch by batch."""
+    begun = told = clock()
+    parts: list[dict[str, Floats]] = []
+    for at in range(0, len(faces), BATCH):
+        batch = sized(faces[at : at + BATCH], classifier.size)
+        seen = [classifier.read(view).heads for view in (ten_crops(batch) if tta else [batch])]
+        parts.append({h: np.mean([view[h] for view in seen], axis=0) for h in seen[0]})
+        now, done = clock(), min(at + BATCH, len(faces))
+        if now - begun > QUIET and (told == begun or now - told > PAUSE) and done < len(faces):
+            left = (now - begun) / done * (len(faces) - done)
+            say(f"read {done:,} of {len(faces):,} faces, {left:.0f} s left")
+            told = now
+    return {head: np.concatenate([part[head] for part in parts]) for head in parts[0]}
+
+
+def sized(faces: Crops, size: int) -> Crops:
+    """The faces at the size the network takes."""
+    if faces.shape[1:] == (size, size):
+        return faces
+    resized = [cv2.resize(face, (size, size), interpolation=cv2.INTER_AREA) for face in faces]
+    return np.stack(resized).astype(np.uint8)
+
+
+def ten_crops(faces: Crops) -> Iterator[Crops]:
+    """The corners and the centre of the faces a little enlarged, each also mirrored."""
+    size = faces.shape[1]
+    side = round(size * ENLARGED / 48)
+    large = np.stack(
+        [cv2.resize(face, (side, side), interpolation=cv2.INTER_CUBIC) for face in faces]
+    ).astype(np.uint8)
+    edge, middle = side - size, (side - size) // 2
+    for top, left in ((0, 0), (0, edge), (edge, 0), (edge, edge), (middle, middle)):
+        crop = large[:, top : top + size, left : left + size]
+        yield np.ascontiguousarray(crop)
+        yield np.ascontiguousarray(crop[:, :, ::-1])
+
+
+def judge(
+    heads: Heads,
+    data: Dataset,
+    *,
+    targets: str = "labels",
+    training: Dataset | None = None,
+) -> dict[str, Any]:
+    """The figures of answers to a split: at the top those that people compare, then each head's."""
+    by_label = heads[label_head(heads)]
+    labels = figures(by_label, data.labels, EMOTIONS)
+    labels.pop("reliability")
+    votes: dict[str, Any] = dict.fromkeys(("accuracy", "n", "ece"))
+    crowd = crowd_head(heads)
+    if crowd is not None and data.votes is not None:
+        votes = known_figures(heads[crowd], data.majority)
+    own = {}
+    for head, probabilities in heads.items():
+        truth = truth_of(head, targets)
+        own[head] = {"truth": truth, **known_figures(probabilities, true_answers(truth, data))}
+    metrics = {
+        "split": data.split,
+        **labels,
+        "ferplus_accuracy": votes["accuracy"],
+        "ferplus_n": votes["n"],
+        "ferplus_ece": votes["ece"],
+        "accuracy_without_copies": accuracy_without_copies(by_label, data, training),
+        "heads": own,
+    }
+    result: dict[str, Any] = rounded(metrics)
+    return result
+
+
+def label_head(heads: Heads) -> str:
+    """The head that answers FER2013's labels: `fer2013`, or the only one."""
+    if "fer2013" in heads or len(heads) == 1:
+        return "fer2013" if "fer2013" in heads else next(iter(heads))
+    raise ModelError(f"none of the heads {', '.join(heads)} answers FER2013's labels")
+
+
+def crowd_head(heads: Heads) -> str | None:
+    """The head that answers as FER+'s crowd: `crowd`, or the only one."""
+    if "crowd" in heads or len(heads) == 1:
+        return "crowd" if "crowd" in heads else next(iter(heads))
+    return None
+
+
+def truth_of(head: str, targets: str) -> Truth:
+    """What a head was taught to answer; a fusion of both truths is held to the labels."""
+    return "ferplus" if head == "crowd" or (head == "emotion" and targets == "votes") else "fer2013"
+
+
+def true_answers(truth: Truth, data: Dataset) -> Ints:
+    """The right answer for each face; -1 where there is none."""
+    return data.majority if truth == "ferplus" else data.labels
+
+
+def known_figures(probabilities: Floats, truth: Ints) -> dict[str, Any]:
+    """The figures over the faces whose truth is known."""
+    known = truth >= 0
+    return figures(probabilities[known], truth[known], EMOTIONS)
+
+
+def accuracy_without_copies(
+    probabilities: Floats, data: Dataset, training: Dataset | None
+) -> float | None:
+    """Accuracy on the faces that are no byte copies of training faces; None where all may be."""
+    if training is None:
+        return None
+    learned = set(training.digests)
+    new = np.array([digest not in learned for digest in data.digests], bool)
+    right = probabilities.argmax(axis=1) == data.labels
+    return float(right[new].mean()) if new.any() else None
+
+
+def targets_of(file: Path) -> str:
+    """What the run beside a .keras file was taught; a file without its run: the labels."""
+    try:
+        config = json.loads((file.parent / "config.json").read_text())
+        return str(config["recipe"]["targets"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return "labels"
+
+
+def summary(metrics: dict[str, Any]) -> str:
+    """The figures for a person at a terminal."""
+    told = metrics["model"]
+    extra = ", ten crops" if metrics["tta"] else ""
+    copies = metrics["accuracy_without_copies"]
+    lines = [
+        f"{metrics['split']}, {metrics['n']:,} faces, {told['file']} ({told['runtime']}{extra})",
+        f"  FER2013 labels   {metrics['accuracy']:.2%} right, balanced "
+        f"{metrics['balanced_accuracy']:.2%}, macro-F1 {metrics['macro_f1']:.3f}, "
+        f"log-loss {metrics['log_loss']:.3f}, ECE {metrics['ece']:.3f}",
+    ]
+    if copies is not None:
+        lines.append(f"                   {copies:.2%} without byte copies of training faces")
+    if metrics["ferplus_n"]:
+        lines.append(
+            f"  FER+ majority    {metrics['ferplus_accuracy']:.2%} right of "
+            f"{metrics['ferplus_n']:,} faces, ECE {metrics['ferplus_ece']:.3f}"
+        )
+    recalls = [
+        f"{name} {row['recall']:.0%}"
+        for name, row in metrics["per_class"].items()
+        if row["recall"] is not None
+    ]
+    return "\n".join([*lines, f"  recall by label  {', '.join(recalls)}"])

@@ -1,0 +1,107 @@
+"""The pages' charts. Axes and letters take the page's colours, so they fit light and dark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import altair as alt
+
+from fer.emotions import COLOURS, EMOJI, EMOTIONS
+from fer.ui.figures import Bin, Figures
+
+Drawing = alt.LayerChart | alt.FacetChart
+Row = dict[str, Any]
+
+GREY: Final = "#8A8A8A"  # readable on white and on black
+BLUE: Final = "#0072B2"
+ORDER: Final = [f"{EMOJI[name]} {name}" for name in EMOTIONS]
+PERCENT: Final = alt.Axis(format="%", values=[0, 0.25, 0.5, 0.75, 1])
+
+
+def share_bars(shares: Mapping[str, float]) -> Drawing:
+    """A bar for each emotion, in the order and colours that they have everywhere."""
+    rows: list[Row] = [
+        {
+            "emotion": f"{EMOJI[name]} {name}",
+            "share": shares[name],
+            "said": f"{100 * shares[name]:.0f} %",
+        }
+        for name in EMOTIONS
+    ]
+    base = alt.Chart(_data(rows), height=250).encode(
+        y=alt.Y("emotion:N", sort=ORDER, title=None, axis=alt.Axis(labelLimit=200)),
+        x=alt.X("share:Q", title=None, axis=PERCENT, scale=alt.Scale(domain=[0, 1.12])),
+        tooltip=[alt.Tooltip("emotion:N"), alt.Tooltip("share:Q", format=".1%")],
+    )
+    colour = alt.Color(
+        "emotion:N",
+        scale=alt.Scale(domain=ORDER, range=[COLOURS[name] for name in EMOTIONS]),
+        legend=None,
+    )
+    bars = base.mark_bar(cornerRadiusEnd=3).encode(color=colour)
+    numbers = base.mark_text(align="left", dx=4, color=GREY).encode(text="said:N")
+    return alt.layer(bars, numbers)
+
+
+def confusion_map(figures: Figures) -> Drawing:
+    """A square for each pair: of ten faces of a row, how many were called what the column says."""
+    rows: list[Row] = [
+        {"truth": truth, "said": said, "share": share, "text": f"{100 * share:.0f}"}
+        for truth, shares in zip(EMOTIONS, figures.rows(), strict=True)
+        for said, share in zip(EMOTIONS, shares, strict=True)
+    ]
+    base = alt.Chart(_data(rows), height=380).encode(
+        x=alt.X(
+            "said:N",
+            sort=[*EMOTIONS],
+            title="the network says",
+            axis=alt.Axis(orient="top", labelAngle=-40),
+        ),
+        y=alt.Y("truth:N", sort=[*EMOTIONS], title="people say"),
+        tooltip=[
+            alt.Tooltip("truth:N", title="people say"),
+            alt.Tooltip("said:N", title="the network says"),
+            alt.Tooltip("share:Q", title="share of the row", format=".1%"),
+        ],
+    )
+    # The squares carry their own colours, so their numbers need no help from the theme.
+    squares = base.mark_rect(cornerRadius=3).encode(
+        color=alt.Color(
+            "share:Q", legend=None, scale=alt.Scale(domain=[0, 1], range=["#E8F1F8", "#064A7A"])
+        )
+    )
+    numbers = base.mark_text().encode(
+        text="text:N",
+        color=alt.condition("datum.share > 0.45", alt.value("#FFFFFF"), alt.value("#1B2733")),
+    )
+    return alt.layer(squares, numbers)
+
+
+def reliability_diagram(bins: Sequence[Bin]) -> Drawing:
+    """How sure the network was against how often it was right; on the line it is honest."""
+    rows: list[Row] = [
+        {"sure": one.confidence, "right": one.accuracy, "faces": one.n} for one in bins
+    ]
+    whole = alt.Scale(domain=[0, 1])
+    sure = alt.X("sure:Q", title="how sure it was", axis=PERCENT, scale=whole)
+    right = alt.Y("right:Q", title="how often it was right", axis=PERCENT, scale=whole)
+    ideal = (
+        alt.Chart(_data([{"sure": 0, "right": 0}, {"sure": 1, "right": 1}]), height=380)
+        .mark_line(color=GREY, strokeDash=[5, 5])
+        .encode(x=sure, y=right)
+    )
+    base = alt.Chart(_data(rows)).encode(x=sure, y=right)
+    points = base.mark_circle(color=BLUE, opacity=1).encode(
+        size=alt.Size("faces:Q", legend=None, scale=alt.Scale(range=[40, 500])),
+        tooltip=[
+            alt.Tooltip("sure:Q", title="how sure it was", format=".1%"),
+            alt.Tooltip("right:Q", title="how often it was right", format=".1%"),
+            alt.Tooltip("faces:Q", title="faces"),
+        ],
+    )
+    return alt.layer(ideal, base.mark_line(color=BLUE), points)
+
+
+def _data(rows: Sequence[Row]) -> alt.InlineData:
+    return alt.InlineData(values=[*rows])

@@ -1,0 +1,100 @@
+"""One picture of one face, read: seven shares as bars. The picture stays in memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import streamlit as st
+
+from fer.classify import Classifier, load_classifier
+from fer.emotions import EMOJI, EMOTIONS
+from fer.errors import DataError, ModelError
+from fer.settings import Settings
+from fer.ui.charts import share_bars
+
+Grey = npt.NDArray[np.uint8]
+
+LARGEST_MB: Final = 10
+UNSURE: Final = 0.5  # below this share the first word is no more than the best of several
+
+
+@st.cache_resource(show_spinner="Loading the network …")
+def classifier(folder: Path, runtime: str) -> Classifier:
+    """The network, loaded once for all visitors."""
+    return load_classifier(folder, runtime)
+
+
+def page(settings: Settings) -> None:
+    """The page "One face"."""
+    st.title("One face")
+    st.markdown(
+        "Choose a picture of **one face, cut out closely** from chin to forehead. "
+        "The network says which of seven words a group of people would choose for its expression."
+    )
+    try:
+        network = classifier(settings.model, settings.runtime)
+    except ModelError as fault:
+        st.info(
+            "There is no network to read faces with yet. The page **How good is it?** tells how "
+            "to make one.",
+            icon=":material/model_training:",
+        )
+        st.caption(str(fault))
+        return
+    given = st.file_uploader(
+        f"A picture of one face (at most {LARGEST_MB} MB)",
+        type=["jpg", "jpeg", "png", "webp", "bmp"],
+        max_upload_size=LARGEST_MB,
+    )
+    if given is None:
+        st.caption("The picture is read in memory and forgotten; nothing is written or sent on.")
+        return
+    try:
+        crop = crop_of(given.getvalue(), network.size)
+    except DataError as fault:
+        st.error(f"{given.name}: {fault}", icon=":material/broken_image:")
+        return
+    show(crop, network.read(crop[None]).probabilities[0])
+
+
+def show(crop: Grey, shares: npt.NDArray[np.float32]) -> None:
+    """What was read, beside the seven shares."""
+    best = int(shares.argmax())
+    name = EMOTIONS[best]
+    if shares[best] >= UNSURE:
+        st.subheader(f"{EMOJI[name]} Most people would say: {name}")
+    else:
+        st.subheader(f"{EMOJI[name]} People would disagree: {name} comes first")
+    picture, bars = st.columns([1, 2], vertical_alignment="center")
+    picture.image(
+        cv2.resize(crop, None, fx=6, fy=6, interpolation=cv2.INTER_NEAREST),
+        caption=f"What the network sees: {crop.shape[1]} × {crop.shape[0]} points",
+        width="stretch",
+        alt="The middle of the picture, grey and small",
+    )
+    bars.altair_chart(
+        share_bars(dict(zip(EMOTIONS, map(float, shares), strict=True))),
+        alt="; ".join(f"{e} {s:.0%}" for e, s in zip(EMOTIONS, shares, strict=True)),
+    )
+    st.caption("An expression is not a feeling, and one picture is one moment. See the page About.")
+
+
+def crop_of(data: bytes, size: int) -> Grey:
+    """A file's bytes as the network takes a face: grey, the middle square, size × size."""
+    try:
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:  # an empty file, or more pixels than OpenCV will hold
+        picture = None
+    if picture is None:
+        raise DataError("this is not a picture that can be read; take a JPEG, PNG, WebP or BMP")
+    grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+    height, width = grey.shape
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    middle = grey[top : top + side, left : left + side]
+    # INTER_AREA as in training: another way of resizing changes what the network says.
+    return cv2.resize(middle, (size, size), interpolation=cv2.INTER_AREA).astype(np.uint8)

@@ -1,0 +1,140 @@
+#!/usr/bin/env bash
+# One command to run the app and one to test it; each sets up what it needs first.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+usage() {
+    cat <<'TEXT'
+Usage: ./setup.sh COMMAND [ARGUMENT...]
+
+  run      set up, then start the app on port 8501 (PORT=9000 ./setup.sh run: another port);
+           further arguments go to `streamlit run`
+  test     set up with the test tools and a browser, then lint, types and every test;
+           further arguments go to pytest (./setup.sh test -k settings)
+  install  only set up
+
+Everything goes into .venv beside this file. A second call reinstalls nothing; an interrupted
+set-up is made good by the next call. Delete .venv to start afresh.
+TEXT
+}
+
+fail() {
+    echo "setup.sh: $1" >&2
+    exit 2
+}
+
+say() {
+    echo "setup.sh: $1" >&2
+}
+
+readonly VENV=.venv
+readonly PYTHON=$VENV/bin/python
+readonly UNFINISHED=$VENV/.unfinished
+
+# Installs Debian packages where that can be done without asking; otherwise says what is missing.
+packages() {
+    if [[ $(id -u) -ne 0 ]] || ! command -v apt-get >/dev/null; then
+        fail "please install $* (on Debian: sudo apt-get install $*), then call this again"
+    fi
+    say "installing $*"
+    apt-get update -qq >&2
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2 ||
+        fail "could not install $*; see the lines above"
+}
+
+# Prints the Python to build the environment with. TensorFlow 2.21 has wheels for 3.11 to 3.13.
+find_python() {
+    local name
+    for name in python3.11 python3 python3.12 python3.13; do
+        # Run it, don't only look: version managers put stand-ins on the path that run nothing.
+        if "$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+            2>/dev/null; then
+            echo "$name"
+            return
+        fi
+    done
+    fail "no Python 3.11, 3.12 or 3.13 found; please install one (on Debian: python3)"
+}
+
+make_venv() {
+    local python version
+    python=$(find_python)
+    if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+        version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+        packages "python$version-venv"
+    fi
+    say "making $VENV with $("$python" --version)"
+    "$python" -m venv --clear "$VENV"
+}
+
+# What an environment was made from: Python's version and the requirement files.
+fingerprint() {
+    "$PYTHON" - requirements*.txt <<'CODE'
+import hashlib, pathlib, sys
+made_from = [sys.version, *(pathlib.Path(name).read_text() for name in sys.argv[1:])]
+print(hashlib.sha256("\0".join(made_from).encode()).hexdigest())
+CODE
+}
+
+# install run|test: the environment holds what the app needs, or the test tools too.
+install() {
+    local stamp=$VENV/.installed-$1 requirements="requirements.txt" made_from
+    [[ $1 == run ]] || requirements="requirements-dev.txt"
+    # A killed pip can leave half a package that it later takes for a whole one: start afresh.
+    if [[ -e $UNFINISHED ]] || ! "$PYTHON" -c 'import pip' 2>/dev/null; then
+        make_venv
+    fi
+    made_from=$(fingerprint)
+    [[ -f $stamp && $(<"$stamp") == "$made_from" ]] && return
+    say "installing $requirements into $VENV (some minutes the first time)"
+    rm -f "$VENV"/.installed-*
+    touch "$UNFINISHED"
+    local quiet=()
+    [[ -t 1 ]] || quiet=(--quiet)
+    "$PYTHON" -m pip install --disable-pip-version-check "${quiet[@]}" -r "$requirements" >&2 ||
+        fail "installing $requirements failed; see the lines above, then call this again"
+    rm -f "$UNFINISHED"
+    echo "$made_from" >"$VENV/.installed-run"
+    echo "$made_from" >"$stamp" # last: only a finished set-up has its stamp
+}
+
+browser() {
+    local name wanted=()
+    for name in chromium chromium-browser google-chrome; do
+        command -v "$name" >/dev/null && break
+        name=
+    done
+    [[ $name ]] || wanted+=(chromium)
+    # Without any font Chromium draws no letters.
+    if command -v dpkg-query >/dev/null; then
+        dpkg-query -W -f '${Status}' fonts-dejavu-core 2>/dev/null | grep -q 'ok installed' ||
+            wanted+=(fonts-dejavu-core)
+    fi
+    [[ ${#wanted[@]} -eq 0 ]] || packages "${wanted[@]}"
+}
+
+run_app() {
+    local port=${PORT:-8501}
+    [[ $port =~ ^[0-9]{1,5}$ ]] || fail "PORT must be a number, not '$port'"
+    install run
+    exec "$PYTHON" -m streamlit run app.py --server.port "$port" "$@"
+}
+
+run_tests() {
+    install test
+    browser
+    "$PYTHON" -m ruff check .
+    "$PYTHON" -m ruff format --check .
+    "$PYTHON" -m mypy
+    # An empty -m takes back pyproject.toml's "fast tests only".
+    exec "$PYTHON" -m pytest -m "" "$@"
+}
+
+case ${1-} in
+run) run_app "${@:2}" ;;
+test) run_tests "${@:2}" ;;
+install) install run ;;
+-h | --help | help) usage ;;
+'') fail "say what to do: run, test or install (--help tells more)" ;;
+*) fail "no command '$1': take run, test or install (--help tells more)" ;;
+esac

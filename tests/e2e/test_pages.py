@@ -1,0 +1,77 @@
+"""The pages as a visitor sees them."""
+
+from urllib.parse import urlsplit
+
+import cv2
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.conftest import Visit
+
+PAGES = {"/": "One face", "/model": "How good is it?", "/about": "About"}
+SIDEWAYS = "document.scrollingElement.scrollWidth - document.scrollingElement.clientWidth"
+
+
+def png() -> bytes:
+    return cv2.imencode(".png", np.full((90, 70, 3), 120, np.uint8))[1].tobytes()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 360])
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_opens_and_fits(visit: Visit, path: str, width: int, scheme: str) -> None:
+    visit.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    visit.page.set_viewport_size({"width": width, "height": 800})
+    page = visit.open(path)
+    expect(page.locator("h1").first).to_have_text(PAGES[path])
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+    assert page.evaluate(SIDEWAYS) <= 0
+    colour = page.get_by_test_id("stApp").evaluate("e => getComputedStyle(e).backgroundColor")
+    brightness = sum(int(part) for part in colour.strip("rgba()").split(",")[:3]) / 3
+    assert (brightness < 100) == (scheme == "dark")
+
+
+def test_the_menu_leads_everywhere(visit: Visit) -> None:
+    page = visit.open()
+    for title in reversed(PAGES.values()):
+        page.get_by_test_id("stSidebarNav").get_by_text(title).click()
+        expect(page.locator("h1").first).to_have_text(title)
+
+
+def test_a_face_is_read(visit: Visit) -> None:
+    page = visit.open()
+    page.locator("input[type=file]").set_input_files(
+        {"name": "face.png", "mimeType": "image/png", "buffer": png()}
+    )
+    expect(page.get_by_text("Most people would say: happy")).to_be_visible()
+    chart = page.get_by_test_id("stVegaLiteChart")
+    expect(chart).to_contain_text("surprise")
+    expect(chart).to_contain_text("70 %")
+    expect(page.get_by_test_id("stImage").locator("img")).to_be_visible()
+
+
+def test_a_broken_file_is_named_and_the_next_one_read(visit: Visit) -> None:
+    page = visit.open()
+    upload = page.locator("input[type=file]")
+    upload.set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": b"no picture"})
+    expect(page.get_by_text("a.png: this is not a picture that can be read")).to_be_visible()
+    upload.set_input_files({"name": "b.png", "mimeType": "image/png", "buffer": png()})
+    expect(page.get_by_text("Most people would say: happy")).to_be_visible()
+    expect(page.get_by_test_id("stAlert")).to_have_count(0)
+
+
+def test_the_charts_are_drawn(visit: Visit) -> None:
+    page = visit.open("/model")
+    charts = page.get_by_test_id("stVegaLiteChart")
+    expect(charts).to_have_count(4)
+    for at in range(4):
+        expect(charts.nth(at).locator("svg, canvas").first).to_be_visible()
+
+
+def test_nothing_is_asked_of_another_host(visit: Visit) -> None:
+    for path in PAGES:
+        visit.open(path)
+    visit.page.wait_for_timeout(1000)
+    hosts = {urlsplit(url).hostname for url in visit.asked if url.startswith(("http", "ws"))}
+    assert hosts == {"127.0.0.1"}

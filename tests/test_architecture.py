@@ -1,0 +1,179 @@
+"""Who may import whom. The rule is one table; the checker is tried on seeded mistakes below it."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# A module may import from the layers above its own, and within its own package; a layer's modules
+# don't know each other. "fer" is the package's face, fer/__init__.py.
+LAYERS: tuple[frozenset[str], ...] = (
+    frozenset({"errors", "emotions"}),
+    frozenset({"faces"}),
+    frozenset({"sources", "detect", "classify", "track"}),
+    frozenset({"pipeline"}),
+    frozenset({"session"}),
+    frozenset({"fer", "draw", "report", "store", "explain"}),
+    frozenset({"settings", "training"}),
+    frozenset({"live"}),
+    frozenset({"web", "ui", "cli"}),
+    frozenset({"app", "__main__"}),
+)
+LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
+
+# What may import a package from outside; who isn't named may not.
+ONLY_IN: dict[str, frozenset[str]] = {
+    "streamlit": frozenset({"app", "ui", "live"}),
+    "altair": frozenset({"ui"}),
+    **dict.fromkeys(("streamlit_webrtc", "aiortc", "av"), frozenset({"live", "sources"})),
+    **dict.fromkeys(("tensorflow", "keras", "torch"), frozenset({"training", "classify"})),
+    "onnx": frozenset({"training"}),  # the container doesn't hold it
+}
+# Slow to load or absent from the container: outside training/ only inside functions.
+HEAVY = frozenset({"tensorflow", "keras", "torch", "onnx"})
+
+LONGEST = 250
+MAY_BE_LONGER: dict[str, int] = {}  # a module: its lines; empty, and meant to stay so
+
+
+def part_of(path: str) -> str:
+    """The part of the project a file belongs to: fer/ui/face.py is "ui"."""
+    words = path.removesuffix(".py").split("/")
+    if words[0] == "fer":
+        return "fer" if words[1:] == ["__init__"] else words[1]
+    return words[0]
+
+
+def imports(tree: ast.AST, inside: bool = False) -> Iterator[tuple[int, str, bool]]:
+    """Every import: its line, the full name, and whether it waits inside a function."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name, inside) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            whole = "." * node.level + (node.module or "")
+            for alias in node.names:
+                # `from fer import classify` names a module, `from fer import EMOTIONS` the face.
+                below = whole == "fer" and alias.name in LEVEL
+                yield node.lineno, f"fer.{alias.name}" if below else whole, inside
+        function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        yield from imports(node, inside or function)
+
+
+def violations(path: str, source: str) -> list[str]:
+    """What in a file breaks the rule, a line each."""
+    part, tree = part_of(path), ast.parse(source)
+    found = [f"{path}: the layers don't name {part}"] if part not in LEVEL else []
+    for line, name, inside in imports(tree):
+        fault = import_fault(part, name, inside)
+        if fault:
+            found.append(f"{path}:{line}: {fault}")
+    for node in ast.walk(tree):
+        fault = settings_fault(part, node)
+        if fault:
+            found.append(f"{path}:{getattr(node, 'lineno', 0)}: {fault}")
+    return found
+
+
+def settings_fault(part: str, node: ast.AST) -> str | None:
+    """How a piece of code reads the environment's settings where it may not."""
+    if isinstance(node, ast.Constant) and re.fullmatch(r"FER_[A-Z_]+", str(node.value)):
+        return None if part == "settings" else f"only settings.py reads {node.value}"
+    if isinstance(node, ast.Attribute) and node.attr == "from_env":
+        return None if part in ("app", "cli") else "settings are read in app.py and cli.py only"
+    return None
+
+
+def import_fault(part: str, name: str, inside: bool) -> str | None:
+    """Why this part may not import this name so; None where it may."""
+    first, *rest = name.split(".")
+    if not first:
+        return "write the whole name of what is imported"
+    if first != "fer":
+        if part not in ONLY_IN.get(first, {part}):
+            return f"{part} may not import {first}"
+        if first in HEAVY and part != "training" and not inside:
+            return f"{part} must import {first} inside the function that needs it"
+        return None
+    other = rest[0] if rest else "fer"
+    if other == part:
+        return None
+    if other == "training" and part != "cli":
+        return "only the command line may import fer.training"
+    if other == "training" and not inside:
+        return "fer.training must be imported inside the function that needs it"
+    if LEVEL.get(other, len(LAYERS)) >= LEVEL.get(part, len(LAYERS)):
+        return f"{part} may not import {other}"
+    return None
+
+
+def modules() -> list[str]:
+    """All of the product's own files, from the checkout's root."""
+    found = [ROOT / "app.py", *(ROOT / "fer").rglob("*.py")]
+    return sorted(path.relative_to(ROOT).as_posix() for path in found)
+
+
+@pytest.mark.parametrize("path", modules())
+def test_the_layers_hold(path: str) -> None:
+    assert violations(path, (ROOT / path).read_text()) == []
+
+
+@pytest.mark.parametrize("path", modules())
+def test_modules_stay_short(path: str) -> None:
+    lines = len((ROOT / path).read_text().splitlines())
+    assert lines <= MAY_BE_LONGER.get(path, LONGEST), f"{path} has {lines} lines"
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "fault"),
+    [
+        ("fer/faces.py", "from fer.pipeline import Analyzer", "faces may not import pipeline"),
+        ("fer/emotions.py", "import fer.faces", "emotions may not import faces"),
+        ("fer/detect/haar.py", "from fer import classify", "detect may not import classify"),
+        ("fer/draw.py", "from fer import Analyzer", "draw may not import fer"),
+        ("fer/errors.py", "from fer.emotions import EMOTIONS", "errors may not import emotions"),
+        ("fer/ui/live.py", "from fer.cli import main", "ui may not import cli"),
+        ("fer/session.py", "import fer.ui.charts", "session may not import ui"),
+        ("fer/ui/face.py", "from fer.novelty import x", "ui may not import novelty"),
+        ("fer/novelty.py", "", "the layers don't name novelty"),
+        ("fer/ui/face.py", "from . import charts", "write the whole name"),
+        ("fer/web/api.py", "import streamlit as st", "web may not import streamlit"),
+        ("fer/pipeline.py", "def f():\n    import av", "pipeline may not import av"),
+        ("fer/ui/live.py", "import streamlit_webrtc", "ui may not import streamlit_webrtc"),
+        ("fer/explain.py", "def f():\n    import keras", "explain may not import keras"),
+        ("fer/classify.py", "import keras", "inside the function"),
+        ("fer/classify.py", "if True:\n    from keras import layers", "inside the function"),
+        ("fer/classify.py", "class A:\n    import tensorflow.lite", "inside the function"),
+        ("fer/classify.py", "def f():\n    import onnx", "classify may not import onnx"),
+        ("app.py", "def f():\n    from fer.training import data", "only the command line"),
+        ("fer/__init__.py", "from fer.training.data import load", "only the command line"),
+        ("fer/cli.py", "from fer.training import train", "inside the function"),
+        ("fer/ui/a.py", 'import os\nos.environ["FER_MODEL"]', "only settings.py reads FER_MODEL"),
+        ("fer/cli.py", 'import os\nos.getenv("FER_RUNTIME")', "only settings.py reads"),
+        ("fer/ui/a.py", "Settings.from_env()", "app.py and cli.py only"),
+    ],
+)
+def test_the_checker_catches(path: str, source: str, fault: str) -> None:
+    found = violations(path, source)
+    assert len(found) == 1
+    assert fault in found[0]
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("app.py", "import streamlit\nfrom fer.ui import face\nSettings.from_env()"),
+        ("fer/cli.py", "def f():\n    from fer.training.train import Trainer"),
+        ("fer/classify.py", "from fer.errors import ModelError\ndef f():\n    import keras"),
+        ("fer/training/train.py", "import keras\nfrom fer import __version__"),
+        ("fer/detect/__init__.py", "from fer.detect.haar import Haar\nfrom fer.faces import Faces"),
+        ("fer/ui/live.py", "import streamlit\nfrom fer.live.webrtc import camera"),
+        ("fer/settings.py", 'import os\nos.environ.get("FER_MODEL")'),
+        ("fer/ui/face.py", 'say("Set FER_MODEL to another folder")'),
+    ],
+)
+def test_the_checker_lets_pass(path: str, source: str) -> None:
+    assert violations(path, source) == []

@@ -1,0 +1,158 @@
+"""setup.sh, without installing anything: a stand-in for pip and Python tells what it would do."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+
+# A Python whose `-m` words are only written down; whatever else it is asked, the real one answers.
+FAKE_PYTHON = """#!/usr/bin/env bash
+if [[ ${1-} == -m ]]; then
+    echo "$@" >>"$CALLS"
+    if [[ $2 == venv ]]; then
+        rm -rf "${@: -1}" && mkdir -p "${@: -1}/bin" && cp "$0" "${@: -1}/bin/python"
+    fi
+    if [[ $2 == pip && -n ${PIP_DIES-} ]]; then exit 1; fi
+    exit 0
+fi
+exec "$REAL_PYTHON" "$@"
+"""
+
+
+class Checkout:
+    """A copy of what setup.sh needs, and a log of what it called."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.log = folder / "checkout", folder / "calls"
+        self.folder.mkdir()
+        for path in [ROOT / "setup.sh", *ROOT.glob("requirements*.txt")]:
+            shutil.copy(path, self.folder)
+        tools = folder / "tools"
+        tools.mkdir()
+        for name in ("python3.11", "chromium", "dpkg-query"):
+            answer = FAKE_PYTHON if name == "python3.11" else "#!/bin/sh\necho ok installed\n"
+            (tools / name).write_text(answer)
+            (tools / name).chmod(0o755)
+        self.path = f"{tools}:{os.environ['PATH']}"
+
+    def __call__(self, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        self.log.write_text("")
+        return subprocess.run(
+            ["bash", str(self.folder / "setup.sh"), *words],
+            env=os.environ
+            | {"PATH": self.path, "CALLS": str(self.log), "REAL_PYTHON": sys.executable}
+            | environ,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def calls(self) -> list[str]:
+        """The tools that were called, in order."""
+        return [line.split()[1] for line in self.log.read_text().splitlines()]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    return Checkout(tmp_path)
+
+
+@pytest.mark.parametrize("word", ["--help", "-h", "help"])
+def test_help_names_the_commands(checkout: Checkout, word: str) -> None:
+    done = checkout(word)
+    assert done.returncode == 0
+    assert all(f"\n  {name} " in done.stdout for name in ("run", "test", "install"))
+    assert checkout.calls() == []
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["frobnicate"], "no command 'frobnicate'"),
+        ([], "say what to do"),
+    ],
+)
+def test_an_unknown_word_is_one_clear_line(checkout: Checkout, words: list[str], line: str) -> None:
+    done = checkout(*words)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+    assert line in done.stderr
+
+
+def test_a_port_that_is_none_is_one_clear_line(checkout: Checkout) -> None:
+    done = checkout("run", PORT="http")
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert "PORT must be a number" in done.stderr
+
+
+def test_the_app_starts_on_the_port_asked_for(checkout: Checkout) -> None:
+    assert checkout("run", PORT="9000").returncode == 0
+    assert checkout.calls() == ["venv", "pip", "streamlit"]
+    assert "streamlit run app.py --server.port 9000" in checkout.log.read_text()
+
+
+def test_a_second_call_installs_nothing(checkout: Checkout) -> None:
+    assert checkout("install").returncode == 0
+    assert checkout.calls() == ["venv", "pip"]
+    assert checkout("install").returncode == 0
+    assert checkout("run").returncode == 0
+    assert checkout.calls() == ["streamlit"]
+
+
+def test_the_tests_run_whole_and_bring_what_the_app_needs(checkout: Checkout) -> None:
+    assert checkout("test", "-k", "settings").returncode == 0
+    assert checkout.calls() == ["venv", "pip", "ruff", "ruff", "mypy", "pytest"]
+    assert checkout.log.read_text().splitlines()[-1] == "-m pytest -m  -k settings"
+    assert checkout("run").returncode == 0
+    assert checkout.calls() == ["streamlit"]
+
+
+def test_changed_requirements_are_installed_into_the_same_environment(checkout: Checkout) -> None:
+    checkout("install")
+    with (checkout.folder / "requirements.txt").open("a") as lines:
+        lines.write("another==1.0\n")
+    assert checkout("install").returncode == 0
+    assert checkout.calls() == ["pip"]
+
+
+def test_an_interrupted_set_up_is_made_good(checkout: Checkout) -> None:
+    done = checkout("install", PIP_DIES="yes")
+    assert done.returncode == 2
+    assert "failed" in done.stderr.splitlines()[-1]
+    assert checkout("install").returncode == 0
+    assert checkout.calls() == ["venv", "pip"]
+
+
+def test_every_requirement_is_pinned_and_names_no_host() -> None:
+    for path in ROOT.glob("requirements*.txt"):
+        for line in path.read_text().splitlines():
+            words = line.partition("#")[0].strip()
+            assert not words or re.fullmatch(
+                r"[\w\[\].-]+==[\w.]+|-r requirements[\w-]*\.txt", words
+            )
+
+
+def test_the_scripts_pass_shellcheck() -> None:
+    shellcheck = shutil.which(
+        "shellcheck", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    )
+    if shellcheck is None:
+        pytest.skip("shellcheck is not installed")
+    done = subprocess.run(
+        [shellcheck, ROOT / "setup.sh", ROOT / ".ci" / "run"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout

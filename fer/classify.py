@@ -171,11 +171,10 @@ def check(crops: Crops, size: int) -> Crops:
     return crops[..., None]
 
 
-def softmax(logits: Floats) -> Floats:
+def softmax(logits: npt.NDArray[np.floating[Any]]) -> Floats:
     """Rows of logits as probabilities."""
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    shares: Floats = powers / powers.sum(axis=1, keepdims=True)
-    return shares
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
 
 
 def _line(fault: Exception) -> str:

@@ -96,6 +96,13 @@ def export(options: argparse.Namespace) -> None:
     print(json.dumps(report, indent=1))
 
 
+def bench(options: argparse.Namespace) -> None:
+    from fer.bench import bench, lines
+
+    result = bench(options.model)
+    print(json.dumps(result) if options.json else "\n".join(lines(result)))
+
+
 def recipes(options: argparse.Namespace) -> None:
     from fer.training.recipes import RECIPES
 
@@ -171,6 +178,10 @@ def parser() -> argparse.ArgumentParser:
     data(one)
     one.add_argument("--model", type=Path, required=True, metavar="RUN_DIR")
     one.add_argument("--out", type=Path, default=MODEL_FOLDER, metavar="DIR")
+
+    one = command("bench", bench, "measure how much work reading faces is")
+    one.add_argument("--model", type=Path, default=MODEL_FOLDER, help="model folder")
+    one.add_argument("--json", action="store_true")
 
     command("recipes", recipes, "list the recipes")
     return top

@@ -18,7 +18,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"pipeline"}),
     frozenset({"session"}),
     frozenset({"fer", "draw", "report", "store", "explain"}),
-    frozenset({"settings", "training"}),
+    frozenset({"settings", "training", "bench"}),
     frozenset({"live"}),
     frozenset({"web", "ui", "cli"}),
     frozenset({"app", "__main__"}),

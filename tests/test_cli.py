@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from fer.cli import fold, main, parser
-
 from tests.training.faces import write_set
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -70,7 +69,7 @@ def test_a_fold_as_people_write_it() -> None:
 
 
 def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
-    for name in ("explore", "train", "evaluate", "calibrate", "export", "recipes"):
+    for name in ("explore", "train", "evaluate", "calibrate", "export", "bench", "recipes"):
         with pytest.raises(SystemExit) as fault:
             main([name, "--help"])
         assert fault.value.code == 0

@@ -101,13 +101,13 @@ def best_temperature(logits: Floats, truth: Ints, steps: int = 60) -> float:
         raise ValueError(f"{len(values)} answers for {len(truth)} faces")
     if not np.isfinite(values).all():
         raise ModelError("the network answers with numbers that are none: it cannot be calibrated")
-    given = values[np.arange(len(truth)), truth]
+    ahead = values - values[np.arange(len(truth)), truth][:, None]  # of what was true
+    below = values - values.max(axis=1, keepdims=True)
 
     def too_hot(temperature: float) -> bool:
         """Whether a lower temperature would be better: the slope along 1/T is still falling."""
-        powers = np.exp((values - values.max(axis=1, keepdims=True)) / temperature)
-        expected = (powers * values).sum(axis=1) / powers.sum(axis=1)
-        return bool((expected - given).mean() < 0)
+        powers = np.exp(below / temperature)
+        return bool(((powers * ahead).sum(axis=1) / powers.sum(axis=1)).sum() < 0)
 
     low, high = np.log(COLDEST), np.log(HOTTEST)
     if too_hot(COLDEST):

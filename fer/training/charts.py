@@ -84,7 +84,7 @@ def ticks(low: float, high: float, about: int = 5) -> list[float]:
     unit = 10.0 ** np.floor(np.log10(span))
     step = unit * min((m for m in (1, 2, 2.5, 5, 10) if m * unit >= span * 0.999), default=10)
     first = np.ceil(low / step - 1e-9)
-    return [float(n * step) for n in np.arange(first, np.floor(high / step + 1e-9) + 1)]
+    return [float(n * step) + 0.0 for n in np.arange(first, np.floor(high / step + 1e-9) + 1)]
 
 
 def lines(
@@ -168,7 +168,7 @@ def heat(
         for c in range(len(columns)):
             opacity = 0.04 + 0.96 * min(1.0, shade[r, c])
             # White figures on the strong cells: the blue is dark enough in either theme.
-            white = ' style="fill:#fff"' if shade[r, c] > 0.45 else ""
+            white = ' style="fill:#fff"' if shade[r, c] > 0.8 else ""
             figure, x = form.format(values[r, c]), left + cell * c
             parts.append(
                 f'<rect x="{x + 1:g}" y="{y + 1}" width="{cell - 2}" height="{tall - 2}" rx="3" '

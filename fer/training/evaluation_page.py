@@ -21,6 +21,13 @@ from fer.training.runs import replacing
 WORST: Final = 24  # mistakes shown a head
 FEW: Final = 10  # bins with fewer faces are noise, and are left out of the chart
 TRUTHS: Final = {"fer2013": "FER2013's labels", "ferplus": "the majority of FER+'s voters"}
+# Equal cards line up in columns; the line of perfect calibration has to be seen; and a matrix that
+# shrank to a phone's width could not be read.
+STYLE: Final = Html(
+    "<style>figure.card { width: 11.4rem; } figcaption strong { color: var(--ink); }"
+    " svg .grid[stroke-dasharray] { stroke: var(--soft); } td { white-space: nowrap; }"
+    " .wide svg { min-width: 34rem; }</style>"
+)
 
 
 def write_page(
@@ -33,6 +40,7 @@ def write_page(
     """Write folder/index.html from what `evaluate` found; gives its path."""
     told = metrics["model"]
     parts = [
+        STYLE,
         tag(
             "p",
             f"{told['file']} ({told['runtime']}{', ten crops' if metrics['tta'] else ''}) on "
@@ -62,7 +70,6 @@ def headline(metrics: Mapping[str, Any]) -> Html:
     rows = [
         (
             head,
-            TRUTHS[found["truth"]],
             f"{found['n']:,}",
             *(percent(found[name]) for name in ("accuracy", "balanced_accuracy")),
             *(number(found[name]) for name in ("macro_f1", "roc_auc", "kappa", "log_loss", "ece")),
@@ -71,7 +78,6 @@ def headline(metrics: Mapping[str, Any]) -> Html:
     ]
     names = (
         "Head",
-        "Truth",
         "Faces",
         "Right",
         "Balanced",
@@ -79,7 +85,7 @@ def headline(metrics: Mapping[str, Any]) -> Html:
         "ROC-AUC",
         "Kappa",
         "Log-loss",
-        "Calibration error",
+        "ECE",
     )
     copies = metrics["accuracy_without_copies"]
     note = (
@@ -87,7 +93,8 @@ def headline(metrics: Mapping[str, Any]) -> Html:
         if copies is None
         else f"Without byte copies of training faces, {percent(copies)} of the labels are met."
     )
-    return join([table(names, rows), tag("p", note, kind="soft")])
+    explained = "ECE is the expected calibration error: how far sureness and accuracy lie apart."
+    return join([table(names, rows), tag("p", f"{note} {explained}", kind="soft")])
 
 
 def head_section(found: Mapping[str, Any], said: Floats, truth: Ints, data: Dataset) -> Html:
@@ -113,6 +120,7 @@ def head_section(found: Mapping[str, Any], said: Floats, truth: Ints, data: Data
             tag("h3", "Each emotion"),
             class_table(found["per_class"]),
             tag("h3", "The mistakes it was surest of"),
+            tag("p", "Each with its place in the split, counted from 0.", kind="soft"),
             mistakes(said, truth, data),
         ]
     )
@@ -130,6 +138,7 @@ def reliability_chart(found: Mapping[str, Any]) -> Html:
         y_range=(0, 1),
         diagonal=True,
         marks=True,
+        colours={"accuracy": "var(--accent)"},
         width=460,
         height=400,
     )
@@ -185,17 +194,16 @@ def mistakes(said: Floats, truth: Ints, data: Dataset) -> Html:
 def mistake(said: Floats, truth: int, data: Dataset, at: int) -> Html:
     """One face: the truth, what was said instead, and what the voters saw."""
     told = EMOTIONS[int(said.argmax())]
-    words: list[object] = [
-        f"{EMOTIONS[truth]}, said ",
-        tag("strong", told),
-        f" {percent(float(said.max()), 1)}",
+    words = [
+        join(["truth: ", tag("strong", EMOTIONS[truth])], ""),
+        join(["said: ", tag("strong", told), " ", percent(float(said.max()))], ""),
     ]
     if data.votes is not None:
-        words += [Html("<br>"), f"voters: {crowd_view(data.votes[at])}"]
-    words += [Html("<br>"), f"row {int(data.places[at]):,}"]
+        words.append(join([f"voters: {crowd_view(data.votes[at])}"]))
+    words.append(join([f"place {int(data.places[at]):,}"]))
     scale = 96 / data.faces.shape[2]
-    shown = picture(data.faces[at], scale, alt=f"a face labelled {EMOTIONS[truth]}")
-    return tag("div", figure(shown, join(words, "")), kind="card mistake")
+    shown = picture(data.faces[at], scale, alt=f"a face whose truth is {EMOTIONS[truth]}")
+    return figure(shown, join(words, Html("<br>")), card=True)
 
 
 def crowd_view(votes: Ints, most: int = 3) -> str:
@@ -209,9 +217,9 @@ def plain(column: Any) -> str:
     return FERPLUS[int(column)].replace("_", " ")
 
 
-def percent(share: float | None, places: int = 1) -> str:
+def percent(share: float | None) -> str:
     """A share as people read it."""
-    return "–" if share is None else f"{share:.{places}%}".replace("%", " %")
+    return "–" if share is None else f"{share:.1%}".replace("%", "\N{NO-BREAK SPACE}%")
 
 
 def number(value: float | None) -> str:

@@ -71,7 +71,6 @@ def export(
         for name in ("emotion.keras", "emotion.onnx", "model.json"):
             with replacing(Path(out) / name) as path:
                 path.write_bytes((folder / name).read_bytes())
-                path.chmod(0o644)
     return described
 
 

@@ -43,7 +43,8 @@ figure { margin: .75rem 0; } figcaption { margin-top: .25rem; line-height: 1.35;
 img { display: block; max-width: 100%; image-rendering: pixelated; border-radius: 3px; }
 svg { display: block; width: 100%; height: auto; margin: .75rem 0; }
 svg text { fill: var(--ink); font: 12px system-ui, "DejaVu Sans", sans-serif; }
-svg text.soft { fill: var(--soft); } svg .grid { stroke: var(--line); stroke-width: 1; }
+svg text.soft { fill: var(--soft); font-size: 12px; }
+svg .grid { stroke: var(--line); stroke-width: 1; }
 code { background: var(--panel); padding: .1rem .3rem; border-radius: 3px; font-size: .9em; }
 details { margin: .75rem 0; } summary { cursor: pointer; color: var(--accent); }
 """
@@ -102,7 +103,8 @@ def picture(face: Grey, scale: float = 1, alt: str = "") -> Html:
 def grid(faces: Grey, columns: int, gap: int = 2) -> Grey:
     """Equal grey pictures as one, row by row; one picture is far smaller in a page than many."""
     count, height, width = faces.shape
-    rows = -(-count // columns)
+    columns = max(1, min(columns, count))
+    rows = max(1, -(-count // columns))
     sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap), 128, np.uint8)
     for index, face in enumerate(faces):
         top, left = index // columns * (height + gap), index % columns * (width + gap)

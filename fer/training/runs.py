@@ -41,7 +41,8 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        os.replace(temporary, path)
+        temporary.chmod(0o644)  # made for its maker's eyes only
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -56,7 +56,7 @@ def confusion_map(figures: Figures) -> Drawing:
             "said:N",
             sort=[*EMOTIONS],
             title="the network says",
-            axis=alt.Axis(orient="top", labelAngle=-40),
+            axis=alt.Axis(orient="top", labelAngle=-40, labelOverlap=False),
         ),
         y=alt.Y("truth:N", sort=[*EMOTIONS], title="people say"),
         tooltip=[

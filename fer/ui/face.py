@@ -73,7 +73,7 @@ def show(crop: Grey, shares: npt.NDArray[np.float32]) -> None:
     picture.image(
         cv2.resize(crop, None, fx=6, fy=6, interpolation=cv2.INTER_NEAREST),
         caption=f"What the network sees: {crop.shape[1]} × {crop.shape[0]} points",
-        width="stretch",
+        width=220,  # on a phone the bars should not start below the fold
         alt="The middle of the picture, grey and small",
     )
     bars.altair_chart(

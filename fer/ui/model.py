@@ -21,6 +21,7 @@ python -m fer export --model runs/mine --data DATA
 HOW_TO_MEASURE: Final = """
 python -m fer evaluate --data DATA --split public_test --write {folder}/metrics.json
 """
+CARD: Final = 164  # four in a row on a desk, two on a phone
 SPLITS: Final = {
     "public_test": "FER2013's public test pictures",
     "private_test": "FER2013's private test pictures",
@@ -63,29 +64,33 @@ def headline(shown: Figures, metrics: dict[str, Any]) -> None:
     )
     with st.container(horizontal=True):
         st.metric(
-            "Agrees with the group",
+            "Agreement",
             f"{shown.accuracy:.1%}",
             border=True,
+            width=CARD,
             help="Share of faces where its first word is the group's.",
         )
         st.metric(
-            "All emotions alike",
+            "Emotions alike",
             f"{shown.balanced_accuracy:.1%}",
             border=True,
+            width=CARD,
             help="The mean over the seven emotions, so that the many happy faces don't hide "
             "how the rare ones fare (balanced accuracy).",
         )
         st.metric(
-            "Wrong about how sure",
+            "Certainty off by",
             f"{shown.ece:.1%}",
             border=True,
+            width=CARD,
             help="How far its certainty is from how often it is right, on the average "
             "(expected calibration error). Less is better.",
         )
         st.metric(
-            "On FER2013's labels",
+            "FER2013 labels",
             f"{metrics['accuracy']:.1%}",
             border=True,
+            width=CARD,
             help="Its second output, against the data set's original labels, which many papers "
             "report. Those labels are rough: the group disagrees with a third of them.",
         )

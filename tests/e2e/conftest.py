@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Request, sync_playwright
+from playwright.sync_api import BrowserContext, Page, Request, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 90
+WAIT_MS = 60_000  # on a busy machine the first page alone can take half of this
 
 FLAGS = [
     "--headless=new",
@@ -93,10 +94,11 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext
         context = playwright.chromium.launch_persistent_context(
             tmp_path_factory.mktemp("profile"),
             executable_path=chromium(),
-            headless=False,  # the flag below asks for the new headless mode, which is the real thing
+            headless=False,  # "--headless=new" in the flags is the real browser without a window
             args=FLAGS,
         )
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(WAIT_MS)
+        expect.set_options(timeout=WAIT_MS)
         yield context
         context.close()
 

@@ -17,8 +17,7 @@ def png() -> bytes:
     return cv2.imencode(".png", np.full((90, 70, 3), 120, np.uint8))[1].tobytes()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 360])
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (360, "dark")])
 @pytest.mark.parametrize("path", PAGES)
 def test_every_page_opens_and_fits(visit: Visit, path: str, width: int, scheme: str) -> None:
     visit.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")

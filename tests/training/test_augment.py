@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from fer.training.augment import Augmentation, augment, erase, geometry, light, mixup_pairs
-
 from tests.training.faces import drawings
 
 FACES = drawings(32).faces

@@ -3,7 +3,6 @@ import pytest
 
 from fer.emotions import EMOTIONS
 from fer.training.data import FERPLUS, FERPLUS_OF_EMOTION, Dataset, fold, hold_out, one_hot
-
 from tests.training.faces import drawings
 
 

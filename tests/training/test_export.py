@@ -12,7 +12,6 @@ from fer.errors import ModelError
 from fer.training import networks
 from fer.training.export import APART, LOSS, compare, export, quantise, with_probabilities
 from fer.training.onnx_graph import to_onnx
-
 from tests.training.faces import drawings
 
 

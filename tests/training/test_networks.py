@@ -9,7 +9,7 @@ from fer.training.train import build
 
 
 def parameters(stages: list[list[int]], heads: int) -> int:
-    """What a plain VGG holds, counted by hand: 3x3 kernels, four numbers a channel of norm, heads."""
+    """Counted by hand: 3x3 kernels, four numbers a channel of normalisation, the heads."""
     total, before = 0, 1
     for width in (width for stage in stages for width in stage):
         total += 9 * before * width + 4 * width

@@ -35,9 +35,14 @@ def test_more_than_ten_arrays_keep_their_order(tmp_path: Path) -> None:
 def test_a_write_that_fails_leaves_the_old_file_and_no_rubbish(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("old")
-    with pytest.raises(RuntimeError), replacing(path) as temporary:
-        temporary.write_text("half")
-        raise RuntimeError("the disk is full")
+
+    def write_half() -> None:
+        with replacing(path) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError("the disk is full")
+
+    with pytest.raises(RuntimeError, match="disk is full"):
+        write_half()
     assert path.read_text() == "old"
     assert [*tmp_path.iterdir()] == [path]
 

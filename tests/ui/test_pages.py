@@ -88,7 +88,7 @@ def test_the_figures_are_told_in_words(tiny_model: Path) -> None:
     words = text_of(opened)
     assert not opened.exception
     assert "Of ten faces it calls **fear**, **about five** are; the others are mostly" in words
-    assert opened.metric[0].label == "Agrees with the group"
+    assert opened.metric[0].label == "Agreement"
     assert opened.metric[3].value == "69.0%"
 
 

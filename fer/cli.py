@@ -11,6 +11,7 @@ from pathlib import Path
 
 from fer.classify import MODEL_FOLDER
 from fer.errors import FerError
+from fer.settings import Settings
 
 Handler = Callable[[argparse.Namespace], None]
 
@@ -110,7 +111,7 @@ def recipes(options: argparse.Namespace) -> None:
         print(f"{recipe.name:16} {recipe.about}")
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(settings: Settings) -> argparse.ArgumentParser:
     """All commands with their options."""
     top = argparse.ArgumentParser(prog="python -m fer", description=__doc__)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -162,7 +163,9 @@ def parser() -> argparse.ArgumentParser:
 
     one = command("evaluate", evaluate, "measure a model on one split")
     data(one)
-    one.add_argument("--model", type=Path, default=MODEL_FOLDER, help="model, run folder or .keras")
+    one.add_argument(
+        "--model", type=Path, default=settings.model, help="model, run folder or .keras"
+    )
     one.add_argument("--split", default="public_test", help="public_test, private_test …")
     one.add_argument("--runtime", choices=("onnx", "keras"), help="default: the form that is there")
     one.add_argument("--tta", action="store_true", help="average over ten crops and flips")
@@ -180,7 +183,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--out", type=Path, default=MODEL_FOLDER, metavar="DIR")
 
     one = command("bench", bench, "measure how much work reading faces is")
-    one.add_argument("--model", type=Path, default=MODEL_FOLDER, help="model folder")
+    one.add_argument("--model", type=Path, default=settings.model, help="model folder")
     one.add_argument("--json", action="store_true")
 
     command("recipes", recipes, "list the recipes")
@@ -189,8 +192,12 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status."""
-    options = parser().parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        options = parser(Settings.from_env()).parse_args(arguments)
+    except FerError as fault:
+        say(f"fer: {fault}")
+        return 2
     for name in ("epochs", "minutes", "batch"):
         value = getattr(options, name, None)
         if value is not None and value <= 0:

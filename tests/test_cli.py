@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from fer.cli import fold, main, parser
+from fer.settings import Settings
 from tests.training.faces import write_set
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -60,7 +61,7 @@ def test_a_model_file_that_is_none_is_one_line(
 @pytest.mark.parametrize("text", ["2", "0/5", "6/5", "1/1", "a/b", "1/"])
 def test_a_fold_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(SystemExit) as fault:
-        parser().parse_args(["train", "--data", "x", "--out", "y", "--fold", text])
+        parser(Settings()).parse_args(["train", "--data", "x", "--out", "y", "--fold", text])
     assert fault.value.code == 2
 
 

@@ -10,15 +10,17 @@ import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
-from fer.classify import Classifier, load_classifier
+from fer.classify import Classifier, Reading, load_classifier
 from fer.emotions import EMOJI, EMOTIONS
 from fer.errors import DataError, ModelError
+from fer.explain import overlay
 from fer.settings import Settings
 from fer.ui.charts import share_bars
 
 Grey = npt.NDArray[np.uint8]
 
 LARGEST_MB: Final = 10
+SAMPLE: Final = Path(__file__).with_name("sample.png")  # from NASA's portrait of Eileen Collins
 UNSURE: Final = 0.5  # below this share the first word is no more than the best of several
 
 
@@ -50,19 +52,24 @@ def page(settings: Settings) -> None:
         type=["jpg", "jpeg", "png", "webp", "bmp"],
         max_upload_size=LARGEST_MB,
     )
-    if given is None:
+    if given is not None:
+        name, data = given.name, given.getvalue()
+    elif st.toggle("Take the sample picture"):
+        name, data = SAMPLE.name, SAMPLE.read_bytes()
+    else:
         st.caption("The picture is read in memory and forgotten; nothing is written or sent on.")
         return
     try:
-        crop = crop_of(given.getvalue(), network.size)
+        crop = crop_of(data, network.size)
     except DataError as fault:
-        st.error(f"{given.name}: {fault}", icon=":material/broken_image:")
+        st.error(f"{name}: {fault}", icon=":material/broken_image:")
         return
-    show(crop, network.read(crop[None]).probabilities[0])
+    show(crop, network.read(crop[None]))
 
 
-def show(crop: Grey, shares: npt.NDArray[np.float32]) -> None:
-    """What was read, beside the seven shares."""
+def show(crop: Grey, reading: Reading) -> None:
+    """What was read, beside the seven shares, and where the network looked."""
+    shares = reading.probabilities[0]
     best = int(shares.argmax())
     name = EMOTIONS[best]
     if shares[best] >= UNSURE:
@@ -70,8 +77,9 @@ def show(crop: Grey, shares: npt.NDArray[np.float32]) -> None:
     else:
         st.subheader(f"{EMOJI[name]} People would disagree: {name} comes first")
     picture, bars = st.columns([1, 2], vertical_alignment="center")
+    large = cv2.resize(crop, None, fx=6, fy=6, interpolation=cv2.INTER_NEAREST).astype(np.uint8)
     picture.image(
-        cv2.resize(crop, None, fx=6, fy=6, interpolation=cv2.INTER_NEAREST),
+        large,
         caption=f"What the network sees: {crop.shape[1]} × {crop.shape[0]} points",
         width=220,  # on a phone the bars should not start below the fold
         alt="The middle of the picture, grey and small",
@@ -80,6 +88,16 @@ def show(crop: Grey, shares: npt.NDArray[np.float32]) -> None:
         share_bars(dict(zip(EMOTIONS, map(float, shares), strict=True))),
         alt="; ".join(f"{e} {s:.0%}" for e, s in zip(EMOTIONS, shares, strict=True)),
     )
+    if reading.attention is not None:
+        with st.expander("Where did the network look?"):
+            asked = st.selectbox("For the word", EMOTIONS, index=best, width=220)
+            st.image(
+                overlay(large, reading.attention[0], asked),
+                channels="BGR",
+                width=220,
+                caption="Bright: spoke for it. Dark: spoke against it, or not at all.",
+                alt=f"The face with the places that spoke for {asked} lit up",
+            )
     st.caption("An expression is not a feeling, and one picture is one moment. See the page About.")
 
 

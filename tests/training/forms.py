@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from fer.emotions import EMOTIONS
-from fer.training.data import FERPLUS, Dataset
+from fer.training.data import FERPLUS, FERPLUS_OF_EMOTION, Dataset
 
 USAGES: Final = {"training": "Training", "public_test": "PublicTest", "private_test": "PrivateTest"}
 
@@ -17,7 +17,7 @@ USAGES: Final = {"training": "Training", "public_test": "PublicTest", "private_t
 def write_table(
     folder: Path, parts: Sequence[Dataset], name: str = "fer2013.csv", mixed: bool = False
 ) -> Path:
-    """fer2013.csv, or icml_face_data.csv with its own header; `mixed` deals the splits' rows out."""
+    """fer2013.csv, or icml_face_data.csv with its header; `mixed` deals the splits' rows out."""
     rows = [
         (USAGES[part.split], int(label), " ".join(map(str, face.ravel())), at)
         for part in parts
@@ -67,14 +67,12 @@ def write_pictures(folder: Path, data: Dataset, names: Sequence[str] = EMOTIONS)
 
 
 def textures(count: int, split: str = "training", seed: int = 0, votes: bool = True) -> Dataset:
-    """Soft random pictures, no two alike, with labels in turn and every voter of their mind."""
+    """Soft random pictures, no two alike, with labels in turn and all votes for them."""
     rng = np.random.default_rng(seed)
     noise = cv2.GaussianBlur(rng.normal(0, 1, (48, 48, count)), (0, 0), 3).reshape(48, 48, count)
     noise = np.moveaxis(noise, 2, 0)
     labels = np.arange(count) % len(EMOTIONS)
     cast = np.zeros((count, len(FERPLUS)), np.int64)
-    places = [FERPLUS.index(name) for name in FERPLUS if name not in ("contempt", "unknown")]
-    by_label = [places[at] for at in (4, 5, 6, 1, 3, 2, 0)]
-    cast[np.arange(count), np.array(by_label)[labels]] = 10
+    cast[np.arange(count), np.array(FERPLUS_OF_EMOTION)[labels]] = 10
     faces = np.clip(128 + 40 * noise / noise.std(), 0, 255).astype(np.uint8)
     return Dataset(split, faces, labels, cast if votes else None)

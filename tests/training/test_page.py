@@ -1,4 +1,4 @@
-"""Pages: safe text, pictures that survive, charts that are well-formed and true to their figures."""
+"""Pages: safe text, pictures that survive, charts that are true to their figures."""
 
 import base64
 import re

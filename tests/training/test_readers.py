@@ -316,7 +316,7 @@ def test_a_sheet_shorter_than_its_table(tmp_path: Path) -> None:
     file = tmp_path / "training.csv"
     header, *rows = file.read_text().splitlines(keepends=True)
     file.write_text(header + "".join((rows * 8)[:101]))
-    with pytest.raises(DataError, match="holds 100 faces, but training.csv has 101 rows"):
+    with pytest.raises(DataError, match=r"holds 100 faces, but training\.csv has 101 rows"):
         load(tmp_path, "training")
 
 

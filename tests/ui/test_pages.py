@@ -53,6 +53,14 @@ def test_a_face_is_read(tiny_model: Path) -> None:
     assert len(page.get("arrow_vega_lite_chart") or page.get("vega_lite_chart")) == 1
 
 
+def test_the_sample_is_one_click_away(tiny_model: Path) -> None:
+    page = open_page("face", tiny_model)
+    page.toggle[0].set_value(True).run()
+    assert not page.exception
+    assert page.subheader
+    assert page.selectbox[0].value == "happy"  # the word that came first
+
+
 @pytest.mark.parametrize("data", [b"", b"no picture", png()[:60]])
 def test_a_file_that_is_no_picture_is_named(tiny_model: Path, data: bytes) -> None:
     page = open_page("face", tiny_model)

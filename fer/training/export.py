@@ -6,6 +6,7 @@ The runtime form is only written when it answers as the Keras form does: see LOS
 from __future__ import annotations
 
 import json
+import logging
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -119,6 +120,7 @@ def quantise(model: onnx.ModelProto, faces: Any, path: Path) -> None:
             return None if part is None else {"face": part}
 
     exact = [n.name for n in model.graph.node if n.op_type not in ("Conv", "MaxPool", "Relu")]
+    logging.disable(logging.WARNING)  # it advises a preparation that to_onnx has done already
     quantize_static(
         model,
         path,
@@ -131,6 +133,7 @@ def quantise(model: onnx.ModelProto, faces: Any, path: Path) -> None:
         weight_type=QuantType.QInt8,
         nodes_to_exclude=[*exact, "attention"],
     )
+    logging.disable(logging.NOTSET)
 
 
 def compare(exact: Reading, quick: Reading, public: Dataset) -> dict[str, Any]:

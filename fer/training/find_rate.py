@@ -24,7 +24,6 @@ def find_rate(trainer: Trainer, steps: int = 200) -> float:
     for step, (faces, goals, counts) in enumerate(itertools.chain.from_iterable(epochs)):
         rates.append(LOW * (HIGH / LOW) ** (step / max(1, steps - 1)))
         trainer.optimizer.learning_rate = rates[-1]
-        trainer.model.reset_metrics()  # Keras gives the mean since the last reset
         logs = trainer.model.train_on_batch(faces, goals, sample_weight=counts, return_dict=True)
         average = 0.9 * average + 0.1 * float(logs["loss"])
         losses.append(average / (1 - 0.9 ** (step + 1)))

@@ -8,6 +8,7 @@ import os
 import platform
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -140,17 +141,19 @@ class Trainer:
         begun, recipe = time.monotonic(), self.recipe
         start = self.pace.fraction(self.epoch, 0)
         size, factor = size_at(recipe, start), falls(recipe, self.column("val_loss"))
-        logs: dict[str, float] = {}
+        sums: Counter[str] = Counter()  # Keras gives a step's figures; the log holds their mean
         rate = shown = 0.0
-        self.model.reset_metrics()
+        steps = 0
         for step, (faces, goals, counts) in enumerate(self.batches.epoch(self.epoch, size)):
             done = self.pace.fraction(self.epoch, step)
             if done >= 1 and step:
                 break
+            steps = step + 1
             rate = rate_at(recipe, done) * factor
             self.optimizer.learning_rate = rate
             logs = self.model.train_on_batch(faces, goals, sample_weight=counts, return_dict=True)
             self.average.update()
+            sums.update({name: float(value) for name, value in logs.items()})
             if not math.isfinite(logs["loss"]):
                 raise ModelError(f"the loss is no number in epoch {self.epoch + 1}: lower the rate")
             if sys.stderr.isatty() and time.monotonic() - shown > 1:
@@ -158,7 +161,7 @@ class Trainer:
                 self.progress(step + 1, size, logs["loss"])
         self.epoch += 1
         row: Row = {"epoch": self.epoch, "size": size, "rate": rate}
-        row |= {name: float(value) for name, value in logs.items()}
+        row |= {name: total / steps for name, total in sums.items()}
         looks = self.epoch % recipe.validate_every == 0 or start >= 0.9
         self.plain.set_weights(self.average.values)
         row |= look(self.plain, recipe, self.validation) if looks else unseen(recipe)

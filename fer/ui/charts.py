@@ -25,7 +25,8 @@ def share_bars(shares: Mapping[str, float]) -> Drawing:
         {
             "emotion": f"{EMOJI[name]} {name}",
             "share": shares[name],
-            "said": f"{100 * shares[name]:.0f} %",
+            # Nobody is ever quite sure: rounding must not say so.
+            "said": "> 99 %" if shares[name] > 0.99 else f"{100 * shares[name]:.0f} %",
         }
         for name in EMOTIONS
     ]

@@ -59,7 +59,7 @@ def headline(shown: Figures, metrics: dict[str, Any]) -> None:
     """The four figures to know."""
     split = SPLITS.get(shown.split, shown.split)
     st.markdown(
-        f"Measured on **{shown.n:,} faces** that it never learnt from ({split}), "
+        f"Measured on **{shown.n:,} faces** kept apart from training ({split}), "
         "against the word that most people in a group chose for each face."
     )
     with st.container(horizontal=True):

@@ -64,8 +64,11 @@ def test_measuring_again_gives_the_same_figures(
 ) -> None:
     again = evaluate(MODEL_FOLDER, fer2013, "public_test", runtime=runtime, say=lambda _: None)
     bound = 1e-3 if runtime == "onnx" else LOSS  # another processor may round otherwise
-    for name in ("accuracy", "ferplus_accuracy", "ece", "ferplus_ece", "accuracy_without_copies"):
+    for name in ("accuracy", "ferplus_accuracy", "accuracy_without_copies"):
         assert again[name] == pytest.approx(metrics[name], abs=bound), name
+    for name in ("ece", "ferplus_ece"):  # a face that changes its bin moves these further
+        assert again[name] == pytest.approx(metrics[name], abs=3 * bound), name
+        assert again[name] <= 0.03
 
 
 def test_a_smile_reads_as_happy() -> None:

@@ -13,7 +13,10 @@ import pytest
 
 from fer.classify import KerasClassifier
 from fer.errors import UsageError
+from fer.training.data import fold
 from fer.training.find_rate import find_rate, suggest
+from fer.training.pool import out_of_fold, predict_with_keras
+from fer.training.readers import load
 from fer.training.recipes import RECIPES, Recipe, recipe_from
 from fer.training.runs import Run
 from fer.training.train import Trainer
@@ -39,7 +42,8 @@ def quiet(_: str) -> None:
 def test_a_run_learns_and_leaves_everything_behind(small_set: Path, tmp_path: Path) -> None:
     said: list[str] = []
     out = tmp_path / "run"
-    Trainer(replace(TINY, epochs=8), small_set, out, say=said.append).train()
+    recipe = replace(TINY, epochs=8, batch=4)
+    Trainer(recipe, small_set, out, say=said.append).train()
     rows = Run(out).log()
     assert [row["epoch"] for row in rows] == [*range(1, 9)]
     assert {row["size"] for row in rows} == {32, 48}
@@ -56,7 +60,7 @@ def test_a_run_learns_and_leaves_everything_behind(small_set: Path, tmp_path: Pa
         "last.keras",
     }
     assert len([*(out / "epochs").iterdir()]) == 8
-    assert recipe_from(json.loads((out / "config.json").read_text())) == replace(TINY, epochs=8)
+    assert recipe_from(json.loads((out / "config.json").read_text())) == recipe
     assert sum("PublicTest" in line for line in said) == 8
     reading = KerasClassifier(out).read(np.zeros((2, 48, 48), np.uint8))
     assert set(reading.heads) == {"crowd", "fer2013"}
@@ -162,3 +166,21 @@ def test_kills_at_random_moments_lose_nothing(small_set: Path, tmp_path: Path) -
     assert kills >= 2
     assert done == epochs
     assert [row["epoch"] for row in Run(out).log()] == [*range(1, epochs + 1)]
+
+
+@pytest.mark.slow
+def test_folds_tell_explore_what_networks_say_that_never_saw_a_face(
+    small_set: Path, tmp_path: Path
+) -> None:
+    """Two real runs, each without its half: every training face gets an answer."""
+    runs = [tmp_path / "1", tmp_path / "2"]
+    for number, out in enumerate(runs, 1):
+        short = replace(TINY, epochs=1)
+        Trainer(short, small_set, out, fold=(number, 2), say=quiet).train()
+    training = load(small_set, "training")
+    answers = out_of_fold(training, runs, predict_with_keras, quiet)
+    assert answers.shape == (len(training), 7)
+    assert np.allclose(answers.sum(axis=1), 1, atol=1e-5)
+    alone = out_of_fold(training, runs[:1], predict_with_keras, quiet)
+    left_out = ~np.isnan(alone[:, 0])
+    assert set(training.take(left_out).digests) == set(fold(training, 1, 2)[1].digests)

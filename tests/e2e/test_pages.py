@@ -47,7 +47,9 @@ def test_a_face_is_read(visit: Visit) -> None:
     chart = page.get_by_test_id("stVegaLiteChart")
     expect(chart).to_contain_text("surprise")
     expect(chart).to_contain_text("70 %")
-    expect(page.get_by_test_id("stImage").locator("img")).to_be_visible()
+    expect(page.get_by_alt_text("The middle of the picture, grey and small")).to_be_visible()
+    page.get_by_text("Where did the network look?").click()
+    expect(page.get_by_alt_text("places that spoke for happy lit up")).to_be_visible()
 
 
 def test_a_broken_file_is_named_and_the_next_one_read(visit: Visit) -> None:

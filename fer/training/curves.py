@@ -1,90 +1,57 @@
-"""Lines in a picture, as SVG text: a run's log, a search for the learning rate."""
+"""A run's log and a search for the learning rate as pictures: SVG files that stand alone."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from html import escape
 
-Points = Sequence[tuple[float, float]]
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 640, 260, 56, 34, 36
+from fer.training.charts import Points, lines
+from fer.training.page import Html
 
-
-def chart(title: str, lines: Mapping[str, Points], *, log_x: bool = False) -> str:
-    """One chart with a line for each name, without the svg element around it."""
-    points = [point for line in lines.values() for point in line if math.isfinite(point[1])]
-    if not points:
-        return ""
-    place = math.log10 if log_x else float
-    low_x, high_x = min(place(x) for x, _ in points), max(place(x) for x, _ in points)
-    low_y, high_y = min(y for _, y in points), max(y for _, y in points)
-    span_x, span_y = (high_x - low_x) or 1.0, (high_y - low_y) or 1.0
-    right, bottom = WIDTH - 16, HEIGHT - BOTTOM
-
-    def across(x: float) -> float:
-        return LEFT + (place(x) - low_x) / span_x * (right - LEFT)
-
-    def up(y: float) -> float:
-        return bottom - (y - low_y) / span_y * (bottom - TOP)
-
-    out = [f'<text x="{LEFT}" y="18" font-weight="bold">{escape(title)}</text>']
-    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
-        y = low_y + share * span_y
-        out.append(
-            f'<path d="M{LEFT} {up(y):.1f}H{right}" stroke="#8884"/>'
-            f'<text x="{LEFT - 6}" y="{up(y) + 4:.1f}" text-anchor="end">{y:.3g}</text>'
-        )
-        value = low_x + share * span_x
-        x = LEFT + share * (right - LEFT)
-        out.append(
-            f'<text x="{x:.1f}" y="{bottom + 18}" text-anchor="middle">'
-            f"{10**value if log_x else value:.3g}</text>"
-        )
-    after = right
-    for (name, line), colour in reversed(list(zip(lines.items(), COLOURS * 2, strict=False))):
-        path = " ".join(f"{across(x):.1f},{up(y):.1f}" for x, y in line if math.isfinite(y))
-        out.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        out.append(
-            f'<text x="{after}" y="18" text-anchor="end" fill="{colour}">{escape(name)}</text>'
-        )
-        after -= 12 + 7 * len(name)
-    return "".join(out)
+WIDTH, HEIGHT = 720, 320
+# Greys that can be read on white and on black: a picture does not know the reader's theme.
+STYLE = (
+    "<style>text{fill:#8A8A8A;font:12px system-ui,'DejaVu Sans',sans-serif}"
+    ".grid{stroke:#8A8A8A55}</style>"
+)
 
 
-def svg(charts: Sequence[str]) -> str:
-    """Charts below each other, as one picture."""
-    shown = [one for one in charts if one]
-    body = "".join(
-        f'<g transform="translate(0 {index * HEIGHT})">{one}</g>' for index, one in enumerate(shown)
-    )
-    height = HEIGHT * max(1, len(shown))
+def picture(charts: Sequence[Html]) -> str:
+    """Charts below each other, as the text of one SVG file."""
+    placed = [
+        chart.replace("<svg ", f'<svg y="{at * HEIGHT}" width="{WIDTH}" height="{HEIGHT}" ', 1)
+        for at, chart in enumerate(charts)
+    ]
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
-        f'width="{WIDTH}" height="{height}" font-family="sans-serif" font-size="12" '
-        f'fill="#777">{body}</svg>\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" '
+        f'height="{HEIGHT * len(charts)}">{STYLE}{"".join(placed)}</svg>\n'
     )
 
 
 def curves(rows: Sequence[Mapping[str, float | None]]) -> str:
-    """A run's log: losses, accuracies and the learning rate over the epochs."""
+    """A run's accuracies, losses and learning rate over its epochs."""
 
     def column(name: str) -> Points:
         return [
             (row["epoch"] or 0.0, value) for row in rows if (value := row.get(name)) is not None
         ]
 
+    def chart(up: str, names: Sequence[str]) -> Html:
+        series = {spoken(name): column(name) for name in names}
+        return lines(
+            {name: points for name, points in series.items() if points}, across="epoch", up=up
+        )
+
     names = list(rows[0]) if rows else []
-    accuracies = [name for name in names if name.endswith("accuracy")]
-    losses = [name for name in names if name.endswith("loss") and name != "val_loss"]
-
-    def label(name: str) -> str:
-        return name.replace("categorical_", "").replace("val_", "PublicTest ").replace("_", " ")
-
-    return svg(
+    return picture(
         [
-            chart("Accuracy", {label(name): column(name) for name in accuracies}),
-            chart("Loss", {label(name): column(name) for name in losses}),
-            chart("Learning rate", {"": column("rate")}),
+            chart("accuracy", [name for name in names if name.endswith("accuracy")]),
+            chart("loss", [n for n in names if n.endswith("_loss") and n != "val_loss"]),
+            chart("learning rate", ["rate"]),
         ]
     )
+
+
+def spoken(name: str) -> str:
+    """A column's name in a legend; what it measures stands at the axis."""
+    short = name.replace("_categorical", "").removesuffix("_accuracy").removesuffix("_loss")
+    return short.replace("val_", "PublicTest ")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import math
 
-from fer.training.curves import chart, svg
+from fer.training.charts import lines
+from fer.training.curves import picture
 from fer.training.train import Trainer
 
 LOW, HIGH = 1e-6, 1.0
@@ -29,9 +30,9 @@ def find_rate(trainer: Trainer, steps: int = 200) -> float:
         losses.append(average / (1 - 0.9 ** (step + 1)))
         if step + 1 >= steps or not losses[-1] < 4 * min(losses):
             break
-    line = [*zip(rates, losses, strict=True)]
-    picture = svg([chart("Loss over the learning rate", {"": line}, log_x=True)])
-    trainer.run.write_text("rate.svg", picture)
+    steps_up = [(math.log10(rate), loss) for rate, loss in zip(rates, losses, strict=True)]
+    chart = lines({"": steps_up}, across="learning rate, powers of ten", up="loss")
+    trainer.run.write_text("rate.svg", picture([chart]))
     trainer.say(f"tried {len(rates)} rates up to {rates[-1]:.2g}: {trainer.run.folder}/rate.svg")
     return suggest(rates, losses)
 

@@ -1,7 +1,7 @@
 """Where the network looked: the class activation map of one face as a heat map.
 
 The network ends in an average over its last feature map and one dense layer, so an emotion's logit
-is the average of this map: the map shows exactly what each place added, not an approximation.
+is the average of its map: the map says exactly what each place added to it.
 """
 
 from __future__ import annotations
@@ -18,12 +18,16 @@ Picture = npt.NDArray[np.uint8]
 
 
 def heat(attention: npt.NDArray[np.float32], emotion: str, size: int) -> npt.NDArray[np.float32]:
-    """One face's (7, h, w) map for one emotion: 0 where it spoke least for it, 1 where most."""
-    values = attention[EMOTIONS.index(emotion)]
-    large = cv2.resize(values, (size, size), interpolation=cv2.INTER_CUBIC)
-    low, high = float(large.min()), float(large.max())
-    scaled: npt.NDArray[np.float32] = ((large - low) / ((high - low) or 1.0)).astype(np.float32)
-    return scaled
+    """One face's (7, h, w) map for one emotion: 0 where nothing spoke for it, 1 where most did.
+
+    Only the difference between the emotions counts for the answer, so each place is taken against
+    the mean of all seven there; all seven share one scale, so a word that nothing spoke for is cold.
+    """
+    spoke = np.moveaxis(attention - attention.mean(axis=0), 0, -1)  # OpenCV wants channels last
+    large = cv2.resize(np.ascontiguousarray(spoke), (size, size), interpolation=cv2.INTER_CUBIC)
+    warm = np.maximum(large, 0)
+    share = warm[..., EMOTIONS.index(emotion)] / (float(warm.max()) or 1.0)
+    return np.asarray(share, np.float32)
 
 
 def overlay(face: Picture, attention: npt.NDArray[np.float32], emotion: str) -> Picture:

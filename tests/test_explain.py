@@ -19,6 +19,13 @@ def test_the_map_is_warmest_where_the_network_looked(row: int, column: int) -> N
     assert (warmth.min(), warmth.max()) == (0, 1)
 
 
+def test_a_word_that_nothing_spoke_for_is_cold_beside_one_that_much_spoke_for() -> None:
+    attention = looked_at("happy", 2, 2) - looked_at("angry", 4, 4)
+    assert heat(attention, "happy", 48).max() == 1
+    assert heat(attention, "angry", 48).max() < 0.2
+    assert heat(attention, "sad", 48).max() < 0.2
+
+
 def test_a_map_that_says_nothing_stays_cold() -> None:
     assert not heat(np.ones((7, 6, 6), np.float32), "happy", 48).any()
 

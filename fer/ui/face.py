@@ -95,7 +95,7 @@ def show(crop: Grey, reading: Reading) -> None:
                 overlay(large, reading.attention[0], asked),
                 channels="BGR",
                 width=220,
-                caption="Bright: spoke for it. Dark: spoke against it, or not at all.",
+                caption="Bright: spoke for this word more than for the others.",
                 alt=f"The face with the places that spoke for {asked} lit up",
             )
     st.caption("An expression is not a feeling, and one picture is one moment. See the page About.")

@@ -21,7 +21,7 @@ def heat(attention: npt.NDArray[np.float32], emotion: str, size: int) -> npt.NDA
     """One face's (7, h, w) map for one emotion: 0 where nothing spoke for it, 1 where most did.
 
     Only the difference between the emotions counts for the answer, so each place is taken against
-    the mean of all seven there; all seven share one scale, so a word that nothing spoke for is cold.
+    the mean of all seven there; all share one scale, so a word that nothing spoke for is cold.
     """
     spoke = np.moveaxis(attention - attention.mean(axis=0), 0, -1)  # OpenCV wants channels last
     large = cv2.resize(np.ascontiguousarray(spoke), (size, size), interpolation=cv2.INTER_CUBIC)

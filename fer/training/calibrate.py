@@ -18,10 +18,10 @@ from fer.classify import Floats, KerasClassifier, softmax
 from fer.errors import ModelError, UsageError
 from fer.training import data as datasets
 from fer.training.data import Dataset, Ints
-from fer.training.evaluate import true_answers, truth_of
 from fer.training.metrics import calibration_error, reliability
 from fer.training.readers import load
 from fer.training.runs import Run, replacing
+from fer.training.truth import true_answers, truth_of
 
 COLDEST: Final = 0.05  # a head that is right on every face would ask for ever less,
 HOTTEST: Final = 20.0  # and one that knows nothing for ever more

@@ -105,17 +105,20 @@ def one_hot(labels: Ints) -> Floats:
 
 def hold_out(data: Dataset, share: float) -> tuple[Dataset, Dataset]:
     """Split by the faces' own pixels: byte copies stay together, and every run splits alike."""
-    held = _draws(data, 0) < share
+    held = draws(data, 0) < share
     return data.take(~held), data.take(held)
 
 
 def fold(data: Dataset, number: int, of: int) -> tuple[Dataset, Dataset]:
     """The faces without fold `number` (from 1) of so many, and that fold; copies stay together."""
-    inside = (_draws(data, 4) * of).astype(int) == number - 1
+    inside = (draws(data, 4) * of).astype(int) == number - 1
     return data.take(~inside), data.take(inside)
 
 
-def _draws(data: Dataset, at: int) -> npt.NDArray[np.float64]:
-    """A number in [0, 1) for each face, drawn from its digest's bytes from `at` on."""
+def draws(data: Dataset, at: int) -> npt.NDArray[np.float64]:
+    """A number in [0, 1) for each face, drawn from four bytes of its digest from `at` on.
+
+    Draws from other bytes are independent: 0 is the held-out slice's, 4 the folds', 8 the folders'.
+    """
     numbers = [int.from_bytes(digest[at : at + 4], "big") for digest in data.digests]
     return np.array(numbers, np.float64) / 2**32

@@ -12,7 +12,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -24,8 +24,8 @@ from fer.training.data import Dataset, Ints
 from fer.training.evaluation_page import write_page
 from fer.training.metrics import figures, rounded
 from fer.training.readers import load, splits_in, tell_skipped
+from fer.training.truth import true_answers, truth_of
 
-Truth = Literal["fer2013", "ferplus"]
 Heads = Mapping[str, Floats]
 
 BATCH: Final = 256  # faces read at once; all of a split would take gigabytes
@@ -158,16 +158,6 @@ def crowd_head(heads: Heads) -> str | None:
     if "crowd" in heads or len(heads) == 1:
         return "crowd" if "crowd" in heads else next(iter(heads))
     return None
-
-
-def truth_of(head: str, targets: str) -> Truth:
-    """What a head was taught to answer; a fusion of both truths is held to the labels."""
-    return "ferplus" if head == "crowd" or (head == "emotion" and targets == "votes") else "fer2013"
-
-
-def true_answers(truth: Truth, data: Dataset) -> Ints:
-    """The right answer for each face; -1 where there is none."""
-    return data.majority if truth == "ferplus" else data.labels
 
 
 def known_figures(probabilities: Floats, truth: Ints) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from fer.training.data import Dataset
 from fer.training.onnx_graph import to_onnx
 from fer.training.readers import load
 from fer.training.runs import replacing
+from fer.training.truth import true_answers, truth_of
 
 LOSS: Final = 0.003  # the most accuracy on PublicTest that a head may lose in its runtime form
 APART: Final = 0.02  # the most that the forms' probabilities may differ on average
@@ -121,19 +122,21 @@ def quantise(model: onnx.ModelProto, faces: Any, path: Path) -> None:
 
     exact = [n.name for n in model.graph.node if n.op_type not in ("Conv", "MaxPool", "Relu")]
     logging.disable(logging.WARNING)  # it advises a preparation that to_onnx has done already
-    quantize_static(
-        model,
-        path,
-        Faces(),
-        quant_format=QuantFormat.QDQ,
-        per_channel=True,
-        # Without VNNI a pair of 8-bit products can overflow 16 bits; 7-bit weights cannot.
-        reduce_range=True,
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-        nodes_to_exclude=[*exact, "attention"],
-    )
-    logging.disable(logging.NOTSET)
+    try:
+        quantize_static(
+            model,
+            path,
+            Faces(),
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            # Without VNNI a pair of 8-bit products can overflow 16 bits; 7-bit weights cannot.
+            reduce_range=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            nodes_to_exclude=[*exact, "attention"],
+        )
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def compare(exact: Reading, quick: Reading, public: Dataset) -> dict[str, Any]:
@@ -143,7 +146,7 @@ def compare(exact: Reading, quick: Reading, public: Dataset) -> dict[str, Any]:
     }
     lost = {}
     for head in exact.heads:
-        truth = public.majority if head == "crowd" else public.labels
+        truth = true_answers(truth_of(head, "labels"), public)
         known = truth >= 0
         right = [
             float((form.heads[head][known].argmax(axis=1) == truth[known]).mean())

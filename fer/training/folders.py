@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from fer.emotions import EMOTIONS
 from fer.errors import DataError
-from fer.training.data import SPLITS, Dataset
+from fer.training.data import SPLITS, Dataset, draws
 from fer.training.tables import SIDE, quiet_opencv
 
 FOLDERS: Final = {
@@ -71,7 +71,7 @@ def read_folders(folder: Path, split: str) -> Dataset:
     found = split_folders(folder)
     if split in ("training", "public_test") and "training" in found and "public_test" not in found:
         everything = read_pictures(found["training"], split)
-        held = _draws(everything) < VALIDATION_SHARE
+        held = draws(everything, 8) < VALIDATION_SHARE
         picked = everything.take(held if split == "public_test" else ~held)
         if not len(picked):
             raise DataError(f"{found['training']}: too few pictures to hold some out as {split}")
@@ -130,9 +130,3 @@ def read_picture(path: Path) -> npt.NDArray[np.uint8] | None:
 
 def _is_picture(path: Path) -> bool:
     return path.suffix.lower() in PICTURES and not path.name.startswith(".") and path.is_file()
-
-
-def _draws(data: Dataset) -> npt.NDArray[np.float64]:
-    # Other bytes of the digest than the held-out slice and the folds are drawn by.
-    numbers = [int.from_bytes(digest[8:12], "big") for digest in data.digests]
-    return np.array(numbers, np.float64) / 2**32

@@ -9,6 +9,7 @@ from fer.classify import softmax
 from fer.training.data import Dataset
 from fer.training.recipes import Recipe, heads_of
 from fer.training.runs import Row
+from fer.training.truth import true_answers, truth_of
 
 
 def unseen(recipe: Recipe) -> Row:
@@ -25,8 +26,7 @@ def look(model: keras.Model, recipe: Recipe, data: Dataset, batch: int = 256) ->
     row = unseen(recipe)
     total = 0.0
     for head in heads_of(recipe):
-        crowd = head == "crowd" or recipe.targets == "votes"
-        truth = data.majority if crowd else data.labels
+        truth = true_answers(truth_of(head, recipe.targets), data)
         known = np.flatnonzero(truth >= 0)
         said = softmax(np.concatenate([part[head] for part in parts]))[known]
         truth = truth[known]

@@ -9,8 +9,9 @@ import pytest
 
 from fer.classify import Floats
 from fer.training.data import FERPLUS, Dataset, one_hot
-from fer.training.evaluate import judge, true_answers, truth_of
+from fer.training.evaluate import judge
 from fer.training.evaluation_page import WORST, crowd_view, worst, write_page
+from fer.training.truth import true_answers, truth_of
 from tests.training.faces import drawings
 
 VOID = {"meta", "img", "br", "line", "rect", "circle", "polyline"}

@@ -93,6 +93,9 @@ install() {
     [[ -t 1 ]] || quiet=(--quiet)
     "$PYTHON" -m pip install --disable-pip-version-check "${quiet[@]}" -r "$requirements" >&2 ||
         fail "installing $requirements failed; see the lines above, then call this again"
+    "$PYTHON" -m pip install --disable-pip-version-check "${quiet[@]}" --no-deps \
+        -r requirements-detector.txt >&2 ||
+        fail "installing requirements-detector.txt failed; see above, then call this again"
     rm -f "$UNFINISHED"
     echo "$made_from" >"$VENV/.installed-run"
     echo "$made_from" >"$stamp" # last: only a finished set-up has its stamp

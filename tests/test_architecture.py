@@ -14,10 +14,10 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "emotions"}),
     frozenset({"faces"}),
-    frozenset({"sources", "detect", "classify", "track"}),
+    frozenset({"crop", "sources", "detect", "classify", "track"}),
     frozenset({"pipeline"}),
     frozenset({"session"}),
-    frozenset({"fer", "draw", "report", "store", "explain"}),
+    frozenset({"fer", "draw", "report", "store", "tables", "explain"}),
     frozenset({"settings", "training", "bench"}),
     frozenset({"live"}),
     frozenset({"web", "ui", "cli"}),
@@ -29,7 +29,8 @@ LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
 ONLY_IN: dict[str, frozenset[str]] = {
     "streamlit": frozenset({"app", "ui", "live"}),
     "altair": frozenset({"ui"}),
-    **dict.fromkeys(("streamlit_webrtc", "aiortc", "av"), frozenset({"live", "sources"})),
+    **dict.fromkeys(("streamlit_webrtc", "aiortc"), frozenset({"live"})),
+    "av": frozenset({"live", "sources", "bench"}),
     **dict.fromkeys(("tensorflow", "keras", "torch"), frozenset({"training", "classify"})),
     "onnx": frozenset({"training"}),  # the container doesn't hold it
 }

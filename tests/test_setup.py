@@ -97,13 +97,20 @@ def test_a_port_that_is_none_is_one_clear_line(checkout: Checkout) -> None:
 
 def test_the_app_starts_on_the_port_asked_for(checkout: Checkout) -> None:
     assert checkout("run", PORT="9000").returncode == 0
-    assert checkout.calls() == ["venv", "pip", "streamlit"]
+    assert checkout.calls() == ["venv", "pip", "pip", "streamlit"]
     assert "streamlit run app.py --server.port 9000" in checkout.log.read_text()
+
+
+def test_only_the_detectors_package_comes_without_what_it_needs(checkout: Checkout) -> None:
+    checkout("install")
+    _, *pips = checkout.log.read_text().splitlines()
+    assert ["--no-deps" in line for line in pips] == [False, True]
+    assert pips[1].endswith("-r requirements-detector.txt")
 
 
 def test_a_second_call_installs_nothing(checkout: Checkout) -> None:
     assert checkout("install").returncode == 0
-    assert checkout.calls() == ["venv", "pip"]
+    assert checkout.calls() == ["venv", "pip", "pip"]
     assert checkout("install").returncode == 0
     assert checkout("run").returncode == 0
     assert checkout.calls() == ["streamlit"]
@@ -111,7 +118,7 @@ def test_a_second_call_installs_nothing(checkout: Checkout) -> None:
 
 def test_the_tests_run_whole_and_bring_what_the_app_needs(checkout: Checkout) -> None:
     assert checkout("test", "-k", "settings").returncode == 0
-    assert checkout.calls() == ["venv", "pip", "ruff", "ruff", "mypy", "pytest"]
+    assert checkout.calls() == ["venv", "pip", "pip", "ruff", "ruff", "mypy", "pytest"]
     assert checkout.log.read_text().splitlines()[-1] == "-m pytest -m  -k settings"
     assert checkout("run").returncode == 0
     assert checkout.calls() == ["streamlit"]
@@ -122,7 +129,7 @@ def test_changed_requirements_are_installed_into_the_same_environment(checkout: 
     with (checkout.folder / "requirements.txt").open("a") as lines:
         lines.write("another==1.0\n")
     assert checkout("install").returncode == 0
-    assert checkout.calls() == ["pip"]
+    assert checkout.calls() == ["pip", "pip"]
 
 
 def test_an_interrupted_set_up_is_made_good(checkout: Checkout) -> None:
@@ -130,7 +137,7 @@ def test_an_interrupted_set_up_is_made_good(checkout: Checkout) -> None:
     assert done.returncode == 2
     assert "failed" in done.stderr.splitlines()[-1]
     assert checkout("install").returncode == 0
-    assert checkout.calls() == ["venv", "pip"]
+    assert checkout.calls() == ["venv", "pip", "pip"]
 
 
 def test_every_requirement_is_pinned_and_names_no_host() -> None:

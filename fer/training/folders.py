@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from fer.crop import fitted
 from fer.emotions import EMOTIONS
 from fer.errors import DataError
 from fer.training.data import SPLITS, Dataset, draws
@@ -121,11 +122,8 @@ def read_picture(path: Path) -> npt.NDArray[np.uint8] | None:
         picture = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_GRAYSCALE)
     except (OSError, cv2.error):
         return None
-    if picture is None:
-        return None
-    if picture.shape != (SIDE, SIDE):
-        picture = cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-    return picture.astype(np.uint8, copy=False)
+    # One that isn't square is squeezed: its folder says it is a face, and all of it.
+    return None if picture is None else fitted(picture.astype(np.uint8, copy=False), SIDE)
 
 
 def _is_picture(path: Path) -> bool:

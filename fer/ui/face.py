@@ -11,10 +11,12 @@ import numpy.typing as npt
 import streamlit as st
 
 from fer.classify import Classifier, Reading, load_classifier
+from fer.crop import fitted
 from fer.emotions import EMOJI, EMOTIONS
 from fer.errors import DataError, ModelError
 from fer.explain import overlay
 from fer.settings import Settings
+from fer.sources.pictures import decode_picture
 from fer.ui.charts import share_bars
 
 Grey = npt.NDArray[np.uint8]
@@ -60,9 +62,9 @@ def page(settings: Settings) -> None:
         st.caption("The picture is read in memory and forgotten; nothing is written or sent on.")
         return
     try:
-        crop = crop_of(data, network.size)
+        crop = crop_of(data, network.size, name)
     except DataError as fault:
-        st.error(f"{name}: {fault}", icon=":material/broken_image:")
+        st.error(str(fault), icon=":material/broken_image:")
         return
     show(crop, network.read(crop[None]))
 
@@ -101,18 +103,10 @@ def show(crop: Grey, reading: Reading) -> None:
     st.caption("An expression is not a feeling, and one picture is one moment. See the page About.")
 
 
-def crop_of(data: bytes, size: int) -> Grey:
+def crop_of(data: bytes, size: int, name: str = "the picture") -> Grey:
     """A file's bytes as the network takes a face: grey, the middle square, size × size."""
-    try:
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error:  # an empty file, or more pixels than OpenCV will hold
-        picture = None
-    if picture is None:
-        raise DataError("this is not a picture that can be read; take a JPEG, PNG, WebP or BMP")
-    grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
-    height, width = grey.shape
+    picture = decode_picture(data, name)
+    height, width = picture.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
-    middle = grey[top : top + side, left : left + side]
-    # INTER_AREA as in training: another way of resizing changes what the network says.
-    return cv2.resize(middle, (size, size), interpolation=cv2.INTER_AREA).astype(np.uint8)
+    return fitted(picture[top : top + side, left : left + side], size)

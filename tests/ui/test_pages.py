@@ -122,7 +122,7 @@ def test_a_crop_is_the_middle_square(shape: tuple[int, int]) -> None:
 def test_a_crop_takes_any_kind_of_picture(mode: str) -> None:
     made = {
         "grey": np.full((50, 50), 90, np.uint8),
-        "alpha": np.full((50, 50, 4), 90, np.uint8),
+        "alpha": np.dstack([np.full((50, 50, 3), 90), np.full((50, 50), 255)]).astype(np.uint8),
         "deep": np.full((50, 50, 3), 90 * 257, np.uint16),
     }[mode]
     crop = crop_of(cv2.imencode(".png", made)[1].tobytes(), 48)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fer.bench import BATCHES, bench, lines, measure
+from fer.bench.forms import BATCHES, bench, lines, measure
 from fer.classify import Crops, Reading
 
 

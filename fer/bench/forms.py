@@ -1,10 +1,4 @@
-"""How much work reading faces is, in CPU time over all threads: `python -m fer bench`.
-
-The forms take turns within one run, so their ratios hold on a machine that is busy with other work;
-single figures do not travel from one machine to another.
-"""
-
-from __future__ import annotations
+"""The forms of one network: CPU time a batch, in turns."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence

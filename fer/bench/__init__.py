@@ -1,0 +1,95 @@
+"""How much work reading a class is: `python -m fer bench`.
+
+Figures are CPU time over all threads, the robust one on a machine that is busy with other work.
+What is compared takes turns within one run, so the ratios hold; single figures don't travel from
+one machine to another.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from fer.bench import cold, forms, loop, recall, tutorial
+from fer.bench.feed import Feed
+from fer.pipeline import Analyzer
+
+__all__ = ["bench", "lines"]
+
+COUNTS: Final = (1, 25, 49)
+FRAMES: Final = 60
+TUTORIAL_FRAMES: Final = 3  # at several seconds each
+
+
+def bench(
+    model: Path,
+    files: Path | None = None,
+    galleries: Path | None = None,
+    frames: int = FRAMES,
+    *,
+    grow: bool = False,
+    say: Any = lambda line: None,
+) -> dict[str, Any]:
+    """Everything measured. `files`: where YuNet's file is; `galleries`: pictures of known faces."""
+    say("the network's forms")
+    result: dict[str, Any] = {"forms": forms.bench(model)}
+    analyzers = usable(model, files)
+    feeds = [Feed(count) for count in COUNTS]
+    say(f"the whole loop, {frames} frames of {', '.join(map(str, COUNTS))} faces")
+    usual = tutorial.Tutorial.load(model)
+    result |= loop.measure(analyzers, feeds, frames, usual, TUTORIAL_FRAMES)
+    if grow:
+        say("how the work grows")
+        result["growth"] = loop.growth(analyzers["auto"], frames)
+    say("the first answer of a fresh process")
+    result["cold_start"] = cold.measure(model)
+    if galleries is not None and (galleries / recall.TRUTH).is_file():
+        say("recall after two seconds")
+        result["recall"] = recall.measure(analyzers, galleries)
+    return result
+
+
+def usable(model: Path, files: Path | None) -> dict[str, Analyzer]:
+    """An analyzer for each detector whose files are here, by the detector's name."""
+    from fer.detect import KINDS
+    from fer.errors import ModelError
+
+    found: dict[str, Analyzer] = {}
+    for kind in KINDS:
+        analyzer = Analyzer(model, detector=kind, files=files)
+        try:
+            analyzer.load()
+        except ModelError:
+            continue
+        found[kind] = analyzer
+    return found
+
+
+def lines(result: dict[str, Any]) -> list[str]:
+    """The result for a terminal."""
+    out = forms.lines(result["forms"])
+    out += ["", "the whole loop at 1280x720: CPU-milliseconds a frame"]
+    names = [*result["loop"][0]["stages"]]
+    out.append(f"{'':12}faces   loop  floor  wall  " + "".join(f"{name:>10}" for name in names))
+    for row in result["loop"]:
+        stages = "".join(f"{row['stages'][name]:>10.1f}" for name in names)
+        out.append(
+            f"{row['detector']:12}{row['faces']:>5}{row['cpu_ms']:>7.1f}{row['floor_cpu_ms']:>7.1f}"
+            f"{row['latency_ms']:>6.1f}  {stages}"
+        )
+    for row in result["tutorial"]:
+        out.append(f"{'tutorials':12}{row['faces']:>5}{row['cpu_ms']:>7.0f}")
+    if result["ratio_49"]:
+        out.append(f"the tutorials' loop takes {result['ratio_49']:.0f} times the work at 49 faces")
+    cold_start = result["cold_start"]
+    out += [
+        "",
+        f"fresh process: imported after {cold_start['import_s']:.2f} s, first answer on a photo "
+        f"after {cold_start['ready_s']:.2f} s, {cold_start['rss_mb']:.0f} MB",
+    ]
+    for row in result.get("recall", []):
+        out.append(
+            f"{row['detector']:12}{row['tiles']} tiles: {row['recall']:.1%} found after "
+            f"{recall.SECONDS:.0f} s, {row['false_boxes']:.2f} false boxes a picture"
+        )
+    return out

@@ -1,0 +1,180 @@
+"""The whole loop of a live picture, stage by stage, beside the loop of the tutorials.
+
+A frame is decoded, followed, read, drawn on and encoded again. What happens in every frame counts
+with its median; reading a few faces a frame and searching about once a second count with their
+mean, spread over the frames, since a median wouldn't see them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from fer.bench.feed import FPS, Feed, Vp8
+from fer.bench.tutorial import Tutorial
+from fer.detect import LONGEST, Detector
+from fer.draw import draw
+from fer.faces import Faces, Floats
+from fer.pipeline import Analyzer
+from fer.pipeline.live import Live, Picture, search_wait
+
+WARM_UP: Final = 10  # frames that aren't counted
+FLOOR: Final = ("decode", "draw", "encode")  # what a stream costs without any reading
+SEARCHES: Final = 3  # timed of each kind
+MOST: Final = 49  # faces at which we and the tutorials are compared
+SIZES: Final = ((640, 480), (1280, 720), (1920, 1080))
+GROWING: Final = (1, 9, 25, 49)
+
+
+class Timed:
+    """A detector and a network whose CPU time is kept apart from the tracker's."""
+
+    def __init__(self, analyzer: Analyzer) -> None:
+        self._analyzer = analyzer
+        self.name = analyzer.detector.name
+        self.full_every = analyzer.detector.full_every
+        self.detect = self.classify = 0.0
+
+    def scan(self, frame: Picture, smallest: float = 0, longest: int = LONGEST) -> Faces:
+        begun = time.process_time()
+        found = self._analyzer.detector.scan(frame, smallest, longest)
+        self.detect += time.process_time() - begun
+        return found
+
+    def look(self, frame: Picture, known: Floats) -> Faces:
+        begun = time.process_time()
+        found = self._analyzer.detector.look(frame, known)
+        self.detect += time.process_time() - begun
+        return found
+
+    def read(self, frame: Picture, boxes: Floats) -> Floats:
+        begun = time.process_time()
+        shares = self._analyzer.read(frame, boxes)
+        self.classify += time.process_time() - begun
+        return shares
+
+
+class Run:
+    """One detector on one feed."""
+
+    def __init__(self, kind: str, analyzer: Analyzer, feed: Feed) -> None:
+        self.kind, self._feed = kind, feed
+        self._packets: Iterator[list[bytes]] = feed.packets()
+        self._stream = Vp8(feed.size)
+        self._timed = Timed(analyzer)
+        self.detector: Detector = analyzer.detector
+        self._live = Live(self._timed, self._timed.read, background=False)
+        self._stages: dict[str, list[float]] = {
+            name: [] for name in ("decode", "track", "classify", "draw", "encode")
+        }
+        self._walls: list[float] = []
+        self._scans: list[float] = []
+        self._looks: list[float] = []
+        self._at = 0
+        self._frame: Picture = np.zeros((1, 1, 3), np.uint8)
+
+    def step(self) -> None:
+        """One frame from packets to packets."""
+        timed = self._timed
+        timed.detect = timed.classify = 0.0
+        packets = next(self._packets)
+        wall, begun = time.perf_counter(), time.process_time()
+        frame = self._stream.decode(packets)
+        decoded = time.process_time()
+        faces = self._live.feed(frame, self._at / FPS)
+        read = time.process_time()
+        self._frame = frame.copy() if self._at % FPS == 0 else self._frame
+        copied = time.process_time()
+        draw(frame, faces)
+        drawn = time.process_time()
+        self._stream.encode(frame)
+        spent = {
+            "decode": decoded - begun,
+            "track": read - decoded - timed.detect - timed.classify,
+            "classify": timed.classify,
+            "draw": drawn - copied,
+            "encode": time.process_time() - drawn,
+        }
+        self._at += 1
+        if self._at > WARM_UP:
+            self._walls.append(time.perf_counter() - wall)
+            for name, seconds in spent.items():
+                self._stages[name].append(seconds)
+
+    def search(self) -> None:
+        """One search of each kind, timed alone."""
+        begun = time.process_time()
+        self.detector.scan(self._frame)
+        scanned = time.process_time()
+        self.detector.look(self._frame, self._live.faces.boxes)
+        self._scans.append(scanned - begun)
+        self._looks.append(time.process_time() - scanned)
+
+    def row(self) -> dict[str, Any]:
+        """What was measured, in milliseconds."""
+        scan, look = float(np.median(self._scans)), float(np.median(self._looks))
+        cost = look + (scan - look) / self.detector.full_every
+        stages = {name: float(np.median(spent)) for name, spent in self._stages.items()}
+        stages["classify"] = float(np.mean(self._stages["classify"]))
+        stages["detect"] = cost / (search_wait(cost) * FPS)
+        stages = {name: round(1000 * seconds, 2) for name, seconds in stages.items()}
+        return {
+            "detector": self.kind,
+            "faces": self._feed.faces,
+            "found": len(self._live.faces),
+            "size": list(self._feed.size),
+            "cpu_ms": round(sum(stages.values()), 2),
+            "floor_cpu_ms": round(sum(stages[name] for name in FLOOR), 2),
+            "stages": stages,
+            "scan_ms": round(1000 * scan, 1),
+            "look_ms": round(1000 * look, 1),
+            "latency_ms": round(1000 * float(np.median(self._walls)), 1),
+        }
+
+
+def measure(
+    analyzers: Mapping[str, Analyzer],
+    feeds: Sequence[Feed],
+    frames: int,
+    tutorial: Tutorial | None = None,
+    tutorial_frames: int = 0,
+) -> dict[str, Any]:
+    """Every detector on every feed, frame by frame in turn, with the tutorials' loop in between."""
+    runs = [Run(kind, each, feed) for feed in feeds for kind, each in analyzers.items()]
+    usual: dict[int, list[float]] = {feed.faces: [] for feed in feeds}
+    streams = {feed.faces: (feed.packets(), Vp8(feed.size)) for feed in feeds}
+    every = max(frames // max(tutorial_frames, 1), 1)
+    for at in range(frames + WARM_UP):
+        for run in runs:
+            run.step()
+        if tutorial is None or at < WARM_UP or (at - WARM_UP) % every:
+            continue
+        for count, (packets, stream) in streams.items():
+            begun = time.process_time()
+            frame = stream.decode(next(packets))
+            tutorial.step(frame)
+            stream.encode(frame)
+            usual[count].append(time.process_time() - begun)
+    for _ in range(SEARCHES):
+        for run in runs:
+            run.search()
+    rows = [run.row() for run in runs]
+    told = [
+        {"faces": count, "cpu_ms": round(1000 * float(np.median(spent)), 1), "frames": len(spent)}
+        for count, spent in usual.items()
+        if spent
+    ]
+    ours = {(row["detector"], row["faces"]): row["cpu_ms"] for row in rows}
+    theirs = {row["faces"]: row["cpu_ms"] for row in told}
+    ratio = round(theirs[MOST] / ours["auto", MOST], 1) if MOST in theirs else None
+    return {"loop": rows, "tutorial": told, f"ratio_{MOST}": ratio}
+
+
+def growth(analyzer: Analyzer, frames: int) -> list[dict[str, Any]]:
+    """How the work grows with the faces and with the picture."""
+    feeds = [Feed(count, size) for size in SIZES for count in GROWING]
+    rows: list[dict[str, Any]] = measure({"auto": analyzer}, feeds, frames)["loop"]
+    return rows

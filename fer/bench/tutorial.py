@@ -1,0 +1,47 @@
+"""The loop that tutorials teach, with our network: what the project is measured against."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from fer.classify import KerasClassifier
+from fer.detect.haar import CASCADE_FOLDER, CASCADES
+from fer.emotions import EMOTIONS
+from fer.errors import ModelError
+
+Picture = npt.NDArray[np.uint8]
+
+
+class Tutorial:
+    """A Haar search of every frame (1.3, 5) and `model.predict` for every face in it."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self._cascade = cv2.CascadeClassifier(str(CASCADE_FOLDER / CASCADES[0]))
+
+    @classmethod
+    def load(cls, folder: Path) -> Tutorial | None:
+        """With the Keras form of this model; None where that, or Keras, isn't here."""
+        if find_spec("keras"):
+            with suppress(ModelError):
+                return cls(KerasClassifier(folder).model)
+        return None
+
+    def step(self, frame: Picture) -> int:
+        """Finds, reads and draws on a frame; how many faces it was."""
+        grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
+        found = self._cascade.detectMultiScale(grey, 1.3, 5)
+        for x, y, width, height in found:
+            face = cv2.resize(grey[y : y + height, x : x + width], (48, 48))
+            shares = self._model.predict(face[None, :, :, None].astype(np.float32), verbose=0)
+            word = EMOTIONS[int(np.argmax(next(iter(shares.values()))))]
+            cv2.rectangle(frame, (x, y), (x + width, y + height), (0, 255, 0), 2)
+            cv2.putText(frame, word, (x, y - 5), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (0, 255, 0), 2)
+        return len(found)

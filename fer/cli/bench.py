@@ -1,0 +1,79 @@
+"""`python -m fer bench`: how much work reading a class is, beside the loop of the tutorials."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from fer.cli.commands import Commands
+from fer.cli.terminal import say
+from fer.settings import Settings
+
+# Beside a developer's checkout; what is missing there is left out of the measurement.
+SHARED: Final = Path(__file__).resolve().parent.parent.parent.parent / "shared"
+
+
+def add_command(commands: Commands, settings: Settings) -> None:
+    """The command's options."""
+    one = commands.add("bench", bench, "measure how much work reading faces is")
+    one.add_argument("--model", type=Path, default=settings.model, help="model folder")
+    one.add_argument("--frames", type=int, default=60, metavar="N", help="of each feed (60)")
+    one.add_argument(
+        "--detectors",
+        type=Path,
+        default=settings.detector_files or SHARED / "detectors",
+        metavar="DIR",
+        help="where YuNet's file may be, besides the user's cache folder",
+    )
+    one.add_argument(
+        "--galleries",
+        type=Path,
+        default=SHARED / "galleries",
+        metavar="DIR",
+        help="pictures with known faces (faces.json) to measure recall on",
+    )
+    one.add_argument("--plot", type=Path, metavar="SVG", help="also plot how the work grows")
+    one.add_argument("--json", action="store_true")
+
+
+def bench(options: argparse.Namespace) -> None:
+    from fer.bench import bench, lines
+
+    result = bench(
+        options.model,
+        options.detectors,
+        options.galleries,
+        options.frames,
+        grow=options.plot is not None,
+        say=lambda what: say(f"fer: measuring {what} …"),
+    )
+    if options.plot is not None:
+        options.plot.write_text(plot(result["growth"]))
+    print(json.dumps(result) if options.json else "\n".join(lines(result)))
+
+
+def plot(growth: Sequence[Mapping[str, Any]]) -> str:
+    """The work of a frame over the faces in it, a line a size of picture, as an SVG file."""
+    from fer.training.charts import lines
+    from fer.training.curves import picture
+
+    series: dict[str, list[tuple[float, float]]] = {}
+    for row in growth:
+        size = "{}×{}".format(*row["size"])
+        series.setdefault(size, []).append((row["faces"], row["cpu_ms"]))
+        series.setdefault(f"{size}, no reading", []).append((row["faces"], row["floor_cpu_ms"]))
+    most = max(height for points in series.values() for _, height in points)
+    return picture(
+        [
+            lines(
+                series,
+                across="faces in the picture",
+                up="CPU-ms a frame",
+                y_range=(0, most * 1.1),
+                marks=True,
+            )
+        ]
+    )

@@ -1,0 +1,38 @@
+"""How a command is added to the command line, and the options that some of them share."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from fer.detect import KINDS
+from fer.settings import Settings
+
+# Does the work; the exit status, where it isn't 0.
+Handler = Callable[[argparse.Namespace], int | None]
+
+
+class Commands:
+    """The commands so far: `add` makes another."""
+
+    def __init__(self, top: argparse.ArgumentParser) -> None:
+        self._made = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(self, name: str, handler: Handler, about: str) -> argparse.ArgumentParser:
+        """A command; its options are added to what this returns."""
+        made = self._made.add_parser(name, help=about, description=about)
+        made.set_defaults(handler=handler)
+        return made
+
+
+def reading_options(one: argparse.ArgumentParser, settings: Settings) -> None:
+    """With what faces are found and read."""
+    one.add_argument(
+        "--detector", choices=KINDS, default=settings.detector, help="what finds the faces (auto)"
+    )
+    one.add_argument(
+        "--model", type=Path, default=settings.model, metavar="DIR", help="folder of the network"
+    )
+    one.add_argument("--json", action="store_true", help="print the results as JSON")
+    one.set_defaults(runtime=settings.runtime, files=settings.detector_files)

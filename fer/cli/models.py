@@ -1,0 +1,42 @@
+"""`python -m fer models`: the files of the neural detectors: which are here, and fetching them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from fer.cli.commands import Commands
+from fer.cli.terminal import say
+from fer.settings import Settings
+
+
+def add_command(commands: Commands, settings: Settings) -> None:
+    """The command's words."""
+    one = commands.add(
+        "models", models, "the detectors' files: list them, or fetch what is missing"
+    )
+    one.add_argument("what", choices=("list", "fetch"))
+    one.add_argument(
+        "--to",
+        type=Path,
+        default=settings.detector_files,
+        metavar="DIR",
+        help="where fetched files go (the user's cache folder)",
+    )
+    one.add_argument("--json", action="store_true", help="print the list as JSON")
+
+
+def models(options: argparse.Namespace) -> None:
+    from fer.detect.files import FETCHABLE, fetch, status
+
+    if options.what == "fetch":
+        for file in FETCHABLE:
+            fetch(file, options.to, say=say)
+    rows = status(options.to)
+    if options.json:
+        print(json.dumps(rows, indent=1))
+    elif options.what == "list":
+        for row in rows:
+            print(f"{row['name']}: {row['path'] or row['fault'] or 'not here'}")
+            print(f"    {row['about']} ({row['licence']}); for {row['needed_for']}")

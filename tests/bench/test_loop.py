@@ -1,0 +1,162 @@
+"""The whole loop and its parts, with a detector that needs no file."""
+
+import json
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from fer.bench import cold, lines, recall
+from fer.bench.feed import FPS, LENGTH, Feed, Vp8, gallery
+from fer.bench.loop import FLOOR, MOST, Run, measure
+from fer.cli.bench import plot
+from fer.detect.haar import HaarDetector
+from fer.errors import ModelError
+from fer.faces import Faces
+from fer.pipeline import Analyzer
+from fer.pipeline.live import SCAN_LATEST
+from tests.pipeline.fakes import Network, Squares
+
+SMALL = (320, 240)
+
+
+class Usual:
+    """A tutorial that does nothing but count its frames."""
+
+    frames = 0
+
+    def step(self, frame: np.ndarray) -> int:
+        self.frames += 1
+        return 0
+
+
+def analyzer() -> Analyzer:
+    return Analyzer(detector=Squares(), classifier=Network())
+
+
+def test_a_frame_survives_the_stream() -> None:
+    stream, frame = Vp8(), gallery(25)
+    back = stream.decode(stream.encode(frame))
+    assert back.shape == frame.shape
+    assert np.abs(back.astype(int) - frame).mean() < 6
+
+
+@pytest.mark.parametrize("count", [1, 25, 49])
+def test_a_gallery_moves_and_begins_anew(count: int) -> None:
+    first, later = gallery(count, 0), gallery(count, LENGTH // 4)
+    assert first.shape == later.shape == (720, 1280, 3)
+    assert (first != later).any()
+    assert np.array_equal(first, gallery(count, LENGTH))
+
+
+def test_the_face_of_the_feed_is_one_that_haar_finds() -> None:
+    assert len(HaarDetector().scan(gallery(9))) == 9
+
+
+def test_every_stage_is_measured_and_nothing_else() -> None:
+    usual = Usual()
+    feeds = [Feed(4, SMALL), Feed(MOST, SMALL)]
+    result = measure({"auto": analyzer(), "other": analyzer()}, feeds, 8, usual, 2)
+    assert [(row["detector"], row["faces"]) for row in result["loop"]] == [
+        ("auto", 4),
+        ("other", 4),
+        ("auto", MOST),
+        ("other", MOST),
+    ]
+    for row in result["loop"]:
+        stages = row["stages"]
+        assert stages.keys() == {"decode", "detect", "track", "classify", "draw", "encode"}
+        assert row["cpu_ms"] == pytest.approx(sum(stages.values()), abs=0.01)
+        assert row["floor_cpu_ms"] == pytest.approx(sum(stages[n] for n in FLOOR), abs=0.01)
+        assert row["latency_ms"] > 0
+    assert usual.frames == 2 * len(feeds)
+    theirs = {row["faces"]: row["cpu_ms"] for row in result["tutorial"]}
+    ours = next(row for row in result["loop"] if row["faces"] == MOST)["cpu_ms"]
+    assert result["ratio_49"] == pytest.approx(theirs[MOST] / ours, abs=0.06)
+
+
+def test_without_keras_there_is_no_comparison_but_a_result() -> None:
+    result = measure({"auto": analyzer()}, [Feed(4, SMALL)], 2)
+    assert result["tutorial"] == []
+    assert result["ratio_49"] is None
+    assert len(result["loop"]) == 1
+
+
+def test_a_costly_search_is_spread_over_the_frames_until_the_next() -> None:
+    class Slow(Squares):
+        def scan(self, *words: object, **more: object) -> Faces:
+            until = os.times().user + 0.4
+            while os.times().user < until:
+                pass
+            return super().scan(*words, **more)  # type: ignore[arg-type]
+
+        def look(self, frame: np.ndarray, known: np.ndarray) -> Faces:
+            return self.scan(frame)
+
+    run = Run("slow", Analyzer(detector=Slow(), classifier=Network()), Feed(1, SMALL))
+    for _ in range(12):
+        run.step()
+    run.search()
+    row = run.row()
+    assert row["scan_ms"] >= 390
+    assert row["stages"]["detect"] == pytest.approx(row["scan_ms"] / (SCAN_LATEST * FPS), rel=0.3)
+    assert row["stages"]["track"] < 50  # the searches within the run aren't charged to it
+
+
+def test_each_true_box_counts_once() -> None:
+    truth = Faces.of([[0, 0, 10, 10], [50, 0, 10, 10]]).boxes
+    twice = Faces.of([[0, 0, 10, 10], [1, 0, 10, 10], [90, 90, 5, 5]]).boxes
+    assert recall.matches(twice, truth) == 1
+    assert recall.matches(truth, truth) == 2
+    assert recall.matches(truth[:0], truth) == 0
+
+
+def test_recall_counts_what_a_feed_shows(tmp_path: Path) -> None:
+    frame = np.zeros((120, 160, 3), np.uint8)
+    for left in (10, 60, 110):
+        frame[40:80, left : left + 30] = 200
+    cv2.imwrite(str(tmp_path / "25_mild_0.png"), frame)
+    corners = [[10, 40, 40, 80], [60, 40, 90, 80], [10, 90, 30, 110]]  # one not there, one unknown
+    (tmp_path / "faces.json").write_text(json.dumps({"25_mild_0.png": corners}))
+    assert recall.measure({"auto": analyzer()}, tmp_path) == [
+        {"detector": "auto", "tiles": 25, "recall": round(2 / 3, 4), "false_boxes": 1.0}
+    ]
+
+
+def test_a_fresh_process_answers_without_the_heavy_packages() -> None:
+    from fer.classify import MODEL_FOLDER
+
+    told = cold.measure(MODEL_FOLDER)
+    assert told["faces"] == cold.FACES
+    assert told["heavy_modules"] == []
+    assert 0 < told["import_s"] < told["ready_s"]
+    assert told["rss_mb"] > 50
+
+
+def test_a_fresh_process_that_fails_says_why(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no model description"):
+        cold.measure(tmp_path)
+
+
+def test_the_growth_is_plotted() -> None:
+    rows = [
+        {"size": list(size), "faces": faces, "cpu_ms": faces + size[0], "floor_cpu_ms": size[0]}
+        for size in ((640, 480), (1280, 720))
+        for faces in (1, 25)
+    ]
+    drawn = plot(rows)
+    assert drawn.startswith("<svg")
+    assert drawn.count("<polyline") == 4
+    assert all(words in drawn for words in ("640×480", "1280×720, no reading", "CPU-ms a frame"))
+
+
+def test_the_result_is_told_in_lines() -> None:
+    loop = measure({"auto": analyzer()}, [Feed(MOST, SMALL)], 2, Usual(), 1)
+    forms = {"unit": "ms", "batches": [1], "forms": {"onnx": [2.0]}}
+    start = {"import_s": 0.25, "ready_s": 1.0, "rss_mb": 190.0}
+    found = [{"detector": "auto", "tiles": 25, "recall": 1.0, "false_boxes": 0.25}]
+    told = "\n".join(lines({"forms": forms, **loop, "cold_start": start, "recall": found}))
+    for words in ("times the work at 49 faces", "after 1.00 s, 190 MB", "100.0% found after 2 s"):
+        assert words in told

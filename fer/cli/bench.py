@@ -60,20 +60,14 @@ def plot(growth: Sequence[Mapping[str, Any]]) -> str:
     from fer.training.charts import lines
     from fer.training.curves import picture
 
-    series: dict[str, list[tuple[float, float]]] = {}
-    for row in growth:
-        size = "{}×{}".format(*row["size"])
-        series.setdefault(size, []).append((row["faces"], row["cpu_ms"]))
-        series.setdefault(f"{size}, no reading", []).append((row["faces"], row["floor_cpu_ms"]))
-    most = max(height for points in series.values() for _, height in points)
-    return picture(
-        [
-            lines(
-                series,
-                across="faces in the picture",
-                up="CPU-ms a frame",
-                y_range=(0, most * 1.1),
-                marks=True,
-            )
-        ]
-    )
+    most = 1.1 * max(row["cpu_ms"] for row in growth)
+    columns = {"cpu_ms": "CPU-ms a frame", "floor_cpu_ms": "of it without reading"}
+    charts = []
+    for column, up in columns.items():
+        series: dict[str, list[tuple[float, float]]] = {}
+        for row in growth:
+            name = "{}×{}".format(*row["size"])
+            series.setdefault(name, []).append((row["faces"], row[column]))
+        across = "faces in the picture"
+        charts.append(lines(series, across=across, up=up, y_range=(0, most), marks=True))
+    return picture(charts)

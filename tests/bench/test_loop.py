@@ -149,7 +149,9 @@ def test_the_growth_is_plotted() -> None:
     drawn = plot(rows)
     assert drawn.startswith("<svg")
     assert drawn.count("<polyline") == 4
-    assert all(words in drawn for words in ("640×480", "1280×720, no reading", "CPU-ms a frame"))
+    assert all(
+        words in drawn for words in ("640×480", "1280×720", "CPU-ms a frame", "without reading")
+    )
 
 
 def test_the_result_is_told_in_lines() -> None:

@@ -101,6 +101,18 @@ install() {
     echo "$made_from" >"$stamp" # last: only a finished set-up has its stamp
 }
 
+# What some tests need and are skipped without: a relay for WebRTC, a database server. Installed only
+# where that was asked for, since on somebody's own machine both would be started as services.
+extras() {
+    local wanted=()
+    command -v turnserver >/dev/null || wanted+=(coturn)
+    compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || wanted+=(postgresql)
+    command -v ip >/dev/null || wanted+=(iproute2)
+    [[ ${#wanted[@]} -eq 0 ]] && return
+    [[ ${FER_TEST_EXTRAS-} == 1 ]] && (packages "${wanted[@]}") && return
+    say "without ${wanted[*]} some tests are skipped; FER_TEST_EXTRAS=1 installs them"
+}
+
 browser() {
     local name wanted=()
     for name in chromium chromium-browser google-chrome; do
@@ -126,6 +138,7 @@ run_app() {
 run_tests() {
     install test
     browser
+    extras
     "$PYTHON" -m ruff check .
     "$PYTHON" -m ruff format --check .
     "$PYTHON" -m mypy

@@ -2,7 +2,12 @@
 
     FerError
     ├── DataError      a data set, sheet, table or picture that cannot be read
+    ├── LiveError      a live picture that cannot begin or go on
+    │   ├── BusyError  as many lessons run as the server bears
+    │   └── TokenError a token that is forged, damaged or too old
     ├── ModelError     a model or run folder that is none, or cannot be used
+    ├── StoreError     lessons cannot be kept or read
+    │   └── GoneError  no such lesson, or somebody else's
     └── UsageError     a call whose words do not fit together
 
 The command line prints such an error as one line and exits with status 2.
@@ -17,6 +22,18 @@ class FerError(Exception):
 
 class DataError(FerError):
     """A data set that cannot be read: names the file, the row and the fault."""
+
+
+class LiveError(FerError):
+    """A live picture that cannot begin or go on."""
+
+
+class BusyError(LiveError):
+    """As many lessons run as the server bears."""
+
+
+class TokenError(LiveError):
+    """A token that is forged, damaged or too old."""
 
 
 class ModelError(FerError):

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # don't know each other. "fer" is the package's face, fer/__init__.py.
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "emotions"}),
-    frozenset({"faces"}),
+    frozenset({"faces", "ice"}),
     frozenset({"crop", "sources", "detect", "classify", "track"}),
     frozenset({"pipeline"}),
     frozenset({"session"}),
@@ -29,6 +29,7 @@ LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
 ONLY_IN: dict[str, frozenset[str]] = {
     "streamlit": frozenset({"app", "ui", "live"}),
     "altair": frozenset({"ui"}),
+    "sqlalchemy": frozenset({"store"}),
     **dict.fromkeys(("streamlit_webrtc", "aiortc"), frozenset({"live"})),
     "av": frozenset({"live", "sources", "bench"}),
     **dict.fromkeys(("tensorflow", "keras", "torch"), frozenset({"training", "classify"})),
@@ -36,6 +37,9 @@ ONLY_IN: dict[str, frozenset[str]] = {
 }
 # Slow to load or absent from the container: outside training/ only inside functions.
 HEAVY = frozenset({"tensorflow", "keras", "torch", "onnx"})
+# From the session on there are only numbers: these parts take faces and times, never a picture.
+WITHOUT_PICTURES = frozenset({"session", "store", "report"})
+PICTURES = frozenset({"cv2", "av", "fer.sources", "fer.detect", "fer.track", "fer.pipeline"})
 
 LONGEST = 250
 MAY_BE_LONGER: dict[str, int] = {}  # a module: its lines; empty, and meant to stay so
@@ -93,6 +97,8 @@ def import_fault(part: str, name: str, inside: bool) -> str | None:
     first, *rest = name.split(".")
     if not first:
         return "write the whole name of what is imported"
+    if part in WITHOUT_PICTURES and {first, ".".join([first, *rest[:1]])} & PICTURES:
+        return f"{part} takes numbers, and may not import {name}"
     if first != "fer":
         if part not in ONLY_IN.get(first, {part}):
             return f"{part} may not import {first}"
@@ -138,6 +144,11 @@ def test_modules_stay_short(path: str) -> None:
         ("fer/errors.py", "from fer.emotions import EMOTIONS", "errors may not import emotions"),
         ("fer/ui/live.py", "from fer.cli import main", "ui may not import cli"),
         ("fer/session.py", "import fer.ui.charts", "session may not import ui"),
+        ("fer/session/x.py", "from fer.pipeline.live import Live", "session takes numbers"),
+        ("fer/store/x.py", "import cv2", "store takes numbers"),
+        ("fer/report/x.py", "from fer import store", "report may not import store"),
+        ("fer/store/x.py", "from fer.report import to_html", "store may not import report"),
+        ("fer/ui/x.py", "import sqlalchemy as sa", "ui may not import sqlalchemy"),
         ("fer/ui/face.py", "from fer.novelty import x", "ui may not import novelty"),
         ("fer/novelty.py", "", "the layers don't name novelty"),
         ("fer/ui/face.py", "from . import charts", "write the whole name"),
@@ -172,6 +183,9 @@ def test_the_checker_catches(path: str, source: str, fault: str) -> None:
         ("fer/training/train.py", "import keras\nfrom fer import __version__"),
         ("fer/detect/__init__.py", "from fer.detect.haar import Haar\nfrom fer.faces import Faces"),
         ("fer/ui/live.py", "import streamlit\nfrom fer.live.webrtc import camera"),
+        ("fer/session/x.py", "from fer.faces import Faces\nfrom fer.session.looks import LOOKS"),
+        ("fer/report/x.py", "from PIL import Image\nfrom fer.session import Session"),
+        ("fer/draw.py", "import cv2\nfrom fer.session import Session"),
         ("fer/settings.py", 'import os\nos.environ.get("FER_MODEL")'),
         ("fer/ui/face.py", 'say("Set FER_MODEL to another folder")'),
     ],

@@ -1,0 +1,180 @@
+"""A lesson as the tables' rows, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any, Final
+
+import numpy as np
+import sqlalchemy as sa
+
+from fer.session import Alert, Fired, Gap, Lesson, Moment, Session
+from fer.session.seconds import ROW
+from fer.session.session import LATE
+from fer.store.schema import ALERTS, COUNTS, LOOKING, MOMENTS, PAUSES, SECONDS, SUMS, WORDS
+
+# The row's field: the columns that hold it.
+FIELDS: Final[dict[str, tuple[str, ...]]] = {
+    **{name: (name,) for name in COUNTS},
+    "sums": SUMS,
+    "words": WORDS,
+    "looks": LOOKING,
+}
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A lesson in a list."""
+
+    id: str
+    name: str
+    started: datetime
+    duration: float  # seconds
+    ended: bool
+    faces: float | None  # in a picture, on average; None where there was none
+    balance: float | None  # the mood's, over the whole lesson; None where nobody was read
+
+
+def of_lesson(session: Session) -> dict[str, Any]:
+    """The lesson's own row."""
+    lesson = session.lesson
+    zone = lesson.started.utcoffset() or timedelta()
+    return {
+        "id": lesson.id,
+        "name": lesson.name,
+        "started": lesson.started.timestamp(),
+        "zone": round(zone.total_seconds()),
+        "acknowledged": lesson.acknowledged and lesson.acknowledged.timestamp(),
+        "region": lesson.region,
+        "model": lesson.model,
+        "version": lesson.version,
+    } | progress(session)
+
+
+def progress(session: Session) -> dict[str, Any]:
+    """What changes of that row while the lesson goes on. Not the name: another page may set it."""
+    whole = session.whole()
+    return {
+        "ended": session.ended,
+        "duration": session.duration,
+        "faces": _known(whole.faces[0]),
+        "balance": _known(whole.balance[0]),
+    }
+
+
+def kept(row: Mapping[Any, Any]) -> Kept:
+    """The lesson's own row as a list shows it."""
+    return Kept(
+        id=row["id"],
+        name=row["name"],
+        started=_time(row["started"], row["zone"]),
+        duration=row["duration"],
+        ended=row["ended"] is not None,
+        faces=row["faces"],
+        balance=row["balance"],
+    )
+
+
+def write(connection: sa.Connection, session: Session) -> None:
+    """The rows below the lesson's own: only what may have changed since the last time."""
+    id = session.lesson.id
+    newest = connection.scalar(
+        sa.select(sa.func.max(SECONDS.c.second)).where(SECONDS.c.lesson == id)
+    )
+    start = 0 if newest is None else max(newest - LATE, 0)
+    late = sa.delete(SECONDS).where(SECONDS.c.lesson == id, SECONDS.c.second >= start)
+    connection.execute(late)
+    _insert(connection, SECONDS, id, _seconds(session, start))
+    fired: list[dict[str, Any]] = [
+        {
+            "what": one.alert.what,
+            "line": one.alert.over,
+            "seconds": one.alert.seconds,
+            "faces": one.alert.faces,
+            "margin": one.alert.margin,
+            "rest": one.alert.rest,
+            "begun": one.start,
+            "ended": one.end,
+            "peak": one.peak,
+        }
+        for one in session.fired
+    ]
+    pauses: list[dict[str, Any]] = [
+        {"begun": one.start, "ended": one.end} for one in session.pauses
+    ]
+    moments: list[dict[str, Any]] = [
+        {"kind": one.kind, "text": one.text, "time": one.time} for one in session.moments
+    ]
+    for table, found in ((MOMENTS, moments), (PAUSES, pauses), (ALERTS, fired)):
+        connection.execute(sa.delete(table).where(table.c.lesson == id))
+        _insert(connection, table, id, [{"place": at} | one for at, one in enumerate(found)])
+
+
+def read(connection: sa.Connection, lesson: Mapping[Any, Any]) -> Session:
+    """The session of a lesson's own row and all that belongs to it."""
+
+    def of(table: sa.TableClause, order: str) -> Sequence[sa.Row[Any]]:
+        mine = sa.select(table).where(table.c.lesson == lesson["id"]).order_by(table.c[order])
+        return connection.execute(mine).all()
+
+    seconds = of(SECONDS, "second")
+    width = len(SECONDS.columns) - 1  # all but the lesson's id
+    numbers = np.array([one[1:] for one in seconds], np.float64).reshape(len(seconds), width)
+    rows, at = np.zeros(len(seconds), ROW), 1
+    for field, columns in FIELDS.items():
+        rows[field] = numbers[:, at : at + len(columns)].reshape(rows[field].shape)
+        at += len(columns)
+    acknowledged = lesson["acknowledged"]
+    return Session.restored(
+        Lesson(
+            id=lesson["id"],
+            name=lesson["name"],
+            started=_time(lesson["started"], lesson["zone"]),
+            acknowledged=None if acknowledged is None else _time(acknowledged, lesson["zone"]),
+            region=lesson["region"],
+            model=lesson["model"],
+            version=lesson["version"],
+        ),
+        numbers[:, 0].astype(int).tolist(),
+        rows,
+        moments=[Moment(one.kind, one.text, one.time) for one in of(MOMENTS, "place")],
+        pauses=[Gap("pause", one.begun, one.ended) for one in of(PAUSES, "place")],
+        fired=[
+            Fired(
+                Alert(one.what, one.line, one.seconds, one.faces, one.margin, one.rest),
+                *(one.begun, one.ended, one.peak),
+            )
+            for one in of(ALERTS, "place")
+        ],
+        ended=lesson["ended"],
+    )
+
+
+def _insert(
+    connection: sa.Connection, table: sa.TableClause, id: str, rows: list[dict[str, Any]]
+) -> None:
+    if rows:
+        connection.execute(sa.insert(table), [{"lesson": id} | row for row in rows])
+
+
+def _seconds(session: Session, start: int) -> list[dict[str, Any]]:
+    """The seconds with a picture from `start` on."""
+    rows = session.rows(start)
+    told = np.flatnonzero(rows["frames"])
+    names = ("second", *(column for columns in FIELDS.values() for column in columns))
+    parts = [
+        rows[field][told].reshape(len(told), len(columns)).T.tolist()
+        for field, columns in FIELDS.items()
+    ]
+    columns = [(start + told).tolist(), *(column for part in parts for column in part)]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _time(seconds: float, zone: int) -> datetime:
+    return datetime.fromtimestamp(seconds, timezone(timedelta(seconds=zone)))
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

@@ -1,0 +1,227 @@
+"""What a disk, a file, a server and a kill can do to kept lessons."""
+
+import os
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from fer.session import Lesson, Session
+from fer.store import Keeper, Store, StoreError
+from fer.store.places import data_folder, file_url, read_url
+from tests.session.classes import START, crowd, run, session
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# Takes a class in as fast as it can, saves every five of its seconds, and says how far it is.
+TEACHES = """
+import sys
+from datetime import UTC, datetime
+from fer.session import Lesson, Session
+from fer.store import Keeper, Store
+from tests.session.classes import crowd
+lesson = Session(Lesson("cut off", datetime(2026, 3, 2, tzinfo=UTC), id="the-lesson"))
+clock = [0.0]
+keeper = Keeper(Store(sys.argv[1]), now=lambda: clock[0])
+keeper.keep(lesson)
+for second in range(100_000):
+    clock[0] = float(second)
+    lesson.add(crowd(happy=3), second)
+    keeper.turn()
+    print(second, flush=True)
+"""
+
+
+def bytes_of(file: Path) -> bytes:
+    """The database and all that SQLite puts beside it."""
+    return b"".join(path.read_bytes() for path in file.parent.iterdir())
+
+
+def test_a_kill_costs_ten_seconds_at_most(url: str) -> None:
+    teaching = subprocess.Popen(
+        [sys.executable, "-c", TEACHES, url], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert teaching.stdout is not None
+    with teaching.stdout as said:
+        for line in said:
+            if int(line) == 63:
+                os.kill(teaching.pid, signal.SIGKILL)
+                break
+        told = [int(line) for line in said.read().split("\n")[:-1]]
+    teaching.wait()
+    second = max(told, default=63)
+    store = Store(url)
+    again = store.load("the-lesson")
+    assert second - 10 < again.duration <= second + 2
+    rows = again.rows()
+    assert (rows["frames"] == 1).all()  # and nothing is torn in the middle
+    assert (rows["seen"] == 3).all()
+    assert [kept.id for kept in store.left_open(quiet=-1)] == ["the-lesson"]
+    store.close()
+
+
+def test_deleted_bytes_are_gone(file: Path) -> None:
+    store = Store(file_url(file))
+    other = Store(file_url(file))  # another program that has it open
+    made = session(name="A secret name")
+    run(made, crowd(happy=3), range(2000))
+    for at in range(50):
+        made.mark("note", f"whispered {at}", at)
+    store.begin(made, "anna")
+    store.rename(made.lesson.id, "Another hidden name", "anna")
+    assert other.find("anna").found == 1
+    secrets = [b"secret name", b"hidden name", b"whispered", made.lesson.id.encode(), b"anna"]
+    before = bytes_of(file)
+    assert [secret for secret in secrets if secret not in before] == []
+    store.delete(made.lesson.id, "anna")
+    after = bytes_of(file)
+    assert [secret for secret in secrets if secret in after] == []
+    for one in (store, other):
+        one.close()
+
+
+def test_a_reader_in_the_way_of_deleting_is_told(file: Path) -> None:
+    store = Store(file_url(file), patience=0.2)
+    made = session(name="A secret name")
+    store.begin(made)
+    reader = sqlite3.connect(file, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM lessons").fetchone()
+    with pytest.raises(StoreError, match="still reading the file"):
+        store.delete(made.lesson.id)
+    reader.close()
+    store.begin(session(name="next"))
+    store.close()  # the last to close it clears the journal
+    assert b"A secret name" not in bytes_of(file)
+
+
+def test_a_full_disk_is_told_and_the_lesson_goes_on(file: Path) -> None:
+    store = Store(file_url(file))
+
+    @sa.event.listens_for(store.engine, "checkout")
+    def limit(connection: sqlite3.Connection, *_: object) -> None:
+        connection.execute("PRAGMA max_page_count = 40").close()
+
+    made, clock = session(), [0.0]
+    keeper = Keeper(store, every=5, now=lambda: clock[0])
+    keeper.keep(made)
+    keeper.turn()
+    assert keeper.fault(made.lesson.id) is None
+    run(made, crowd(happy=3), range(3000))
+    clock[0] = 6
+    keeper.turn()
+    assert "the disk is full; free some space" in str(keeper.fault(made.lesson.id))
+    assert made.add(crowd(happy=3), 3000)
+    assert made.now().faces == 3
+    assert store.load(made.lesson.id).duration == 0  # what stood there still stands
+    sa.event.remove(store.engine, "checkout", limit)
+    with store.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 100000")
+    clock[0] = 12
+    keeper.turn()
+    assert keeper.fault(made.lesson.id) is None
+    assert store.load(made.lesson.id).duration == 3001
+    store.close()
+
+
+def test_a_server_that_cuts_connections_costs_nothing(postgres: str) -> None:
+    store, made = Store(postgres), session()
+    store.begin(made)
+    admin = Store(postgres)
+    with admin.engine.begin() as connection:
+        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid != :me"
+        me = connection.scalar(sa.text("SELECT pg_backend_pid()"))
+        connection.execute(sa.text(f"{others} AND client_port IS NOT NULL"), {"me": me})
+    run(made, crowd(happy=1), range(5))
+    store.save(made)
+    assert store.load(made.lesson.id).duration == 5
+    for one in (store, admin):
+        one.close()
+
+
+def test_a_file_that_is_none(file: Path) -> None:
+    file.parent.mkdir()
+    file.write_bytes(b"this is a shopping list" * 100)
+    with pytest.raises(StoreError, match=r"lessons\.sqlite3: the file is damaged"):
+        Store(file_url(file))
+
+
+def test_a_file_with_a_hole(file: Path) -> None:
+    store, made = Store(file_url(file)), session()
+    run(made, crowd(happy=3), range(2000))
+    store.begin(made)
+    store.close()
+    whole = file.read_bytes()
+    file.write_bytes(whole[:8192] + b"\xaa" * (len(whole) - 8192))
+    with pytest.raises(StoreError, match="the file is damaged"):
+        Store(file_url(file)).load(made.lesson.id)
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match=r"Not a directory|File exists"):
+        Store(file_url(tmp_path / "file" / "lessons.sqlite3"))
+
+
+def test_another_program_that_does_not_let_go(file: Path) -> None:
+    store = Store(file_url(file), patience=0.2)
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreError, match="another program holds it"):
+        store.begin(session())
+    other.close()
+    store.begin(session())
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("no url", "write it like postgresql"),
+        ("postgresql://u:secret@127.0.0.1:1/x", "cannot be reached"),
+        ("fantasy://u:secret@host/x", "no such kind of database"),
+        ("mssql+pyodbc://u:secret@host/x", "its driver is missing"),
+        ("postgresql://u:secret@[::1/x", "write it like postgresql"),
+    ],
+)
+def test_a_server_that_cannot_be_used(url: str, said: str) -> None:
+    with pytest.raises(StoreError, match=said) as fault:
+        Store(url)
+    assert "secret" not in str(fault.value)
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_postgres_is_spoken_to_by_psycopg(scheme: str) -> None:
+    assert read_url(f"{scheme}://u@h/x").drivername == "postgresql+psycopg"
+
+
+def test_only_the_owner_may_read_the_files(file: Path) -> None:
+    store = Store(file_url(file))
+    store.begin(Session(Lesson("private", START)))
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in file.parent.iterdir()}
+    assert modes[file.name] == modes[f"{file.name}-wal"] == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("environ", "platform", "expected"),
+    [
+        ({"XDG_DATA_HOME": "/data"}, "linux", "/data/fer-classroom"),
+        ({"XDG_DATA_HOME": "relative"}, "linux", str(Path.home() / ".local/share/fer-classroom")),
+        ({}, "linux", str(Path.home() / ".local/share/fer-classroom")),
+        (
+            {"XDG_DATA_HOME": "/data"},
+            "darwin",
+            str(Path.home() / "Library/Application Support/fer-classroom"),
+        ),
+        ({"LOCALAPPDATA": "/local"}, "win32", "/local/fer-classroom"),
+    ],
+)
+def test_where_lessons_are_kept(environ: dict[str, str], platform: str, expected: str) -> None:
+    assert str(data_folder(environ, platform)) == expected

@@ -1,0 +1,154 @@
+"""The keeper saves in time, outlives faults, and lets go of what was deleted."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fer.session import Session
+from fer.store import GoneError, Keeper, Store, StoreError
+from fer.store.places import file_url
+from tests.session.classes import crowd, run, session
+
+
+class FakeStore(Store):
+    """Notes what it is asked, and fails when it is told to."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, str, str]] = []
+        self.fault: Exception | None = None
+
+    def begin(self, session: Session, owner: str = "") -> None:
+        self._call("begin", session, owner)
+
+    def save(self, session: Session, owner: str = "") -> None:
+        self._call("save", session, owner)
+
+    def _call(self, name: str, session: Session, owner: str) -> None:
+        self.calls.append((name, session.lesson.name, owner))
+        if self.fault is not None:
+            raise self.fault
+
+
+class Steps:
+    """A keeper whose clock is moved by hand."""
+
+    def __init__(self) -> None:
+        self.store, self.at = FakeStore(), 100.0
+        self.keeper = Keeper(self.store, every=5, now=lambda: self.at)
+
+    def after(self, seconds: float) -> list[str]:
+        """What the store is asked in a turn so much later."""
+        self.at += seconds
+        asked = len(self.store.calls)
+        self.keeper.turn()
+        return [name for name, *_ in self.store.calls[asked:]]
+
+
+def test_it_begins_at_once_and_saves_every_five_seconds() -> None:
+    steps = Steps()
+    steps.keeper.keep(session(name="a"), "anna")
+    assert [steps.after(s) for s in (0, 4.9, 0.1, 4.9, 0.2)] == [
+        ["begin"],
+        [],
+        ["save"],
+        [],
+        ["save"],
+    ]
+    assert steps.store.calls[-1] == ("save", "a", "anna")
+
+
+def test_one_that_goes_on_is_not_begun_again() -> None:
+    steps = Steps()
+    steps.keeper.keep(session(), begun=True)
+    assert steps.after(0) == ["save"]
+
+
+def test_a_fault_is_noted_and_tried_again() -> None:
+    steps, lesson = Steps(), session()
+    steps.keeper.keep(lesson)
+    steps.store.fault = StoreError("the disk is full")
+    assert steps.after(0) == ["begin"]
+    assert steps.keeper.fault(lesson.lesson.id) == "the disk is full"
+    assert [steps.after(s) for s in (1, 4)] == [[], ["begin"]]  # it is not begun yet
+    steps.store.fault = None
+    assert [steps.after(s) for s in (5, 5)] == [["begin"], ["save"]]
+    assert steps.keeper.fault(lesson.lesson.id) is None
+
+
+def test_one_lesson_that_breaks_does_not_stop_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    steps = Steps()
+    steps.keeper.keep(session(name="a"))
+    steps.keeper.keep(session(name="b"))
+    steps.store.fault = ZeroDivisionError("a mistake of ours")
+    assert steps.after(0) == ["begin", "begin"]
+    assert "a mistake of ours" in caplog.text
+
+
+def test_a_deleted_lesson_is_not_tried_again() -> None:
+    steps, lesson = Steps(), session()
+    steps.keeper.keep(lesson)
+    steps.after(0)
+    steps.store.fault = GoneError("not kept any more")
+    assert [steps.after(s) for s in (5, 5, 500)] == [["save"], [], []]
+    assert steps.keeper.fault(lesson.lesson.id) == "not kept any more"
+
+
+def test_releasing_saves_once_more() -> None:
+    steps, lesson = Steps(), session()
+    steps.keeper.keep(lesson)
+    steps.after(0)
+    assert steps.keeper.release(lesson.lesson.id) is None
+    assert [name for name, *_ in steps.store.calls] == ["begin", "save"]
+    assert steps.after(10) == []
+    assert steps.keeper.release(lesson.lesson.id) is None
+
+
+def test_a_lesson_that_ends_while_the_store_is_away_is_saved_when_it_is_back() -> None:
+    steps, lesson = Steps(), session()
+    id = lesson.lesson.id
+    steps.keeper.keep(lesson)
+    steps.store.fault = StoreError("the disk is full")
+    assert steps.keeper.release(id) == "the disk is full"
+    assert steps.after(5) == ["begin"]
+    assert steps.keeper.fault(id) == "the disk is full"
+    steps.store.fault = None
+    assert [steps.after(5), steps.after(5)] == [["begin"], []]
+    assert steps.keeper.fault(id) is None
+
+
+def test_a_deleted_lesson_that_ends_is_let_go() -> None:
+    steps, lesson = Steps(), session()
+    steps.keeper.keep(lesson, begun=True)
+    steps.store.fault = GoneError("not kept any more")
+    assert steps.keeper.release(lesson.lesson.id) == "not kept any more"
+    assert steps.keeper.fault(lesson.lesson.id) is None
+    assert steps.after(100) == []
+
+
+def test_forgetting_saves_nothing() -> None:
+    steps, lesson = Steps(), session()
+    steps.keeper.keep(lesson)
+    steps.keeper.forget(lesson.lesson.id)
+    assert steps.after(10) == []
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    until = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def test_its_thread_saves_by_itself_and_at_the_end(tmp_path: Path) -> None:
+    store, lesson = Store(file_url(tmp_path / "lessons.sqlite3")), session()
+    with Keeper(store, every=0.05) as keeper:
+        keeper.keep(lesson)
+        run(lesson, crowd(happy=1), range(10))
+        wait_until(lambda: store.find().found == 1)
+        wait_until(lambda: store.find().lessons[0].duration == 10)
+        run(lesson, crowd(happy=1), range(10, 20))
+        lesson.finish(20)
+    assert store.load(lesson.lesson.id).ended == 20
+    store.close()

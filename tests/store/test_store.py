@@ -1,0 +1,276 @@
+"""Lessons come back as they were, belong to somebody, are found; in a file and on PostgreSQL."""
+
+import io
+import threading
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fer.session import Alert, Session
+from fer.session.forms import from_json, to_dict
+from fer.session.session import LATE
+from fer.store import GoneError, Store, StoreError
+from fer.store.schema import SECONDS
+from tests.session.classes import START, crowd, faces, one, run, session
+from tests.store.conftest import Wall
+
+
+def lesson(name: str = "Algebra") -> Session:
+    made = session(Alert("negative", 0.4, 3), name=name)
+    run(made, faces(one("happy", 0.7), one("sad", 0.9)), range(4))
+    run(made, crowd(sad=7), range(8, 14))
+    made.pause(14.25)
+    made.go_on(17.5)
+    made.mark("note", "Zahlen & Größen 😀", 3.25)
+    return made
+
+
+def later(made: Session, days: int) -> Session:
+    """The lesson, begun so many days later."""
+    begun = replace(made.lesson, started=START + timedelta(days=days))
+    return Session.restored(begun, [], made.rows()[:0])
+
+
+def test_a_lesson_comes_back_as_it_was(store: Store) -> None:
+    made = lesson()
+    made.finish(20)
+    store.begin(made)
+    again = store.load(made.lesson.id)
+    assert to_dict(again) == to_dict(made)
+    assert (again.rows() == made.rows()).all()
+
+
+def test_what_lasts_is_saved_bit_by_bit(store: Store) -> None:
+    made = session()
+    store.begin(made)
+    for start in range(0, 60, 7):
+        run(made, crowd(happy=start % 5, sad=2), range(start, start + 7))
+        made.mark("topic", f"part {start}", start)
+        store.save(made)
+        again = store.load(made.lesson.id)
+        assert to_dict(again) == to_dict(made)
+
+
+def test_a_late_face_is_saved_too(store: Store) -> None:
+    made = session()
+    run(made, crowd(happy=1), range(20))
+    store.begin(made)
+    assert made.add(crowd(sad=3), 19.5 - LATE)
+    store.save(made)
+    assert (store.load(made.lesson.id).rows() == made.rows()).all()
+
+
+def test_a_save_writes_only_what_may_have_changed(store: Store) -> None:
+    made = session()
+    run(made, crowd(happy=1), range(1000))
+    store.begin(made)
+    written: list[int] = []
+
+    @sa.event.listens_for(store.engine, "before_cursor_execute")
+    def count(_c: object, _k: object, statement: str, values: object, *_: object) -> None:
+        if "INSERT INTO seconds" in statement:
+            assert isinstance(values, list)
+            written.append(len(values))
+
+    run(made, crowd(happy=1), range(1000, 1005))
+    store.save(made)
+    assert written == [5 + LATE + 1]
+
+
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.lists(st.tuples(st.floats(0, 40), st.integers(0, 3), st.booleans()), max_size=30),
+    st.text(max_size=30),
+)
+def test_whenever_it_is_saved_it_comes_back(
+    store: Store, pictures: list[tuple[float, int, bool]], name: str
+) -> None:
+    made = session(name=name)
+    store.begin(made)
+    for at, sad, save in pictures:
+        made.add(crowd(sad=sad, happy=1), at)
+        if save:
+            store.save(made)
+    store.save(made)
+    assert to_dict(store.load(made.lesson.id)) == to_dict(made)
+
+
+def test_nobody_sees_another_ones_lessons(store: Store) -> None:
+    made = lesson()
+    id = made.lesson.id
+    store.begin(made, owner="anna")
+    assert store.find("anna").found == 1
+    for other in ("", "ben", "Anna", "%"):
+        assert store.find(other).lessons == []
+        assert store.left_open(other, quiet=-1) == []
+        for call, *words in (
+            (store.load, id, other),
+            (store.save, made, other),
+            (store.end, id, other),
+            (store.rename, id, "x", other),
+            (store.delete, id, other),
+        ):
+            with pytest.raises(GoneError):
+                call(*words)
+        assert store.export(io.BytesIO(), other) == 0
+    assert store.load(id, "anna").lesson.name == "Algebra"
+
+
+def test_another_ones_id_cannot_be_taken(store: Store) -> None:
+    made = lesson()
+    store.begin(made, owner="anna")
+    with pytest.raises(StoreError):
+        store.begin(made, owner="ben")
+    assert store.find("ben").found == 0
+
+
+def test_the_newest_come_first_a_page_at_a_time(store: Store) -> None:
+    for day in (3, 1, 5, 2, 4):
+        store.begin(later(lesson(f"day {day}"), day))
+    first, second = store.find(size=3), store.find(size=3, page=1)
+    assert [kept.name for kept in first.lessons] == ["day 5", "day 4", "day 3"]
+    assert [kept.name for kept in second.lessons] == ["day 2", "day 1"]
+    assert first.found == second.found == 5
+    assert store.find(size=3, page=2).lessons == []
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ("", ["Übung 100%", "Algebra_1", "Chemie"]),
+        ("algebra", ["Algebra_1"]),
+        ("ÜBUNG", ["Übung 100%"]),
+        ("größe", ["Übung 100%", "Algebra_1", "Chemie"]),  # in everybody's note
+        ("%", ["Übung 100%"]),
+        ("_", ["Algebra_1"]),
+        ("zahlen chem", ["Chemie"]),
+        ("' OR 1=1 --", []),
+    ],
+)
+def test_search_looks_at_names_and_moments(store: Store, words: str, names: list[str]) -> None:
+    for name in ("Übung 100%", "Algebra_1", "Chemie"):
+        store.begin(lesson(name))
+    assert {kept.name for kept in store.find(search=words).lessons} == set(names)
+
+
+def test_the_list_tells_what_a_lesson_was(store: Store) -> None:
+    made = session()
+    run(made, crowd(happy=3, sad=1), range(10))
+    made.finish(12.5)
+    store.begin(made)
+    store.begin(session(name="empty"), owner="other")
+    (kept,) = store.find().lessons
+    assert (kept.started, kept.duration, kept.ended) == (START, 12.5, True)
+    assert (kept.faces, kept.balance) == (4, 0.5)
+    (empty,) = store.find("other").lessons
+    assert (empty.faces, empty.balance, empty.ended) == (None, None, False)
+
+
+def test_renaming(store: Store) -> None:
+    made = lesson()
+    store.begin(made)
+    store.rename(made.lesson.id, " Geometry\n2 ")
+    made.mark("note", "later", 5)
+    store.save(made)  # the lesson that runs doesn't know of the name, and leaves it
+    assert store.find().lessons[0].name == "Geometry 2"
+    assert len(store.load(made.lesson.id).moments) == 2
+
+
+def test_a_deleted_lesson_is_gone_and_does_not_come_back(store: Store) -> None:
+    made, other = lesson(), lesson("other")
+    store.begin(made)
+    store.begin(other)
+    store.delete(made.lesson.id)
+    assert [kept.name for kept in store.find().lessons] == ["other"]
+    with store.engine.begin() as connection:
+        left = set(connection.scalars(sa.select(SECONDS.c.lesson).distinct()))
+    assert left == {other.lesson.id}
+    for call in (store.load, store.delete):
+        with pytest.raises(GoneError):
+            call(made.lesson.id)
+    with pytest.raises(GoneError):
+        store.save(made)
+    assert store.find().found == 1
+
+
+def test_what_was_cut_off_is_found_and_ended_or_goes_on(store: Store, wall: Wall) -> None:
+    gone_on, ended, running = lesson("goes on"), lesson("ended"), lesson("running")
+    store.begin(gone_on)
+    store.begin(ended)
+    wall.at += 31
+    store.begin(running)
+    assert {kept.name for kept in store.left_open()} == {"goes on", "ended"}
+    store.end(ended.lesson.id)
+    assert store.load(ended.lesson.id).ended == 14
+    again = store.load(gone_on.lesson.id)
+    assert again.add(crowd(happy=2), 100)
+    store.save(again)
+    assert store.left_open() == []  # somebody runs it again
+    assert store.load(gone_on.lesson.id).gaps()[-1].end == 100
+
+
+def test_everything_can_be_taken_away(store: Store) -> None:
+    made, other = lesson("../<a> & b"), later(lesson("b"), 1)
+    for each in (made, other):
+        store.begin(each, "anna")
+    store.begin(lesson("ben's"), "ben")
+    target = io.BytesIO()
+    assert store.export(target, "anna") == 2
+    archive = zipfile.ZipFile(target)
+    stems = [f"2026-03-02-0930-{made.lesson.id}", f"2026-03-03-0930-{other.lesson.id}"]
+    assert archive.namelist() == [f"{stem}.{end}" for stem in stems for end in ("json", "csv")]
+    again = from_json(archive.read(f"{stems[0]}.json").decode())
+    assert to_dict(again) == to_dict(store.load(made.lesson.id, "anna"))
+
+
+def test_several_write_at_once(opened: Callable[[], Store]) -> None:
+    faults: list[Exception] = []
+
+    def work(number: int, store: Store) -> None:
+        try:
+            mine = session(name=f"lesson {number}")
+            store.begin(mine)
+            for second in range(0, 40, 2):
+                run(mine, crowd(happy=number + 1), range(second, second + 2))
+                store.save(mine)
+                store.find()
+        except Exception as fault:
+            faults.append(fault)
+
+    stores = [opened(), opened()]
+    threads = [threading.Thread(target=work, args=(n, stores[n % 2])) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+    page = stores[0].find()
+    assert {(kept.name, kept.duration, kept.faces) for kept in page.lessons} == {
+        (f"lesson {n}", 40, n + 1) for n in range(6)
+    }
+
+
+def test_many_open_a_new_database_at_once(opened: Callable[[], Store]) -> None:
+    faults: list[Exception] = []
+
+    def work() -> None:
+        try:
+            opened().begin(lesson())
+        except Exception as fault:
+            faults.append(fault)
+
+    threads = [threading.Thread(target=work) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+    assert opened().find().found == 5

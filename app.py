@@ -1,46 +1,83 @@
-"""The app: `streamlit run app.py`."""
+"""The app: `streamlit run app.py` or `uvicorn app:app`, pages and routes on one port.
+
+The server imports this file as a module and finds `app`. For each visit Streamlit then runs it
+again as a script, `__main__`, which shows the page asked for.
+"""
 
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import streamlit as st
 
+from fer import web
 from fer.errors import UsageError
+from fer.live.state import shared
 from fer.settings import Settings
-from fer.ui import about, face, model
+
+
+def routes() -> dict[str, Any]:
+    """What is served beside the pages; with settings that don't fit, only what is wrong."""
+    try:
+        state = shared(Settings.from_env())
+    except UsageError as fault:
+        return {"routes": web.refusing(str(fault))}
+    return {
+        "routes": web.routes(state),
+        "lifespan": web.lifespan(state),
+        "middleware": web.middleware(state),
+    }
 
 
 def main() -> None:
     """Read the settings, lay out the menu, show the page asked for."""
-    st.set_page_config(page_title="Class expressions", page_icon="🙂")
+    # Here, in the script: what pages bring (caches, components) registers with a running server.
+    from fer.ui import about, face, live, model
+    from fer.ui.layout import STYLE
+    from fer.ui.words import chooser, say
+
+    st.set_page_config(page_title="Class expressions", page_icon="🙂", initial_sidebar_state=230)
     try:
-        settings = Settings.from_env()
+        state = shared(Settings.from_env())
     except UsageError as fault:
-        st.error(f"The app cannot start: {fault}", icon=":material/error:")
+        st.error(say("menu.broken", fault=fault), icon=":material/error:")
         st.stop()
+    settings = state.settings
+    st.html(STYLE)
     pages = [
         st.Page(
-            partial(face.page, settings),
-            title="One face",
-            icon=":material/face:",
-            url_path="face",
+            partial(live.page, state),
+            title=say("menu.live"),
+            icon=":material/videocam:",
+            url_path="live",
             default=True,
         ),
         st.Page(
+            partial(face.page, settings),
+            title=say("menu.photo"),
+            icon=":material/photo_camera:",
+            url_path="photo",
+        ),
+        st.Page(
             partial(model.page, settings),
-            title="How good is it?",
+            title=say("menu.model"),
             icon=":material/query_stats:",
             url_path="model",
         ),
         st.Page(
             partial(about.page, settings),
-            title="About",
+            title=say("menu.about"),
             icon=":material/info:",
             url_path="about",
         ),
     ]
-    st.navigation(pages).run()
+    shown = st.navigation(pages)
+    chooser()
+    shown.run()
 
 
-main()
+if __name__ == "__main__":
+    main()
+else:
+    app = st.App(__file__, **routes())  # `streamlit run` looks for just such a line

@@ -4,6 +4,21 @@
     FER_RUNTIME   onnx (default) or keras, which needs TensorFlow
     FER_DETECTOR  auto (default), haar, centerface or yunet
     FER_DETECTOR_FILES  folder to look for YuNet's file in, before the user's cache folder
+    FER_LIVE      how a browser sends its picture: auto (default), webrtc or socket
+    FER_ICE_SERVERS  WebRTC's servers as browsers take them, [{"urls": "stun:HOST"}]; default: none
+    FER_TURN_URL  a coturn server, turns:HOST?transport=tcp; several with commas between
+    FER_TURN_SECRET  its static-auth-secret, with which each lesson's credentials are made
+    FER_RELAY_ONLY  1: never a direct connection, only through the TURN server; default: 0
+    FER_DATABASE_URL  where lessons are kept: any SQLAlchemy URL, such as
+                  postgresql://USER:PASSWORD@HOST/NAME; default: a file in the user's data folder
+    FER_REGION    EU, or one of its countries, such as FR, keeps Live and Video switched off, as the
+                  law there asks
+    FER_MEDICAL_OR_SAFETY  1: a medical or safety reason, which that law exempts; default: 0
+    FER_MAX_SESSIONS  lessons at once; default: 16
+    FER_SECRET    signs the live page's tokens, at least 16 characters; several servers behind one
+                  address need the same; default: one kept in the user's cache folder
+    FER_ORIGINS   other sites whose pages may call this server, such as https://a.org,https://b.org
+    FER_TRUST_PROXY  1 behind a proxy that sets X-Forwarded-For, -Proto and -Host; default: 0
 
 Only app.py and the command line read them; everything else is handed what it needs.
 """
@@ -11,18 +26,29 @@ Only app.py and the command line read them; everything else is handed what it ne
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, TypeVar, get_args
 
 from fer.classify import MODEL_FOLDER
 from fer.detect import KINDS, Kind
 from fer.errors import UsageError
+from fer.ice import Ice, servers_from
 
 Runtime = Literal["onnx", "keras"]
 Choice = TypeVar("Choice", bound=str)
+Transport = Literal["auto", "webrtc", "socket"]
 RUNTIMES: Final[tuple[Runtime, ...]] = get_args(Runtime)
+TRANSPORTS: Final[tuple[Transport, ...]] = get_args(Transport)
+EU: Final = frozenset(
+    "EU AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split()
+)
+NO: Final = ("0", "no", "false", "off")
+YES: Final = ("1", "yes", "true", "on")
+SHORTEST_SECRET: Final = 16
+ORIGIN: Final = re.compile(r"https?://[^/\s,?#@]+")
 
 
 @dataclass(frozen=True)
@@ -33,6 +59,15 @@ class Settings:
     runtime: Runtime = "onnx"
     detector: Kind = "auto"
     detector_files: Path | None = None
+    live: Transport = "auto"
+    ice: Ice = field(default_factory=Ice)
+    database_url: str | None = field(default=None, repr=False)  # it may hold a password
+    region: str = ""
+    medical_or_safety: bool = False
+    max_sessions: int = 16
+    secret: str | None = field(default=None, repr=False)
+    origins: tuple[str, ...] = ()
+    trust_proxy: bool = False
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -46,7 +81,21 @@ class Settings:
             runtime=_one_of(RUNTIMES, environ.get("FER_RUNTIME"), "FER_RUNTIME"),
             detector=_one_of(KINDS, environ.get("FER_DETECTOR"), "FER_DETECTOR"),
             detector_files=_folder(environ.get("FER_DETECTOR_FILES")),
+            live=_one_of(TRANSPORTS, environ.get("FER_LIVE"), "FER_LIVE"),
+            ice=_ice(environ),
+            database_url=environ.get("FER_DATABASE_URL", "").strip() or None,
+            region=_region(environ.get("FER_REGION")),
+            medical_or_safety=_yes(environ.get("FER_MEDICAL_OR_SAFETY"), "FER_MEDICAL_OR_SAFETY"),
+            max_sessions=_count(environ.get("FER_MAX_SESSIONS"), "FER_MAX_SESSIONS") or 16,
+            secret=_secret(environ.get("FER_SECRET"), "FER_SECRET"),
+            origins=_origins(environ.get("FER_ORIGINS"), "FER_ORIGINS"),
+            trust_proxy=_yes(environ.get("FER_TRUST_PROXY"), "FER_TRUST_PROXY"),
         )
+
+    @property
+    def forbidden(self) -> bool:
+        """Whether the law where this runs forbids reading a class."""
+        return self.region in EU and not self.medical_or_safety
 
 
 def _folder(said: str | None) -> Path | None:
@@ -62,3 +111,52 @@ def _one_of(choices: tuple[Choice, ...], said: str | None, name: str) -> Choice:
             return choice
     *others, last = choices
     raise UsageError(f"{name} is {said!r}: take {', '.join(others)} or {last}")
+
+
+def _yes(said: str | None, name: str) -> bool:
+    return _one_of(NO + YES, said, name) in YES
+
+
+def _region(said: str | None) -> str:
+    """Two letters; whoever means the EU and writes it otherwise must not get past the law."""
+    region = (said or "").strip().upper()
+    if region and not re.fullmatch(r"[A-Z]{2}", region):
+        raise UsageError(f"FER_REGION is {said!r}: take two letters, such as EU or IN")
+    return region
+
+
+def _ice(environ: Mapping[str, str]) -> Ice:
+    urls = [url.strip() for url in environ.get("FER_TURN_URL", "").split(",")]
+    try:
+        return Ice(
+            servers=servers_from(environ.get("FER_ICE_SERVERS") or "[]"),
+            turn_urls=tuple(url for url in urls if url),
+            turn_secret=environ.get("FER_TURN_SECRET") or None,
+            relay_only=_yes(environ.get("FER_RELAY_ONLY"), "FER_RELAY_ONLY"),
+        )
+    except UsageError as fault:
+        raise UsageError(f"FER_ICE_SERVERS, FER_TURN_URL: {fault}") from fault
+
+
+def _count(said: str | None, name: str) -> int | None:
+    if not said:
+        return None
+    if not re.fullmatch(r"[0-9]{1,4}", said.strip()) or not int(said):
+        raise UsageError(f"{name} is {said!r}: take a number from 1 to 9999")
+    return int(said)
+
+
+def _secret(said: str | None, name: str) -> str | None:
+    """The secret as it stands; what is wrong with it is told without showing it."""
+    if said and len(said) < SHORTEST_SECRET:
+        raise UsageError(f"{name} is too short: take at least {SHORTEST_SECRET} characters")
+    return said or None
+
+
+def _origins(said: str | None, name: str) -> tuple[str, ...]:
+    parts = (said or "").lower().split(",")
+    origins = tuple(part.strip().rstrip("/") for part in parts if part.strip())
+    for origin in origins:
+        if not ORIGIN.fullmatch(origin):
+            raise UsageError(f"{name}: {origin!r} is no site; write it like https://school.example")
+    return origins

@@ -18,9 +18,10 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"pipeline"}),
     frozenset({"session"}),
     frozenset({"fer", "draw", "report", "store", "tables", "explain"}),
-    frozenset({"settings", "training", "bench"}),
+    frozenset({"settings", "training"}),
     frozenset({"live"}),
-    frozenset({"web", "ui", "cli"}),
+    frozenset({"bench", "web", "ui"}),
+    frozenset({"cli"}),
     frozenset({"app", "__main__"}),
 )
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
@@ -30,7 +31,7 @@ ONLY_IN: dict[str, frozenset[str]] = {
     "streamlit": frozenset({"app", "ui", "live"}),
     "altair": frozenset({"ui"}),
     "sqlalchemy": frozenset({"store"}),
-    **dict.fromkeys(("streamlit_webrtc", "aiortc"), frozenset({"live"})),
+    **dict.fromkeys(("streamlit_webrtc", "aiortc"), frozenset({"bench", "live"})),
     "av": frozenset({"live", "sources", "bench"}),
     **dict.fromkeys(("tensorflow", "keras", "torch"), frozenset({"training", "classify"})),
     "onnx": frozenset({"training"}),  # the container doesn't hold it

@@ -1,4 +1,7 @@
-"""`python -m fer bench`: how much work reading a class is, beside the loop of the tutorials."""
+"""`python -m fer bench`: how much work reading a class is, beside the loop of the tutorials.
+
+With --live: how many live pictures the running app keeps up with, and how late its answers are.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from typing import Any, Final
 
 from fer.cli.commands import Commands
 from fer.cli.terminal import say
+from fer.errors import UsageError
 from fer.settings import Settings
 
 # Beside a developer's checkout; what is missing there is left out of the measurement.
@@ -36,10 +40,25 @@ def add_command(commands: Commands, settings: Settings) -> None:
         help="pictures with known faces (faces.json) to measure recall on",
     )
     one.add_argument("--plot", type=Path, metavar="SVG", help="also plot how the work grows")
+    one.add_argument(
+        "--live", action="store_true", help="the running app instead, with clients over loopback"
+    )
+    one.add_argument(
+        "--minutes",
+        type=float,
+        metavar="M",
+        help="with --live: then eight clients for so long, to see whether its memory grows",
+    )
     one.add_argument("--json", action="store_true")
+    one.set_defaults(settings=settings)
 
 
 def bench(options: argparse.Namespace) -> None:
+    if options.minutes and not options.live:
+        raise UsageError("--minutes goes with --live")
+    if options.live:
+        live(options)
+        return
     from fer.bench import bench, lines
 
     result = bench(
@@ -53,6 +72,19 @@ def bench(options: argparse.Namespace) -> None:
     if options.plot is not None:
         options.plot.write_text(plot(result["growth"]))
     print(json.dumps(result) if options.json else "\n".join(lines(result)))
+
+
+def live(options: argparse.Namespace) -> None:
+    """The app as it runs with the environment's settings; a network is named by them alone."""
+    from fer.bench import live
+
+    settings: Settings = options.settings
+    if options.model != settings.model:
+        raise UsageError("--live measures the app as it is set: name the model by FER_MODEL")
+    result = live.measure(
+        settings, minutes=options.minutes or 0, say=lambda what: say(f"fer: {what} …")
+    )
+    print(json.dumps(result) if options.json else "\n".join(live.lines(result)))
 
 
 def plot(growth: Sequence[Mapping[str, Any]]) -> str:

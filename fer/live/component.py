@@ -1,0 +1,103 @@
+"""The browser's side of a live picture, mounted on a page: grabs, sends, and draws the boxes.
+
+The files in component/ are plain modules of JavaScript; nothing builds them. Streamlit takes one
+text, so they are put one after the other here, and the worker's are a text within that text.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, Literal, NamedTuple
+
+import streamlit as st
+
+from fer.draw import colour_of, ink_on
+from fer.emotions import COLOURS, EMOTIONS
+
+Source = Literal["camera", "screen"]
+State = Literal["idle", "asking", "live", "reconnecting", "denied", "ended", "busy"]
+
+FOLDER: Final = Path(__file__).with_name("component")
+NAME: Final = "fer_live"
+ROUTE: Final = "ws/live"  # beside the page, so it follows the app under any path
+# In an order in which each stands after what it imports.
+IN_PAGE: Final = ("words.js", "grab.js", "draw.js", "panel.js", "main.js")
+IN_WORKER: Final = ("frames.js", "pace.js", "link.js", "worker.js")
+IMPORT: Final = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.M)
+EXPORT: Final = re.compile(r"^export (?!default )", re.M)
+
+
+class Report(NamedTuple):
+    """What the component last said about itself; Python hears of changes only."""
+
+    state: State = "idle"
+    message: str = ""
+    fps: float = 0.0
+    delay_ms: int = 0
+    faces: int = 0
+
+
+def live_view(
+    token: str,
+    session: str,
+    source: Source = "screen",
+    *,
+    autostart: bool = False,
+    key: str = "live_view",
+    on_need_token: Callable[[], None] = lambda: None,
+) -> Report:
+    """The picture with its buttons. `on_need_token` runs when the server refused the token.
+
+    Another `source` stops what runs and waits for Start. `autostart` starts a camera by itself,
+    once when the view comes onto the page; a screen needs somebody's press.
+    """
+    # Registered at every run, as each test and server has a registry of its own; it costs nothing.
+    mount = st.components.v2.component(
+        NAME, html=_text("panel.html"), css=_text("style.css"), js=script()
+    )
+    said = mount(
+        key=key,
+        data={
+            "token": token,
+            "session": session,
+            "source": source,
+            "autostart": autostart,
+            "route": ROUTE,
+            "looks": [[name, COLOURS[name], _ink(name)] for name in EMOTIONS],
+        },
+        default={"report": None},
+        on_report_change=lambda: None,
+        on_need_token_change=on_need_token,
+    )
+    return heard(said.get("report"))
+
+
+def heard(said: Mapping[str, Any] | None) -> Report:
+    """What the browser told, of what is known here."""
+    said = said or {}
+    return Report(**{name: said[name] for name in Report._fields if name in said})
+
+
+@cache
+def script() -> str:
+    """All of the JavaScript as one module."""
+    worker = json.dumps(joined(IN_WORKER))
+    return f"const WORKER = {worker};\n{joined(IN_PAGE)}"
+
+
+def joined(names: tuple[str, ...]) -> str:
+    """Modules one after the other, without the lines by which they find each other."""
+    return "\n".join(EXPORT.sub("", IMPORT.sub("", _text(name))) for name in names)
+
+
+@cache
+def _text(name: str) -> str:
+    return (FOLDER / name).read_text(encoding="utf-8")
+
+
+def _ink(name: str) -> str:
+    return "#000000" if ink_on(colour_of(name)) == (0, 0, 0) else "#FFFFFF"

@@ -1,0 +1,214 @@
+// The component: asks for a picture, shows it, has the worker read it, draws what comes back.
+
+import { Overlay } from "./draw.js";
+import { cameras, forbidden, handOver, obstacleTo, open } from "./grab.js";
+import { Panel } from "./panel.js";
+import { SAYINGS, sentenceFor } from "./words.js";
+
+const REPORT_EVERY = 2000; // ms at least between two reports to Python: each one runs the page again
+const REPORTED = { reconnecting: SAYINGS.reconnecting, busy: SAYINGS.busy, live: "" };
+
+class Live {
+  constructor(root, data) {
+    this.source = data.source;
+    this.panel = new Panel(root, {
+      start: () => this.start(),
+      stop: () => this.rest(),
+      chose: () => this.chose(),
+    });
+    this.overlay = new Overlay(this.panel.canvas, data.looks);
+    const code = URL.createObjectURL(new Blob([WORKER], { type: "text/javascript" }));
+    this.worker = new Worker(code);
+    URL.revokeObjectURL(code);
+    this.worker.onerror = () => {
+      this.broken = true;
+      this.rest();
+    };
+    this.turn = 0; // grows with every Start and Stop: what belongs to an earlier one comes too late
+    this.worker.onmessage = ({ data: told }) => {
+      if (told.turn === this.turn) this[`on_${told.is}`](told);
+    };
+    this.asks = 0;
+    this.closing = new AbortController();
+    const { signal } = this.closing;
+    const wake = () => document.visibilityState === "visible" && this.wake();
+    document.addEventListener("visibilitychange", wake, { signal });
+    document.addEventListener("resume", wake, { signal });
+    window.addEventListener("online", () => this.wake(), { signal });
+    navigator.mediaDevices?.addEventListener("devicechange", () => this.devices(), { signal });
+    this.timer = setInterval(() => this.overlay.forgetOld(), 500);
+    this.rest();
+    this.devices();
+  }
+
+  // Runs at every rerun of the page: takes what has changed and leaves the picture alone.
+  update({ data, setStateValue, setTriggerValue }) {
+    this.report = (value) => setStateValue("report", value);
+    this.need = () => setTriggerValue("need_token", (this.asks += 1));
+    const { token, session, source } = data;
+    if (token !== this.token) {
+      const moved = this.session !== undefined && session !== this.session;
+      this.worker.postMessage({ do: "token", token, moved });
+      [this.token, this.session] = [token, session];
+    }
+    const address = new URL(data.route, document.baseURI);
+    address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
+    this.url = address.href;
+    if (this.source === source) return;
+    this.source = source;
+    this.rest();
+  }
+
+  async start(device = this.panel.devices.value) {
+    const { source } = this;
+    if (this.obstacle) return this.rest();
+    this.stop("asking", "");
+    const { turn } = this;
+    try {
+      const stream = await open(source, source === "camera" ? device : null);
+      if (turn !== this.turn) return stream.getTracks().forEach((track) => track.stop());
+      this.show(stream, source);
+    } catch (fault) {
+      if (turn !== this.turn) return;
+      this.stop("denied", sentenceFor(fault, source));
+      this.devices(); // the chosen one may be gone
+    }
+  }
+
+  show(stream, source) {
+    const [track] = stream.getVideoTracks();
+    this.stream = stream;
+    this.panel.video.srcObject = stream;
+    this.pull = handOver(track, this.panel.video, this.worker);
+    this.device = track.getSettings().deviceId;
+    track.onended = () => this.ended(source);
+    track.onmute = track.onunmute = ({ type }) => {
+      this.muted = type === "mute";
+      this.on_state(this.panel);
+    };
+    this.set("reconnecting", "");
+    const { url, token, turn } = this;
+    this.worker.postMessage({ do: "start", url, token, source, turn });
+    this.devices(); // their names are known now
+  }
+
+  async ended(source) {
+    const camera = source === "camera";
+    this.stop("ended", camera ? SAYINGS.unplugged : SAYINGS.shareEnded, camera ? this.device : null);
+    const { turn } = this;
+    if (camera && (await forbidden()) && turn === this.turn) {
+      this.stop("denied", sentenceFor({ name: "NotAllowedError" }, source));
+    }
+  }
+
+  stop(state, message, lost = null) {
+    this.turn += 1;
+    this.lost = lost;
+    this.muted = false;
+    this.worker.postMessage({ do: "stop" });
+    this.stream?.getTracks().forEach((track) => {
+      track.onended = track.onmute = track.onunmute = null;
+      track.stop();
+    });
+    this.stream = this.panel.video.srcObject = null;
+    this.overlay.clear();
+    this.figures = { faces: 0, fps: 0, delay: 0 };
+    this.set(state, message);
+  }
+
+  // Why Start would be in vain, as a key of SAYINGS; null where it wouldn't.
+  get obstacle() {
+    return this.broken ? "broken" : obstacleTo(this.source);
+  }
+
+  // Stopped, and waiting for Start.
+  rest() {
+    const { obstacle } = this;
+    this.stop(obstacle ? "denied" : "idle", obstacle ? SAYINGS[obstacle] : "");
+  }
+
+  // Another camera: a running picture changes over, a stopped one waits.
+  chose() {
+    if (this.stream) this.start();
+    else this.rest();
+  }
+
+  async devices() {
+    const known = await cameras().catch(() => []);
+    this.panel.list(known, this.device, this.source);
+    if (this.lost && known.some(([id]) => id === this.lost)) this.start(this.lost);
+  }
+
+  wake() {
+    this.worker.postMessage({ do: "wake" });
+    this.overlay.draw();
+  }
+
+  on_state({ state }) {
+    this.set(state, REPORTED[state] || (this.muted ? SAYINGS.muted : ""));
+  }
+
+  on_faces({ size, faces, fps, delay }) {
+    this.figures = { faces: faces.length, fps, delay };
+    this.panel.count(faces.length, fps, delay);
+    this.overlay.show({ size, faces });
+    this.tell();
+  }
+
+  on_token() {
+    this.need();
+  }
+
+  on_want() {
+    this.pull?.();
+  }
+
+  set(state, message) {
+    this.panel.set(state, message, this.source);
+    this.tell();
+  }
+
+  // Python hears of a change of state, and whether there are faces at all; never of every figure.
+  tell() {
+    const { faces, fps, delay } = this.figures;
+    const { state, message } = this.panel;
+    const change = [state, message.textContent, faces > 0].join("|");
+    clearTimeout(this.telling);
+    if (change === this.told || !this.report) return;
+    const wait = (this.toldAt ?? -Infinity) + REPORT_EVERY - performance.now();
+    if (wait > 0) {
+      this.telling = setTimeout(() => this.tell(), wait);
+      return;
+    }
+    this.told = change;
+    this.toldAt = performance.now();
+    const rounded = { fps: Math.round(10 * fps) / 10, delay_ms: Math.round(delay) };
+    this.report({ state, message: message.textContent, faces, ...rounded });
+  }
+
+  close() {
+    this.report = null; // nobody listens any more
+    this.stop("idle", "");
+    clearTimeout(this.telling);
+    clearInterval(this.timer);
+    this.closing.abort();
+    this.overlay.close();
+    this.worker.terminate();
+  }
+}
+
+const mounted = new WeakMap(); // one for each place on the page, kept over reruns
+
+export default function live(component) {
+  const { parentElement: root, data } = component;
+  const fresh = !mounted.has(root);
+  if (fresh) mounted.set(root, new Live(root, data));
+  const one = mounted.get(root);
+  one.update(component);
+  // Only a camera: a browser shares its screen at a press of a button alone.
+  if (fresh && data.autostart && data.source === "camera") one.start();
+  return () => {
+    one.close();
+    mounted.delete(root);
+  };
+}

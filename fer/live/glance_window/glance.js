@@ -1,0 +1,181 @@
+// The glance window: a small one that stays above the call. How the class looks in one calm shape,
+// and a button that marks the moment. It shows what the page or the live socket last told.
+
+const SIZE = { width: 240, height: 250 };
+const BLUE = [0, 114, 178];
+const GREY = [138, 138, 138];
+const ORANGE = [230, 159, 0];
+const LINE = { width: 200, height: 36 };
+
+class Glance {
+  constructor(root) {
+    this.root = root;
+    this.button = root.querySelector(".open");
+    this.button.onclick = () => (this.floating ? this.floating.close() : this.open());
+    this.heard = ({ detail }) => this.show(detail);
+    window.addEventListener("fer-news", this.heard);
+  }
+
+  // Runs at every rerun of the page.
+  update({ data, setTriggerValue }) {
+    Object.assign(this, { words: data.words, amount: data.amount, looks: data.looks });
+    this.mark = () => setTriggerValue("mark", Date.now());
+    this.can = "documentPictureInPicture" in window;
+    this.button.disabled = !this.can;
+    this.button.title = this.can ? this.words.what : this.words.cannot;
+    this.label();
+    this.show(data.news);
+  }
+
+  label() {
+    this.button.textContent = this.floating ? this.words.close : this.words.open;
+    this.root.querySelector(".why").textContent = this.can ? "" : this.words.cannot;
+  }
+
+  async open() {
+    let floating;
+    try {
+      floating = await window.documentPictureInPicture.requestWindow(SIZE);
+    } catch {
+      this.root.querySelector(".why").textContent = this.words.refused;
+      return;
+    }
+    this.floating = floating;
+    const { document } = floating;
+    document.title = this.words.title;
+    const style = document.createElement("style");
+    style.textContent = STYLE;
+    document.head.append(style);
+    document.body.innerHTML = BODY;
+    const theme = getComputedStyle(this.button);
+    for (const [name, from] of [["--paper", "--st-background-color"], ["--ink", "--st-text-color"]]) {
+      document.body.style.setProperty(name, theme.getPropertyValue(from));
+    }
+    const mark = document.querySelector(".mark");
+    mark.textContent = this.words.mark;
+    mark.onclick = () => {
+      this.mark();
+      mark.textContent = this.words.marked;
+      floating.setTimeout(() => (mark.textContent = this.words.mark), 1500);
+    };
+    floating.addEventListener("pagehide", () => {
+      this.floating = null;
+      this.label();
+    });
+    this.label();
+    this.show(this.news);
+  }
+
+  show(news) {
+    this.news = news;
+    const document = this.floating?.document;
+    if (!document) return;
+    const part = (name) => document.querySelector(`.${name}`);
+    const { words, amount } = this;
+    document.body.dataset.amount = amount;
+    const seen = Boolean(news && news.faces && !news.paused);
+    part("faces").textContent = news?.paused
+      ? words.paused
+      : seen
+        ? words[news.faces === 1 ? "faces_one" : "faces_many"].replace("{n}", news.faces)
+        : words.nothing;
+    const balance = seen ? (news.balance ?? 0) : 0;
+    const blob = part("blob");
+    blob.style.fill = shade(balance);
+    blob.style.transform = `scale(${seen ? 0.55 + 0.45 * (news.liveliness ?? 0) : 0.35})`;
+    part("mood").textContent = seen ? words[moodOf(balance)] : "";
+    part("line").setAttribute("d", seen ? path(news.line) : "");
+    part("alert").textContent = seen ? news.alerts.map((name) => words[`alert_${name}`]).join(" · ") : "";
+    part("bars").replaceChildren(
+      ...(seen && amount === "full" ? this.looks : []).map(([name, colour], at) => {
+        const row = document.createElement("div");
+        const [label, bar] = [document.createElement("span"), document.createElement("i")];
+        label.textContent = name;
+        bar.style.cssText = `width:${100 * (news.shares[at] ?? 0)}%;background:${colour}`;
+        row.append(label, bar);
+        return row;
+      }),
+    );
+  }
+
+  close() {
+    window.removeEventListener("fer-news", this.heard);
+    this.floating?.close();
+  }
+}
+
+// Blue where the class looks negative, grey in between, orange where it looks happy.
+function shade(balance) {
+  const end = balance < 0 ? BLUE : ORANGE;
+  const share = Math.min(1, Math.abs(balance) * 1.5);
+  return `rgb(${GREY.map((grey, at) => Math.round(grey + share * (end[at] - grey)))})`;
+}
+
+function moodOf(balance) {
+  if (balance > 0.25) return "bright";
+  return balance < -0.25 ? "heavy" : "even";
+}
+
+function path(line) {
+  let pen = "M";
+  return line
+    .map((balance, at) => {
+      if (balance === null) {
+        pen = "M";
+        return "";
+      }
+      const x = (LINE.width * at) / Math.max(1, line.length - 1);
+      const point = `${pen}${x.toFixed(1)} ${((LINE.height * (1 - balance)) / 2).toFixed(1)}`;
+      pen = "L";
+      return point;
+    })
+    .join("");
+}
+
+const BODY = `
+<p class="faces"></p>
+<svg class="shape" viewBox="-60 -60 120 120" role="img" aria-hidden="true">
+  <circle class="blob" r="50"></circle>
+</svg>
+<p class="mood" role="status"></p>
+<svg class="minute" viewBox="0 -2 200 40" aria-hidden="true">
+  <path class="zero" d="M0 18H200"></path><path class="line" d=""></path>
+</svg>
+<p class="alert" role="status" aria-live="polite"></p>
+<div class="bars"></div>
+<button class="mark" type="button"></button>`;
+
+const STYLE = `
+body { margin: 0; padding: .6rem; box-sizing: border-box; min-height: 100vh; display: flex;
+  flex-direction: column; align-items: center; gap: .35rem; background: var(--paper);
+  color: var(--ink); font: 14px/1.35 system-ui, sans-serif; }
+p { margin: 0; text-align: center; }
+.faces { font-weight: 600; }
+.shape { flex: 1 1 4rem; min-height: 3rem; max-height: 7rem; }
+.blob { transition: transform 2s ease, fill 2s ease; }
+.minute { width: 100%; max-width: 220px; height: 40px; }
+.minute path { fill: none; stroke: currentColor; stroke-width: 1.5; }
+.minute .zero { opacity: .25; stroke-dasharray: 3 3; }
+.alert:empty, .mood:empty { display: none; }
+.alert { font-weight: 600; }
+.bars { width: 100%; display: grid; gap: 2px; font-size: 11px; }
+.bars div { display: grid; grid-template-columns: 5rem 1fr; align-items: center; }
+.bars i { height: 6px; border-radius: 3px; }
+[data-amount=quiet] :is(.minute, .alert, .bars), [data-amount=normal] .bars { display: none; }
+.mark { width: 100%; padding: .45rem; border: 1px solid color-mix(in srgb, var(--ink) 35%, transparent);
+  border-radius: .5rem; background: none; color: inherit; font: inherit; cursor: pointer; }
+.mark:focus-visible { outline: 3px solid #0072B2; }
+@media (prefers-reduced-motion: reduce) { .blob { transition: none; } }`;
+
+const mounted = new WeakMap();
+
+export default function glance(component) {
+  const root = component.parentElement;
+  if (!mounted.has(root)) mounted.set(root, new Glance(root));
+  const one = mounted.get(root);
+  one.update(component);
+  return () => {
+    one.close();
+    mounted.delete(root);
+  };
+}

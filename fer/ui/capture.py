@@ -1,0 +1,92 @@
+"""The live picture on a page: a shared window or a camera, over the socket or over WebRTC."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+
+import streamlit as st
+
+from fer.live.component import Source, live_view
+from fer.live.state import State
+from fer.live.way import Attempt, Way, first_way
+from fer.ui.words import say
+
+TOKEN: Final = "live_token"
+ATTEMPT: Final = "live_attempt"
+WAY: Final = "live_way"
+GO_ON: Final = "live_go_on"  # Start was pressed for WebRTC, so the socket needs no press
+
+
+def capture(state: State, lesson: str) -> None:
+    """The choice of source, and the picture with its boxes."""
+    icons: dict[Source, str] = {
+        "screen": f":material/screen_share: {say('live.screen')}",
+        "camera": f":material/videocam: {say('live.camera')}",
+    }
+    source = st.segmented_control(
+        say("live.source"),
+        list(icons),
+        format_func=icons.__getitem__,
+        default="screen",
+        required=True,
+        key="live_source",
+        persist_state="session",
+    )
+    if source == "camera" and way(state) == "webrtc":
+        by_webrtc(state, lesson)
+    else:
+        _renew(state, lesson)
+        by_socket(state, lesson, source)
+
+
+def way(state: State) -> Way:
+    """How this visit's camera comes; found out once."""
+    kept = st.session_state
+    if WAY not in kept:
+        kept[WAY] = first_way(state.settings.live, st.context.url or "", state.settings.ice)
+    found: Way = kept[WAY]
+    return found
+
+
+@st.fragment
+def by_socket(state: State, lesson: str, source: Source) -> None:
+    """What the browser grabs. A fragment, so that its reports don't run the whole page."""
+    kept = st.session_state
+    report = live_view(
+        kept[TOKEN],
+        lesson,
+        source,
+        autostart=source == "camera" and GO_ON in kept,
+        on_need_token=partial(_renew, state, lesson),
+    )
+    if report.state != "idle":
+        kept.pop(GO_ON, None)
+
+
+def by_webrtc(state: State, lesson: str) -> None:
+    """The camera over WebRTC, and what is to be done when that fails."""
+    # Here: its widget registers with a running server, and is not found if imported before one.
+    from fer.live.webrtc import camera
+
+    attempt: Attempt = st.session_state.setdefault(ATTEMPT, Attempt())
+    find = partial(state.sessions.open, lesson, "webrtc")
+    attempt.saw(camera(lesson, find, state.settings.ice))
+    watch(state, lesson, attempt)
+
+
+@st.fragment(run_every=0.5)
+def watch(state: State, lesson: str, attempt: Attempt) -> None:
+    """Changes over to the socket when WebRTC brings nothing."""
+    session = state.sessions.get(lesson)
+    if not attempt.failed(session.used if session else None):
+        return
+    if state.settings.live == "auto":
+        st.session_state[WAY], st.session_state[GO_ON] = "socket", True
+        st.rerun()
+    st.warning(say("live.no_webrtc"), icon=":material/wifi_off:")
+
+
+def _renew(state: State, lesson: str) -> None:
+    """A new token for this visit's lesson."""
+    _, st.session_state[TOKEN] = state.issue_token(lesson)

@@ -1,0 +1,66 @@
+"""How much one client may take: figures, and a bucket that counts."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the routes allow."""
+
+    frame_bytes: int = 3_000_000
+    frame_pixels: int = 8_000_000  # two of 4K's; more would only be shrunk
+    frames_a_second: float = 60.0
+    idle_seconds: float = 30.0
+    send_seconds: float = 5.0  # for a client that doesn't read
+    photo_bytes: int = 15_000_000
+    photo_seconds: float = 30.0  # for a body to come in
+    photos_waiting: int = 8  # with their bodies in memory
+    photos_of_one: int = 4  # of these, so that one who sends slowly can't keep all places
+    photo_burst: float = 10.0
+    photos_a_second: float = 1.0
+
+
+class Bucket:
+    """Holds so many tokens and refills steadily; each thing done takes one out."""
+
+    def __init__(self, rate: float, burst: float, now: Clock = time.monotonic) -> None:
+        self._rate, self._burst, self._now = rate, burst, now
+        self._tokens, self._at = burst, now()
+
+    def take(self) -> bool:
+        """Whether one more is allowed."""
+        now = self._now()
+        self._tokens = min(self._tokens + (now - self._at) * self._rate, self._burst)
+        self._at = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+
+class Buckets:
+    """A bucket a client; those unseen for longest are forgotten, so memory is bounded."""
+
+    MOST = 4096
+
+    def __init__(self, rate: float, burst: float, now: Clock = time.monotonic) -> None:
+        self._rate, self._burst, self._now = rate, burst, now
+        self._buckets: OrderedDict[str, Bucket] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._buckets)
+
+    def take(self, client: str) -> bool:
+        """Whether this client may do one more."""
+        bucket = self._buckets.pop(client, None) or Bucket(self._rate, self._burst, self._now)
+        self._buckets[client] = bucket
+        if len(self._buckets) > self.MOST:
+            self._buckets.popitem(last=False)
+        return bucket.take()

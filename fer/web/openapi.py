@@ -1,0 +1,150 @@
+"""The HTTP routes in OpenAPI's words, for programs that call them."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fer import __version__
+from fer.emotions import EMOTIONS
+from fer.faces import LANDMARKS, Faces
+
+Schema = dict[str, Any]
+
+NUMBER: Final[Schema] = {"type": "number"}
+INTEGER: Final[Schema] = {"type": "integer"}
+TEXT: Final[Schema] = {"type": "string"}
+PICTURE: Final[Schema] = {"type": "string", "format": "binary"}
+
+
+def row(of: Schema, length: int, about: str) -> Schema:
+    """So many of the same."""
+    return {"type": "array", "items": of, "minItems": length, "maxItems": length} | {
+        "description": about
+    }
+
+
+FACE: Final[Schema] = {
+    "type": "object",
+    "required": ["box", "confidence", "emotions", "id"],
+    "properties": {
+        "box": row(INTEGER, 4, "left, top, width, height in pixels"),
+        "confidence": {"type": ["number", "null"], "description": "how sure the detector is"},
+        "emotions": {
+            "type": "object",
+            "description": "shares that add up to 1; empty where the face was not read",
+            "properties": dict.fromkeys(EMOTIONS, NUMBER),
+        },
+        "id": {"type": ["integer", "null"], "description": "null in a photo"},
+        "landmarks": {
+            "type": "object",
+            "properties": {name: row(NUMBER, 2, "x, y") for name in LANDMARKS},
+        },
+    },
+}
+FACES: Final[Schema] = {
+    "type": "object",
+    "required": ["faces", "size"],
+    "properties": {
+        "faces": {"type": "array", "items": {"$ref": "#/components/schemas/Face"}},
+        "size": row(INTEGER, 2, "the picture's width and height"),
+    },
+}
+ERROR: Final[Schema] = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {"error": TEXT | {"description": "one line"}},
+}
+
+HEALTH: Final[Schema] = {
+    "type": "object",
+    "required": ["status"],
+    "properties": {"status": TEXT, "error": TEXT},
+}
+
+
+def answer(about: str, schema: Schema, kind: str = "application/json", **more: Any) -> Schema:
+    """One answer of a route."""
+    return {"description": about, "content": {kind: {"schema": schema} | more}}
+
+
+def errors(lines: dict[int, str]) -> dict[str, Schema]:
+    """A status and its line each, all in the same shape."""
+    shape = {"$ref": "#/components/schemas/Error"}
+    return {str(status): answer(line, shape) for status, line in lines.items()}
+
+
+def example() -> dict[str, Any]:
+    """An answer, made as every answer is."""
+    shares = [0.01, 0.0, 0.02, 0.9, 0.01, 0.02, 0.04]
+    points = [[448, 224], [492, 222], [470, 250], [452, 274], [488, 273]]
+    faces = Faces.of(
+        [[412, 180, 96, 118]], confidence=[0.97], probabilities=[shares], landmarks=[points]
+    )
+    return {"faces": faces.to_records(), "size": [1280, 720]}
+
+
+FORM: Final[Schema] = {
+    "type": "object",
+    "required": ["file"],
+    "properties": {"file": PICTURE},
+}
+
+DESCRIPTION: Final[Schema] = {
+    "openapi": "3.1.0",
+    "info": {
+        "title": "Class expressions",
+        "version": __version__,
+        "description": "Finds faces and reads their expressions. Pictures are forgotten at once.",
+    },
+    "paths": {
+        "/api/photo": {
+            "post": {
+                "summary": "Every face of a picture, read",
+                "operationId": "readPhoto",
+                "requestBody": {
+                    "required": True,
+                    "description": "at most 15 MB and 50 megapixels",
+                    "content": {
+                        "image/*": {"schema": PICTURE},
+                        "application/octet-stream": {"schema": PICTURE},
+                        "multipart/form-data": {"schema": FORM},
+                    },
+                },
+                "responses": {"200": answer("The faces", FACES, example=example())}
+                | errors(
+                    {
+                        400: "No picture, or a damaged one",
+                        403: "A page of a site that may not call this server",
+                        408: "The body took too long",
+                        413: "Too large",
+                        415: "Not a picture's content type",
+                        429: "Too many calls from one address",
+                        503: "Not ready, or busy",
+                    }
+                ),
+            }
+        },
+        "/api/openapi.json": {
+            "get": {
+                "summary": "This description",
+                "responses": {"200": answer("OpenAPI 3.1", {"type": "object"})},
+            }
+        },
+        "/healthz": {
+            "get": {
+                "summary": "Whether pictures can be read",
+                "responses": {
+                    "200": answer("Ready", HEALTH),
+                    "503": answer("Not yet, or not at all", HEALTH),
+                },
+            }
+        },
+        "/metrics": {
+            "get": {
+                "summary": "Figures for Prometheus",
+                "responses": {"200": answer("Text", TEXT, "text/plain")},
+            }
+        },
+    },
+    "components": {"schemas": {"Face": FACE, "Error": ERROR}},
+}

@@ -1,0 +1,123 @@
+"""The browser's part as Python hands it over. How it behaves is tested in a browser, in e2e/."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from fer.draw import colour_of, ink_on
+from fer.emotions import EMOTIONS
+from fer.live.component import FOLDER, IN_PAGE, IN_WORKER, Report, State, heard, joined, script
+from fer.web import frames
+from fer.web.socket import IN_FLIGHT
+
+IMPORTS = re.compile(r'^import \{([^}]*)\} from "\./([^"]+)";$', re.M)
+EXPORTS = re.compile(r"^export (?:async )?(?:const|class|function) (\w+)", re.M)
+TOP_LEVEL = re.compile(r"^(?:async )?(?:const|let|class|function) (\w+)", re.M)
+BUNDLES = pytest.mark.parametrize("names", [IN_PAGE, IN_WORKER], ids=["page", "worker"])
+
+
+def source(name: str) -> str:
+    return (FOLDER / name).read_text()
+
+
+def test_every_module_is_in_one_bundle() -> None:
+    assert sorted(IN_PAGE + IN_WORKER) == sorted(path.name for path in FOLDER.glob("*.js"))
+
+
+@BUNDLES
+def test_a_module_stands_after_what_it_imports(names: tuple[str, ...]) -> None:
+    for at, name in enumerate(names):
+        for wanted, origin in IMPORTS.findall(source(name)):
+            assert origin in names[:at], f"{name} needs {origin} before it"
+            given = EXPORTS.findall(source(origin))
+            missing = {one.strip() for one in wanted.split(",")} - set(given)
+            assert not missing, f"{origin} gives {name} no {missing}"
+
+
+@BUNDLES
+def test_no_import_is_left(names: tuple[str, ...]) -> None:
+    assert not re.findall(r"^\s*import\b.*", joined(names), re.M)
+    assert not re.findall(r"^export (?!default ).*", joined(names), re.M)
+
+
+@BUNDLES
+def test_no_name_is_there_twice(names: tuple[str, ...]) -> None:
+    found = TOP_LEVEL.findall(joined(names))
+    assert len(found) > len(names)
+    assert len(found) == len(set(found))
+
+
+def test_the_worker_is_a_text_within_the_page_and_one_function_is_given() -> None:
+    first, rest = script().split("\n", 1)
+    assert json.loads(first.removeprefix("const WORKER = ").removesuffix(";")) == joined(IN_WORKER)
+    assert len(re.findall(r"^export default ", rest, re.M)) == 1
+    assert "export" not in joined(IN_WORKER)
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="no node here; the browser tests read it too")
+@pytest.mark.parametrize("text", [script(), joined(IN_WORKER)], ids=["page", "worker"])
+def test_it_is_javascript(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "script.mjs"
+    file.write_text(text)
+    checked = subprocess.run(["node", "--check", str(file)], capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_both_sides_agree_on_a_frame() -> None:
+    link = source("link.js")
+    assert f"const VERSION = {frames.VERSION};" in link
+    assert f"new ArrayBuffer({frames.HEADER.size})" in link
+    assert f"this.inflight = {IN_FLIGHT};" in link
+
+
+def test_both_sides_agree_on_the_states() -> None:
+    titles = re.search(r"const TITLES = \{(.*?)\};", source("panel.js"), re.S)
+    assert titles
+    assert set(re.findall(r"^  (\w+):", titles[1], re.M)) == set(get_args(State))
+
+
+@pytest.mark.parametrize("said", [None, {}])
+def test_a_browser_that_said_nothing(said: dict[str, Any] | None) -> None:
+    assert heard(said) == Report()
+
+
+def test_what_a_browser_says() -> None:
+    said = {"state": "live", "message": "", "fps": 7.5, "delay_ms": 90, "faces": 3, "news": 1}
+    assert heard(said) == Report("live", "", 7.5, 90, 3)
+
+
+def _page() -> None:
+    import streamlit as st
+
+    from fer.live.component import live_view
+
+    st.text(live_view("token", "lesson-1", "camera", autostart=True).state)
+    st.text(live_view("token", "lesson-1", key="another").state)
+
+
+def test_it_is_shown() -> None:
+    page = AppTest.from_function(_page, default_timeout=60).run().run()
+    assert not page.exception
+    assert [text.value for text in page.text] == ["idle", "idle"]
+    shown = [one.proto for one in page.get("bidi_component")]
+    camera, screen = (json.loads(one.json) for one in shown)
+    assert (camera["source"], camera["autostart"]) == ("camera", True)
+    assert (screen["source"], screen["autostart"]) == ("screen", False)
+    assert (camera["token"], camera["session"]) == ("token", "lesson-1")
+    assert all(one.js_content == script() for one in shown)
+
+
+def test_the_looks_are_those_of_the_drawn_pictures() -> None:
+    shown = AppTest.from_function(_page, default_timeout=60).run().get("bidi_component")[0].proto
+    looks = json.loads(shown.json)["looks"]
+    assert [name for name, _, _ in looks] == list(EMOTIONS)  # an answer names them by their place
+    for name, colour, ink in looks:
+        bgr = colour_of(name)
+        assert colour == "#{2:02X}{1:02X}{0:02X}".format(*bgr)
+        assert ink == "#" + "".join(f"{part:02X}" for part in ink_on(bgr))

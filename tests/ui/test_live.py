@@ -1,0 +1,181 @@
+"""The page Live under AppTest: the gate, waiting, a lesson that runs, its end."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from fer.faces import Faces
+from fer.live.lessons import Lessons
+from fer.live.sessions import Sessions
+from fer.live.state import State
+from fer.settings import Settings
+from tests.live.fakes import FakeAnalyzer
+from tests.ui.pages import text_of
+
+PICTURE = np.zeros((120, 160, 3), np.uint8)
+STATES: dict[str, State] = {}
+
+
+def _script(name: str) -> None:
+    from fer.ui import live
+    from tests.ui.test_live import STATES
+
+    live.page(STATES[name])
+
+
+@pytest.fixture
+def state(tiny_model: Path) -> State:
+    return made(Settings(model=tiny_model, live="socket"))
+
+
+def made(settings: Settings) -> State:
+    analyzer, lessons = FakeAnalyzer(), Lessons()
+    sessions = Sessions(analyzer, listener=lessons)
+    return State(settings, analyzer, sessions, b"a secret of the tests", lessons)
+
+
+def opened(state: State) -> AppTest:
+    STATES["one"] = state
+    return AppTest.from_function(_script, kwargs={"name": "one"}, default_timeout=60).run()
+
+
+def agreed(state: State) -> AppTest:
+    page = opened(state)
+    return page.button[0].click().run()
+
+
+def button(page: AppTest, label: str) -> AppTest:
+    (found,) = [one for one in page.button if one.label == label]
+    return found.click().run()
+
+
+def feed(state: State, page: AppTest, times: int = 3) -> None:
+    """Pictures for this visit's lesson, as the socket would bring them."""
+    session = state.sessions.open(page.session_state["live_lesson"], "socket")
+    for _ in range(times):
+        session.feed(PICTURE, time.monotonic())
+
+
+def test_the_gate_comes_first(state: State) -> None:
+    page = opened(state)
+    assert not page.exception
+    words = " ".join(text_of(page).split())
+    for said in ("not a feeling", "know and agree", "2 February 2025", "graded"):
+        assert said in words
+    assert len(page.button) == 1
+    assert not page.segmented_control
+
+
+def test_in_the_union_it_stays_off(tiny_model: Path) -> None:
+    page = opened(made(Settings(model=tiny_model, region="EU")))
+    assert not page.exception
+    assert "FER_MEDICAL_OR_SAFETY=1" in page.error[0].value
+    assert not page.button
+
+
+def test_a_medical_reason_lets_it_begin(tiny_model: Path) -> None:
+    page = opened(made(Settings(model=tiny_model, region="EU", medical_or_safety=True)))
+    assert [one.label for one in page.button] == ["I understand, and my students know and agree"]
+
+
+def test_it_waits_for_the_first_picture(state: State) -> None:
+    page = agreed(state)
+    assert not page.exception
+    assert "Press Start" in text_of(page)
+    assert all(one.disabled for one in page.button if one.label != "Add")  # in a closed box
+    assert len(state.sessions) == 0  # whoever only looks takes no place
+
+
+def test_a_lesson_runs_and_ends(state: State) -> None:
+    page = agreed(state)
+    feed(state, page)
+    page.run()
+    assert not page.exception
+    assert "1 face" in page.get("html")[0].proto.body
+    button(page, "New topic")
+    page = button(page, "Pause")
+    assert "Paused" in text_of(page)
+    button(page, "Go on")
+    page = button(page, "Finish")
+    assert not page.exception
+    assert page.header[0].value.startswith("Lesson of ")
+    assert "Mostly happy" in text_of(page)
+    assert len(page.get("download_button")) == 4
+    assert len(state.sessions) == 0
+    page = button(page, "Begin another lesson")
+    assert "Press Start" in text_of(page)
+
+
+def test_a_lesson_has_its_consent_and_its_name_on_record(state: State) -> None:
+    page = agreed(state)
+    page.text_input(key="live_name").set_value("Algebra").run()
+    feed(state, page)
+    page.run()
+    page.text_input(key="live_name").set_value("Geometry").run()
+    button(page, "Finish")
+    session = page.session_state["lesson_finished"]
+    assert session.lesson.name == "Geometry"
+    assert session.lesson.acknowledged is not None
+
+
+def test_alerts_are_set_by_the_teacher(state: State) -> None:
+    page = agreed(state)
+    feed(state, page)
+    page.run()
+    page.checkbox(key="alert_flat").check().run()
+    page.checkbox(key="alert_negative").uncheck().run()
+    page.slider(key="alert_over_flat").set_value(70).run()
+    (running,) = [state.lessons.get(page.session_state["live_lesson"], owner_of(page))]
+    assert running is not None
+    assert [(a.what, a.over) for a in running.session.alerts] == [("confused", 0.4), ("flat", 0.7)]
+
+
+def test_single_faces_are_off_until_asked_for(state: State) -> None:
+    page = agreed(state)
+    feed(state, page)
+    page.run()
+    assert "Single faces" not in text_of(page)
+    page.toggle(key="individuals").set_value(True).run()
+    session = state.sessions.open(page.session_state["live_lesson"], "socket")
+    for _ in range(3):
+        session.feed(PICTURE, time.monotonic())
+        time.sleep(1.0)
+    page.run()
+    assert not page.exception
+    assert "Face 1" in page.get("html")[1].proto.body
+
+
+def test_a_store_that_fails_is_told_and_the_lesson_goes_on(state: State) -> None:
+    state.store_fault = "the disk is full; free some space"
+    page = agreed(state)
+    feed(state, page)
+    page.run()
+    assert not page.exception
+    assert "the disk is full" in page.warning[0].value
+
+
+def test_nobody_sees_another_ones_lesson(state: State) -> None:
+    mine = agreed(state)
+    feed(state, mine)
+    other = agreed(state)
+    assert other.session_state["live_lesson"] != mine.session_state["live_lesson"]
+    assert "Press Start" in text_of(other)
+
+
+def owner_of(page: AppTest) -> str:
+    return str(page.session_state["visitor_alone"])
+
+
+def test_faces_that_are_not_read_yet_are_only_counted() -> None:
+    from fer.session import Lesson, Session
+    from fer.ui.class_now import panel
+    from tests.live.test_lessons import NINE
+
+    session = Session(Lesson("x", NINE))
+    session.add(Faces.of([[0, 0, 9, 9]] * 2), 0.5)
+    _panel = panel(session.now(1.0))
+    assert "2 faces" in _panel
+    assert "<b>–</b>negative" in _panel

@@ -33,7 +33,7 @@ def routes() -> dict[str, Any]:
 def main() -> None:
     """Read the settings, lay out the menu, show the page asked for."""
     # Here, in the script: what pages bring (caches, components) registers with a running server.
-    from fer.ui import about, face, live, model
+    from fer.ui import about, live, model, photo
     from fer.ui.layout import STYLE
     from fer.ui.words import chooser, say
 
@@ -54,7 +54,7 @@ def main() -> None:
             default=True,
         ),
         st.Page(
-            partial(face.page, settings),
+            partial(photo.page, settings, state.analyzer),
             title=say("menu.photo"),
             icon=":material/photo_camera:",
             url_path="photo",

@@ -46,6 +46,8 @@ def live_view(
     session: str,
     source: Source = "screen",
     *,
+    words: Mapping[str, str],
+    emotions: Mapping[str, str],
     autostart: bool = False,
     key: str = "live_view",
     on_need_token: Callable[[], None] = lambda: None,
@@ -53,7 +55,8 @@ def live_view(
     """The picture with its buttons. `on_need_token` runs when the server refused the token.
 
     Another `source` stops what runs and waits for Start. `autostart` starts a camera by itself,
-    once when the view comes onto the page; a screen needs somebody's press.
+    once when the view comes onto the page; a screen needs somebody's press. `words` are its
+    sentences and `emotions` the seven words, both in the page's language.
     """
     # Registered at every run, as each test and server has a registry of its own; it costs nothing.
     mount = st.components.v2.component(
@@ -67,7 +70,8 @@ def live_view(
             "source": source,
             "autostart": autostart,
             "route": ROUTE,
-            "looks": [[name, COLOURS[name], _ink(name)] for name in EMOTIONS],
+            "words": dict(words),
+            "looks": [[emotions[name], COLOURS[name], _ink(name)] for name in EMOTIONS],
         },
         default={"report": None},
         on_report_change=lambda: None,

@@ -6,6 +6,8 @@ They belong to their owner and not to a page, so a page that is loaded again fin
 from __future__ import annotations
 
 import functools
+import os
+import sys
 import threading
 import time as clock
 from collections.abc import Callable
@@ -19,6 +21,7 @@ from fer.store import Store
 
 MOST: Final = 2  # read at once
 LINE: Final = 8  # waiting; each of them lies on the disk
+NICE: Final = 10  # live classes go first where the processor is short
 _sharing: Final = threading.Lock()
 
 
@@ -103,6 +106,8 @@ class Recordings:
             threading.Thread(target=self._read, args=(job,), name="recording", daemon=True).start()
 
     def _read(self, job: Job) -> None:
+        if sys.platform == "linux":  # there it counts for this thread and those that it starts
+            os.nice(NICE)
         try:
             job.run()
         finally:

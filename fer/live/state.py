@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 import numpy as np
 
+from fer.classify import Classifier
 from fer.detect.files import cache_folder
 from fer.errors import FerError
 from fer.faces import Faces, Floats
@@ -29,6 +30,8 @@ _sharing: Final = threading.Lock()
 class Reader(Streams, Protocol):
     """What the process reads faces with: pipeline.Analyzer, or a test's stand-in."""
 
+    @property
+    def classifier(self) -> Classifier: ...
     def photo(self, frame: BGR) -> Faces: ...
     def read(self, frame: BGR, boxes: Floats) -> Floats: ...
 

@@ -10,7 +10,7 @@ import streamlit as st
 from fer.live.component import Source, live_view
 from fer.live.state import State
 from fer.live.way import Attempt, Way, first_way
-from fer.ui.words import say
+from fer.ui.words import all_of, emotions, say
 
 TOKEN: Final = "live_token"
 ATTEMPT: Final = "live_attempt"
@@ -57,6 +57,8 @@ def by_socket(state: State, lesson: str, source: Source) -> None:
         kept[TOKEN],
         lesson,
         source,
+        words=all_of("browser.live"),
+        emotions=emotions(),
         autostart=source == "camera" and GO_ON in kept,
         on_need_token=partial(_renew, state, lesson),
     )

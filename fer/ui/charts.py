@@ -7,15 +7,18 @@ from typing import Any, Final
 
 import altair as alt
 
-from fer.emotions import COLOURS, EMOJI, EMOTIONS
-from fer.ui.figures import Bin, Figures
+# Altair asks for it, and would find half of it while another visit's first chart loads it.
+import pandas  # type: ignore[import-untyped]  # noqa: F401
+
+from fer.emotions import COLOURS, EMOTIONS
+from fer.ui.figures import Bin, Figures, word
+from fer.ui.words import emotion, say
 
 Drawing = alt.LayerChart | alt.FacetChart
 Row = dict[str, Any]
 
 GREY: Final = "#8A8A8A"  # readable on white and on black
 BLUE: Final = "#0072B2"
-ORDER: Final = [f"{EMOJI[name]} {name}" for name in EMOTIONS]
 PERCENT: Final = alt.Axis(format="%", values=[0, 0.25, 0.5, 0.75, 1])
 
 
@@ -23,21 +26,25 @@ def share_bars(shares: Mapping[str, float]) -> Drawing:
     """A bar for each emotion, in the order and colours that they have everywhere."""
     rows: list[Row] = [
         {
-            "emotion": f"{EMOJI[name]} {name}",
+            "emotion": emotion(name),
             "share": shares[name],
             # Nobody is ever quite sure: rounding must not say so.
             "said": "> 99 %" if shares[name] > 0.99 else f"{100 * shares[name]:.0f} %",
         }
         for name in EMOTIONS
     ]
+    order = [*map(emotion, EMOTIONS)]
     base = alt.Chart(_data(rows), height=250).encode(
-        y=alt.Y("emotion:N", sort=ORDER, title=None, axis=alt.Axis(labelLimit=200)),
-        x=alt.X("share:Q", title=None, axis=PERCENT, scale=alt.Scale(domain=[0, 1.12])),
-        tooltip=[alt.Tooltip("emotion:N"), alt.Tooltip("share:Q", format=".1%")],
+        y=alt.Y("emotion:N", sort=order, title=None, axis=alt.Axis(labelLimit=200)),
+        x=alt.X("share:Q", title=None, axis=PERCENT, scale=alt.Scale(domain=[0, 1.22])),
+        tooltip=[
+            alt.Tooltip("emotion:N", title=say("model.bars.emotion")),
+            alt.Tooltip("share:Q", title=say("model.bars.share"), format=".1%"),
+        ],
     )
     colour = alt.Color(
         "emotion:N",
-        scale=alt.Scale(domain=ORDER, range=[COLOURS[name] for name in EMOTIONS]),
+        scale=alt.Scale(domain=order, range=[COLOURS[name] for name in EMOTIONS]),
         legend=None,
     )
     bars = base.mark_bar(cornerRadiusEnd=3).encode(color=colour)
@@ -48,22 +55,24 @@ def share_bars(shares: Mapping[str, float]) -> Drawing:
 def confusion_map(figures: Figures) -> Drawing:
     """A square for each pair: of ten faces of a row, how many were called what the column says."""
     rows: list[Row] = [
-        {"truth": truth, "said": said, "share": share, "text": f"{100 * share:.0f}"}
+        {"truth": word(truth), "said": word(said), "share": share, "text": f"{100 * share:.0f}"}
         for truth, shares in zip(EMOTIONS, figures.rows(), strict=True)
         for said, share in zip(EMOTIONS, shares, strict=True)
     ]
+    order = [*map(word, EMOTIONS)]
+    network, people = say("model.confusion.network"), say("model.confusion.people")
     base = alt.Chart(_data(rows), height=380).encode(
         x=alt.X(
             "said:N",
-            sort=[*EMOTIONS],
-            title="the network says",
+            sort=order,
+            title=network,
             axis=alt.Axis(orient="top", labelAngle=-40, labelOverlap=False),
         ),
-        y=alt.Y("truth:N", sort=[*EMOTIONS], title="people say"),
+        y=alt.Y("truth:N", sort=order, title=people),
         tooltip=[
-            alt.Tooltip("truth:N", title="people say"),
-            alt.Tooltip("said:N", title="the network says"),
-            alt.Tooltip("share:Q", title="share of the row", format=".1%"),
+            alt.Tooltip("truth:N", title=people),
+            alt.Tooltip("said:N", title=network),
+            alt.Tooltip("share:Q", title=say("model.confusion.share"), format=".1%"),
         ],
     )
     # The squares carry their own colours, so their numbers need no help from the theme.
@@ -76,7 +85,8 @@ def confusion_map(figures: Figures) -> Drawing:
         text="text:N",
         color=alt.condition("datum.share > 0.45", alt.value("#FFFFFF"), alt.value("#1B2733")),
     )
-    return alt.layer(squares, numbers)
+    # Room for the last slanted word, which a phone's narrow picture would cut.
+    return alt.layer(squares, numbers).properties(padding={"right": 24, "bottom": 20})
 
 
 def reliability_diagram(bins: Sequence[Bin]) -> Drawing:
@@ -85,8 +95,9 @@ def reliability_diagram(bins: Sequence[Bin]) -> Drawing:
         {"sure": one.confidence, "right": one.accuracy, "faces": one.n} for one in bins
     ]
     whole = alt.Scale(domain=[0, 1])
-    sure = alt.X("sure:Q", title="how sure it was", axis=PERCENT, scale=whole)
-    right = alt.Y("right:Q", title="how often it was right", axis=PERCENT, scale=whole)
+    how_sure, how_right = say("model.reliability.sure"), say("model.reliability.right")
+    sure = alt.X("sure:Q", title=how_sure, axis=PERCENT, scale=whole)
+    right = alt.Y("right:Q", title=how_right, axis=PERCENT, scale=whole)
     ideal = (
         alt.Chart(_data([{"sure": 0, "right": 0}, {"sure": 1, "right": 1}]), height=380)
         .mark_line(color=GREY, strokeDash=[5, 5])
@@ -96,9 +107,9 @@ def reliability_diagram(bins: Sequence[Bin]) -> Drawing:
     points = base.mark_circle(color=BLUE, opacity=1).encode(
         size=alt.Size("faces:Q", legend=None, scale=alt.Scale(range=[40, 500])),
         tooltip=[
-            alt.Tooltip("sure:Q", title="how sure it was", format=".1%"),
-            alt.Tooltip("right:Q", title="how often it was right", format=".1%"),
-            alt.Tooltip("faces:Q", title="faces"),
+            alt.Tooltip("sure:Q", title=how_sure, format=".1%"),
+            alt.Tooltip("right:Q", title=how_right, format=".1%"),
+            alt.Tooltip("faces:Q", title=say("model.reliability.faces")),
         ],
     )
     return alt.layer(ideal, base.mark_line(color=BLUE), points)

@@ -7,12 +7,11 @@ from typing import Final
 
 import streamlit as st
 
-from fer.emotions import EMOTIONS
 from fer.live.glance import AMOUNTS, glance_button
 from fer.live.lessons import Running
 from fer.live.state import State
 from fer.session import CALM, Alert
-from fer.ui.words import all_of, say
+from fer.ui.words import all_of, emotions, say
 
 ALERTS: Final = ("negative", "confused", "flat")
 FINISHED: Final = "lesson_finished"  # the session whose report is shown
@@ -111,7 +110,7 @@ def glance(state: State, lesson: str, owner: str) -> None:
     glance_button(
         state.lessons.news(lesson) if running is not None else None,
         all_of("browser.glance"),
-        {name: say(f"emotion.{name}") for name in EMOTIONS},
+        emotions(),
         amount=st.session_state.get("glance_amount") or "quiet",
         on_mark=partial(mark, state, lesson, owner, "note", ""),
     )

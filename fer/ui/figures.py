@@ -9,20 +9,8 @@ from typing import Any, Final
 
 from fer.emotions import EMOTIONS
 from fer.errors import ModelError
+from fer.ui.words import say
 
-TENTHS: Final = (
-    "hardly any",
-    "about one",
-    "about two",
-    "about three",
-    "about four",
-    "about five",
-    "about six",
-    "about seven",
-    "about eight",
-    "about nine",
-    "nearly all",
-)
 FEW: Final = 50  # with fewer faces a share is too loose to lean on
 
 
@@ -66,23 +54,39 @@ class Figures:
 
     def when_it_says(self, emotion: str) -> str:
         """One line: how far to trust this word."""
-        at = EMOTIONS.index(emotion)
-        column = self._column(at)
+        column, said = self._column(EMOTIONS.index(emotion)), word(emotion)
         if not sum(column):
-            return f"It called no face **{emotion}**."
+            return say("model.says.never", word=said) + say("model.end")
         tenths = _tenths(self.precision()[emotion])
-        line = f"Of ten faces it calls **{emotion}**, **{TENTHS[tenths]}** {_are(tenths)}"
-        return line + _rest(column, at, tenths, "are mostly") + _few(sum(column))
+        if tenths == 0:
+            line = say("model.says.none", word=said)
+        elif tenths == 1:
+            line = say("model.says.one", word=said)
+        elif tenths == 10:
+            line = say("model.says.all", word=said)
+        else:
+            line = say("model.says.many", word=said, number=_number(tenths))
+        other = _most_of_the_rest(column, emotion) if tenths < 10 else None
+        rest = say("model.says.rest", other=other) if other else say("model.end")
+        return line + rest + _few(sum(column))
 
     def when_it_is(self, emotion: str) -> str:
         """One line: how many of these faces it finds."""
-        at = EMOTIONS.index(emotion)
-        row = self.confusion[at]
+        row, said = self.confusion[EMOTIONS.index(emotion)], word(emotion)
         if not sum(row):
-            return f"There was no **{emotion}** face to find."
+            return say("model.finds.never", word=said) + say("model.end")
         tenths = _tenths(self.recall()[emotion])
-        line = f"Of ten **{emotion}** faces it finds **{TENTHS[tenths]}**"
-        return line + _rest(row, at, tenths, "are mostly called") + _few(sum(row))
+        if tenths == 0:
+            line = say("model.finds.none", word=said)
+        elif tenths == 1:
+            line = say("model.finds.one", word=said)
+        elif tenths == 10:
+            line = say("model.finds.all", word=said)
+        else:
+            line = say("model.finds.many", word=said, number=_number(tenths))
+        other = _most_of_the_rest(row, emotion) if tenths < 10 else None
+        rest = say("model.finds.rest", other=other) if other else say("model.end")
+        return line + rest + _few(sum(row))
 
     def _column(self, at: int) -> list[int]:
         return [row[at] for row in self.confusion]
@@ -127,6 +131,11 @@ def figures(metrics: dict[str, Any], head: str) -> Figures:
         raise ModelError(f"metrics.json: no figures of the head {head} ({fault})") from fault
 
 
+def word(emotion: str) -> str:
+    """An emotion's word alone, for sentences and axes."""
+    return say(f"emotion.{emotion}")
+
+
 def _share(part: int, whole: int) -> float:
     return part / whole if whole else 0.0
 
@@ -135,16 +144,16 @@ def _tenths(share: float) -> int:
     return int(10 * share + 0.5)
 
 
-def _are(tenths: int) -> str:
-    return "is" if tenths == 1 else "are"
+def _number(tenths: int) -> str:
+    return say("model.numbers").split()[tenths]
 
 
-def _rest(counts: list[int], at: int, tenths: int, verb: str) -> str:
-    others = [0 if other == at else count for other, count in enumerate(counts)]
-    if tenths == 10 or not any(others):
-        return "."
-    return f"; the others {verb} {EMOTIONS[others.index(max(others))]}."
+def _most_of_the_rest(counts: list[int], emotion: str) -> str | None:
+    """The word that most of the other faces have; None where there are none."""
+    others = dict(zip(EMOTIONS, counts, strict=True)) | {emotion: 0}
+    most = max(others, key=others.__getitem__)
+    return word(most) if others[most] else None
 
 
 def _few(n: int) -> str:
-    return f" (Only {n} such faces were seen: a loose figure.)" if n < FEW else ""
+    return f" {say('model.few', n=n)}" if n < FEW else ""

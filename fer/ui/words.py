@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import streamlit as st
 
-from fer.emotions import EMOJI
+from fer.emotions import EMOJI, EMOTIONS
 from fer.report import ENGLISH, Words
 
 FOLDER: Final = Path(__file__).with_name("texts")
@@ -37,6 +37,11 @@ def count(key: str, n: int, **values: object) -> str:
 def emotion(name: str) -> str:
     """An emotion's word with its face before it."""
     return f"{EMOJI[name]} {say(f'emotion.{name}')}"
+
+
+def emotions() -> dict[str, str]:
+    """The seven words, without their faces."""
+    return {name: say(f"emotion.{name}") for name in EMOTIONS}
 
 
 def all_of(prefix: str) -> dict[str, str]:

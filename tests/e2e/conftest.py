@@ -1,21 +1,26 @@
 """The app in its own process, and Debian's Chromium to look at it. Both end with the tests."""
 
-import os
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Request, expect, sync_playwright
+from playwright.sync_api import (
+    BrowserContext,
+    Page,
+    Playwright,
+    Request,
+    expect,
+    sync_playwright,
+)
 
-ROOT = Path(__file__).resolve().parents[2]
-START_SECONDS = 90
+from tests.e2e.live_tab import LiveTab, camera_file, camera_flags, wait_until
+from tests.e2e.server import ROOT, START_SECONDS, Server, served
+
+__all__ = ["ROOT", "Launch", "LiveTab", "Server", "Visit", "chromium", "served"]
+
 WAIT_MS = 60_000  # on a busy machine the first page alone can take half of this
 
 FLAGS = [
@@ -49,58 +54,43 @@ def chromium() -> str:
 @pytest.fixture(scope="session")
 def app_url(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The running app, with a network of the tests' own."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     log = tmp_path_factory.mktemp("app") / "log"
-    command = [sys.executable, "-m", "streamlit", "run", "app.py"]
-    options = ["--server.address=127.0.0.1", f"--server.port={port}", "--server.headless=true"]
-    with log.open("w") as lines:
-        app = subprocess.Popen(
-            [*command, *options],
-            cwd=ROOT,
-            env=os.environ | {"FER_MODEL": str(tiny_model), "FER_RUNTIME": "onnx"},
-            stdout=lines,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            wait_for(app, f"http://127.0.0.1:{port}/_stcore/health", log)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            app.terminate()
-            try:
-                app.wait(10)
-            except subprocess.TimeoutExpired:
-                app.kill()
-                app.wait(10)
+    with served("app.py", log, FER_MODEL=str(tiny_model), FER_RUNTIME="onnx") as server:
+        yield server.url
 
 
-def wait_for(app: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
-    """Returns when the app answers; fails with its log when it ended or takes too long."""
-    end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end and app.poll() is None:
-        try:
-            with urllib.request.urlopen(url, timeout=2) as answer:
-                if answer.read() == b"ok":
-                    return
-        except OSError:
-            time.sleep(0.2)
-    pytest.fail(f"the app did not start:\n{log.read_text()[-2000:]}")
+Launch = Callable[..., BrowserContext]
 
 
 @pytest.fixture(scope="session")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
+def playwright() -> Iterator[Playwright]:
     with sync_playwright() as playwright:
-        context = playwright.chromium.launch_persistent_context(
-            tmp_path_factory.mktemp("profile"),
-            executable_path=chromium(),
-            headless=False,  # "--headless=new" in the flags is the real browser without a window
-            args=FLAGS,
-        )
-        context.set_default_timeout(WAIT_MS)
-        expect.set_options(timeout=WAIT_MS)
-        yield context
-        context.close()
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def launch(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launch]:
+    """Starts a browser with flags of its own, beside the usual ones; all end with the tests."""
+    with ExitStack() as running:
+
+        def start(*flags: str) -> BrowserContext:
+            context = playwright.chromium.launch_persistent_context(
+                tmp_path_factory.mktemp("profile"),
+                executable_path=chromium(),
+                headless=False,  # "--headless=new" in the flags is the real browser, no window
+                args=[*FLAGS, *flags],
+            )
+            running.callback(context.close)
+            context.set_default_timeout(WAIT_MS)
+            expect.set_options(timeout=WAIT_MS)
+            return context
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def browser(launch: Launch) -> BrowserContext:
+    return launch()
 
 
 @dataclass
@@ -135,3 +125,44 @@ def visit(browser: BrowserContext, app_url: str) -> Iterator[Visit]:
     page.set_viewport_size({"width": 1280, "height": 900})
     yield tab
     page.close()
+
+
+@pytest.fixture(scope="session")
+def live_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Live pictures over the socket, with the shipped network; ready to read."""
+    log = tmp_path_factory.mktemp("live") / "log"
+    with served("tests/e2e/live_app.py", log, FER_LIVE="socket") as server:
+        wait_until(lambda: server.answer("/healthz"), START_SECONDS, "the network is loaded")
+        yield server
+
+
+@pytest.fixture(scope="session")
+def class_camera(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Flags for a browser with a camera before a small class."""
+    return camera_flags(camera_file(tmp_path_factory.mktemp("camera")))
+
+
+@pytest.fixture(scope="session")
+def live_browser(launch: Launch, class_camera: list[str], live_server: Server) -> BrowserContext:
+    """A browser with that camera, which the page has been allowed to use."""
+    context = launch(*class_camera)
+    context.grant_permissions(["camera"], origin=live_server.url)
+    return context
+
+
+@pytest.fixture
+def new_tab(live_browser: BrowserContext, live_server: Server) -> Iterator[Callable[[], LiveTab]]:
+    """Makes tabs that are closed with the test."""
+    with ExitStack() as closing:
+
+        def make() -> LiveTab:
+            tab = LiveTab(live_browser.new_page(), live_server)
+            closing.callback(tab.page.close)
+            return tab
+
+        yield make
+
+
+@pytest.fixture
+def live_tab(new_tab: Callable[[], LiveTab]) -> LiveTab:
+    return new_tab()

@@ -2,19 +2,13 @@
 
 from urllib.parse import urlsplit
 
-import cv2
-import numpy as np
 import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.conftest import Visit
 
-PAGES = {"/": "One face", "/model": "How good is it?", "/about": "About"}
+PAGES = {"/": "Live", "/photo": "Photo", "/model": "How good is it?", "/about": "About"}
 SIDEWAYS = "document.scrollingElement.scrollWidth - document.scrollingElement.clientWidth"
-
-
-def png() -> bytes:
-    return cv2.imencode(".png", np.full((90, 70, 3), 120, np.uint8))[1].tobytes()
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (360, "dark")])
@@ -36,30 +30,6 @@ def test_the_menu_leads_everywhere(visit: Visit) -> None:
     for title in reversed(PAGES.values()):
         page.get_by_test_id("stSidebarNav").get_by_text(title).click()
         expect(page.locator("h1").first).to_have_text(title)
-
-
-def test_a_face_is_read(visit: Visit) -> None:
-    page = visit.open()
-    page.locator("input[type=file]").set_input_files(
-        {"name": "face.png", "mimeType": "image/png", "buffer": png()}
-    )
-    expect(page.get_by_text("Most people would say: happy")).to_be_visible()
-    chart = page.get_by_test_id("stVegaLiteChart")
-    expect(chart).to_contain_text("surprise")
-    expect(chart).to_contain_text("70 %")
-    expect(page.get_by_alt_text("The middle of the picture, grey and small")).to_be_visible()
-    page.get_by_text("Where did the network look?").click()
-    expect(page.get_by_alt_text("places that spoke for happy lit up")).to_be_visible()
-
-
-def test_a_broken_file_is_named_and_the_next_one_read(visit: Visit) -> None:
-    page = visit.open()
-    upload = page.locator("input[type=file]")
-    upload.set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": b"no picture"})
-    expect(page.get_by_text("a.png: this is not a picture that can be read")).to_be_visible()
-    upload.set_input_files({"name": "b.png", "mimeType": "image/png", "buffer": png()})
-    expect(page.get_by_text("Most people would say: happy")).to_be_visible()
-    expect(page.get_by_test_id("stAlert")).to_have_count(0)
 
 
 def test_the_charts_are_drawn(visit: Visit) -> None:

@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from fer.draw import colour_of, ink_on
 from fer.emotions import EMOTIONS
 from fer.live.component import FOLDER, IN_PAGE, IN_WORKER, Report, State, heard, joined, script
+from fer.ui.words import FIRST, texts
 from fer.web import frames
 from fer.web.socket import IN_FLIGHT
 
@@ -20,6 +21,12 @@ IMPORTS = re.compile(r'^import \{([^}]*)\} from "\./([^"]+)";$', re.M)
 EXPORTS = re.compile(r"^export (?:async )?(?:const|class|function) (\w+)", re.M)
 TOP_LEVEL = re.compile(r"^(?:async )?(?:const|let|class|function) (\w+)", re.M)
 BUNDLES = pytest.mark.parametrize("names", [IN_PAGE, IN_WORKER], ids=["page", "worker"])
+
+
+def all_of_english(prefix: str) -> dict[str, str]:
+    start = f"{prefix}."
+    found = texts(FIRST)
+    return {key.removeprefix(start): found[key] for key in found if key.startswith(start)}
 
 
 def source(name: str) -> str:
@@ -76,10 +83,33 @@ def test_both_sides_agree_on_a_frame() -> None:
     assert f"this.inflight = {IN_FLIGHT};" in link
 
 
-def test_both_sides_agree_on_the_states() -> None:
-    titles = re.search(r"const TITLES = \{(.*?)\};", source("panel.js"), re.S)
-    assert titles
-    assert set(re.findall(r"^  (\w+):", titles[1], re.M)) == set(get_args(State))
+SENTENCES = all_of_english("browser.live")
+BEGINNINGS = ("state_", "hint_", "denied_", "not_found_", "taken_")  # the ends depend
+
+
+@pytest.mark.parametrize("key", SENTENCES)
+def test_every_sentence_is_said(key: str) -> None:
+    text = joined(IN_PAGE)
+    begun = any(key.startswith(start) and f"`{start}${{" in text for start in BEGINNINGS)
+    assert begun or f'"{key}"' in text
+
+
+def test_every_sentence_that_is_asked_for_is_there() -> None:
+    asked = [line for line in joined(IN_PAGE).splitlines() if "say(" in line]
+    literals = {
+        literal
+        for line in asked
+        for literal in re.findall(
+            r'"(\w+)"', re.sub(r'=== "\w+"|"(?:ended|denied|aria-label)"', "", line)
+        )
+    }
+    assert len(literals) > 10
+    assert literals - {"idle", "socket"} <= SENTENCES.keys()
+
+
+@pytest.mark.parametrize("state", get_args(State))
+def test_every_state_has_its_word(state: str) -> None:
+    assert f"state_{state}" in SENTENCES
 
 
 @pytest.mark.parametrize("said", [None, {}])
@@ -95,10 +125,12 @@ def test_what_a_browser_says() -> None:
 def _page() -> None:
     import streamlit as st
 
+    from fer.emotions import EMOTIONS
     from fer.live.component import live_view
 
-    st.text(live_view("token", "lesson-1", "camera", autostart=True).state)
-    st.text(live_view("token", "lesson-1", key="another").state)
+    said = {"words": {"start": "Go"}, "emotions": {name: name for name in EMOTIONS}}
+    st.text(live_view("token", "lesson-1", "camera", autostart=True, **said).state)
+    st.text(live_view("token", "lesson-1", key="another", **said).state)
 
 
 def test_it_is_shown() -> None:

@@ -1,6 +1,9 @@
 """Recordings in the background: read, stopped, damaged, waiting, and never left behind."""
 
 import io
+import os
+import sys
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -14,10 +17,12 @@ from fer.errors import BusyError, DataError, ModelError
 from fer.live.lessons import Plan
 from fer.live.recording_file import RecordingFile, begun
 from fer.live.recording_job import UNSEEN, Job, Order
-from fer.live.recordings import Recordings, recordings
+from fer.live.recordings import NICE, Recordings, recordings
 from fer.live.sessions import Sessions
 from fer.live.state import State
+from fer.pipeline import Step
 from fer.settings import Settings
+from fer.sources.videos import Video
 from fer.store import Store
 from tests.live.fakes import Clock, FakeAnalyzer
 from tests.live.video_reader import VideoReader
@@ -235,6 +240,21 @@ def test_it_rests_while_a_class_is_live(lesson: Path, live: int) -> None:
     job = Recordings(reader, lessons=lambda: live, now=clock).begin(ME, data(lesson), ORDER)
     finished(job)
     assert time.monotonic() - begun >= live * cost * FRAMES
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a priority is the whole process's")
+def test_live_classes_go_first(lesson: Path) -> None:
+    class Asking(VideoReader):
+        priority = 0
+
+        def video(self, source: Video) -> Iterator[Step]:
+            self.priority = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+            yield from super().video(source)
+
+    reader, ours = Asking(), os.getpriority(os.PRIO_PROCESS, 0)
+    finished(Recordings(reader).begin(ME, data(lesson), ORDER))
+    assert reader.priority == min(ours + NICE, 19)
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == ours
 
 
 def test_it_tells_how_far_it_is(lesson: Path) -> None:

@@ -1,8 +1,11 @@
-"""Runs one page under Streamlit's AppTest with a model folder of the test's own."""
+"""Runs one page under Streamlit's AppTest with a model folder or a reader of the test's own."""
 
 from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
+
+from fer.ui.pictures import Reader
+from fer.ui.words import CHOSEN, FIRST
 
 
 def _script(name: str, folder: str) -> None:
@@ -14,11 +17,27 @@ def _script(name: str, folder: str) -> None:
     importlib.import_module(f"fer.ui.{name}").page(Settings(model=Path(folder)))
 
 
-def open_page(name: str, folder: Path) -> AppTest:
+def _photo(reader: object) -> None:
+    from fer.settings import Settings
+    from fer.ui.photo import page
+
+    page(Settings(), reader)
+
+
+def open_page(name: str, folder: Path, language: str = FIRST) -> AppTest:
     """The page after its first run."""
-    return AppTest.from_function(
+    page = AppTest.from_function(
         _script, kwargs={"name": name, "folder": str(folder)}, default_timeout=60
-    ).run()
+    )
+    page.session_state[CHOSEN] = language
+    return page.run()
+
+
+def open_photo(reader: Reader, language: str = FIRST) -> AppTest:
+    """The page "Photo" after its first run."""
+    page = AppTest.from_function(_photo, kwargs={"reader": reader}, default_timeout=60)
+    page.session_state[CHOSEN] = language
+    return page.run()
 
 
 def text_of(page: AppTest) -> str:

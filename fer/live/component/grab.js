@@ -1,5 +1,7 @@
 // Where pictures come from: a camera or a shared window. Runs in the page, which alone may ask.
 
+import { say } from "./words.js";
+
 const CAMERA = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30 } };
 const SCREEN = {
   video: { displaySurface: "window", frameRate: { ideal: 15, max: 30 } },
@@ -8,10 +10,10 @@ const SCREEN = {
   surfaceSwitching: "include",
 };
 
-// Why this browser can't give pictures at all, as a key of SAYINGS; null where it can.
+// Why this browser can't give pictures at all, as a sentence's key; null where it can.
 export function obstacleTo(source) {
   if (!navigator.mediaDevices?.getUserMedia) return "insecure";
-  return source === "screen" && !navigator.mediaDevices.getDisplayMedia ? "noSharing" : null;
+  return source === "screen" && !navigator.mediaDevices.getDisplayMedia ? "no_sharing" : null;
 }
 
 // A stream of pictures; throws what the browser throws.
@@ -39,7 +41,7 @@ export async function cameras() {
   const all = (await navigator.mediaDevices?.enumerateDevices?.()) ?? [];
   return all
     .filter((one) => one.kind === "videoinput" && one.deviceId)
-    .map((one, at) => [one.deviceId, one.label || `Camera ${at + 1}`]);
+    .map((one, at) => [one.deviceId, one.label || say("camera", { n: at + 1 })]);
 }
 
 // Gives a track's pictures to the worker in the best way that this browser has. What is returned

@@ -3,13 +3,14 @@
 import { Overlay } from "./draw.js";
 import { cameras, forbidden, handOver, obstacleTo, open } from "./grab.js";
 import { Panel } from "./panel.js";
-import { SAYINGS, sentenceFor } from "./words.js";
+import { say, sentenceFor, speak } from "./words.js";
 
 const REPORT_EVERY = 2000; // ms at least between two reports to Python: each one runs the page again
-const REPORTED = { reconnecting: SAYINGS.reconnecting, busy: SAYINGS.busy, live: "" };
+const TOLD = ["reconnecting", "busy"]; // states that need a sentence
 
 class Live {
   constructor(root, data) {
+    speak(data.words);
     this.source = data.source;
     this.panel = new Panel(root, {
       start: () => this.start(),
@@ -44,6 +45,8 @@ class Live {
   // Runs at every rerun of the page: takes what has changed and leaves the picture alone.
   update({ data, setStateValue, setTriggerValue }) {
     this.report = (value) => setStateValue("report", value);
+    speak(data.words);
+    this.overlay.looks = data.looks;
     this.need = () => setTriggerValue("need_token", (this.asks += 1));
     const { token, session, source } = data;
     if (token !== this.token) {
@@ -94,7 +97,7 @@ class Live {
 
   async ended(source) {
     const camera = source === "camera";
-    this.stop("ended", camera ? SAYINGS.unplugged : SAYINGS.shareEnded, camera ? this.device : null);
+    this.stop("ended", say(camera ? "unplugged" : "share_ended"), camera ? this.device : null);
     const { turn } = this;
     if (camera && (await forbidden()) && turn === this.turn) {
       this.stop("denied", sentenceFor({ name: "NotAllowedError" }, source));
@@ -116,7 +119,7 @@ class Live {
     this.set(state, message);
   }
 
-  // Why Start would be in vain, as a key of SAYINGS; null where it wouldn't.
+  // Why Start would be in vain, as a sentence's key; null where it wouldn't.
   get obstacle() {
     return this.broken ? "broken" : obstacleTo(this.source);
   }
@@ -124,7 +127,7 @@ class Live {
   // Stopped, and waiting for Start.
   rest() {
     const { obstacle } = this;
-    this.stop(obstacle ? "denied" : "idle", obstacle ? SAYINGS[obstacle] : "");
+    this.stop(obstacle ? "denied" : "idle", obstacle ? say(obstacle) : "");
   }
 
   // Another camera: a running picture changes over, a stopped one waits.
@@ -145,10 +148,12 @@ class Live {
   }
 
   on_state({ state }) {
-    this.set(state, REPORTED[state] || (this.muted ? SAYINGS.muted : ""));
+    this.set(state, TOLD.includes(state) ? say(state) : this.muted ? say("muted") : "");
   }
 
-  on_faces({ size, faces, fps, delay }) {
+  on_faces({ size, faces, fps, delay, news }) {
+    // For whoever shows the class: while the page is hidden, nothing else reaches it every second.
+    if (news) window.dispatchEvent(new CustomEvent("fer-news", { detail: news }));
     this.figures = { faces: faces.length, fps, delay };
     this.panel.count(faces.length, fps, delay);
     this.overlay.show({ size, faces });

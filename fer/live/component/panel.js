@@ -1,16 +1,7 @@
 // The buttons, lists and lines around the picture.
 
-import { HINTS } from "./words.js";
+import { say } from "./words.js";
 
-const TITLES = {
-  idle: "Off",
-  asking: "Waiting for your permission",
-  live: "Live",
-  reconnecting: "Connecting",
-  denied: "Not started",
-  ended: "Ended",
-  busy: "The server is busy",
-};
 const RUNNING = new Set(["live", "reconnecting", "busy"]);
 
 export class Panel {
@@ -22,6 +13,9 @@ export class Panel {
     }
     this.video = root.querySelector("video");
     this.canvas = root.querySelector("canvas");
+    this.root.setAttribute("aria-label", say("picture"));
+    this.video.setAttribute("aria-label", say("picture"));
+    this.devices.setAttribute("aria-label", say("which_camera"));
     this.#wire(did);
   }
 
@@ -30,23 +24,24 @@ export class Panel {
     this.state = state;
     this.root.dataset.state = state;
     // Not disabled while the browser asks: a button that is loses the keyboard's place.
-    this.go.textContent = running ? "Stop" : state === "asking" ? "Cancel" : "Start";
+    this.go.textContent = say(running ? "stop" : state === "asking" ? "cancel" : "start");
     this.go.dataset.does = running || state === "asking" ? "stop" : "start";
-    this.figures.textContent = TITLES[state];
+    const title = say(`state_${state}`);
+    this.figures.textContent = title;
     // The line of figures changes too often to be read out.
-    if (this.spoken.textContent !== TITLES[state]) this.spoken.textContent = TITLES[state];
+    if (this.spoken.textContent !== title) this.spoken.textContent = title;
     if (this.message.textContent !== message) this.message.textContent = message;
-    this.hint.textContent = state === "asking" ? "The browser asks you now." : HINTS[source];
+    this.hint.textContent = say(state === "asking" ? "hint_asking" : `hint_${source}`);
     this.stage.dataset.shown = running ? "yes" : "no";
     if (!running) this.root.style.removeProperty("--ratio");
     this.devices.hidden = source !== "camera" || this.devices.options.length < 2;
   }
 
   count(faces, fps, delay) {
-    const seen = faces === 1 ? "1 face" : `${faces} faces`;
-    const rate = fps ? `${fps.toFixed(1)} readings a second` : "first reading";
-    const late = `${Math.round(delay)} ms behind`;
-    this.figures.textContent = `Live · ${seen} · ${rate} · ${late} · socket`;
+    const seen = say(faces === 1 ? "faces_one" : "faces_many", { n: faces });
+    const rate = fps ? say("rate", { rate: fps.toFixed(1) }) : say("first");
+    const late = say("behind", { ms: Math.round(delay) });
+    this.figures.textContent = [say("state_live"), seen, rate, late, "socket"].join(" · ");
   }
 
   // Nothing to choose from one camera, nor while the screen is read.

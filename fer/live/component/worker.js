@@ -8,7 +8,7 @@ import { Pace } from "./pace.js";
 const QUALITY = 0.85;
 // ms after which an unchanged picture is sent again at the latest: with some room for late timers
 // that makes one reading a second.
-const STILL = 1e9;
+const STILL = 700;
 const PATIENCE = 2000; // ms for the page to bring a picture
 const COUNTED = 4000; // ms over which readings are counted
 
@@ -123,6 +123,7 @@ function answered(answer, delay) {
     is: "faces",
     size: answer.size,
     faces: answer.faces,
+    news: answer.news,
     delay: pace.delay,
     fps: readings.length > 1 ? ((readings.length - 1) * 1000) / span : 0,
   });

@@ -1,0 +1,79 @@
+"""Live pictures with the app's own routes: what the browser tests of them run.
+
+The page Live alone; with ?source=camera or ?source=screen only the component, so that a test can
+set what the page would. /lessons tells what the server has seen.
+"""
+
+import time
+
+import streamlit as st
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from fer import web
+from fer.live.component import live_view
+from fer.live.sessions import new_id
+from fer.live.state import shared
+from fer.settings import Settings
+from fer.ui import live
+from fer.ui.words import all_of, emotions
+from fer.web.frames import rows
+
+settings = Settings.from_env()
+state = shared(settings)
+
+
+def bare(first: str) -> None:
+    """The component, what it reports, and widgets to disturb it with."""
+    st.title("Component")
+    st.checkbox("Another widget")
+    source = st.radio("Source", ["camera", "screen"], index=["camera", "screen"].index(first))
+    renew()
+    report = live_view(
+        st.session_state.token,
+        st.session_state.lesson,
+        "screen" if source == "screen" else "camera",
+        words=all_of("browser.live"),
+        emotions=emotions(),
+        autostart="autostart" in st.query_params,
+        on_need_token=renew,
+    )
+    st.text(f"Visit {st.session_state.setdefault('visit', new_id())}")
+    st.text(f"Lesson {st.session_state.lesson}")
+    st.text(f"Report {report.state} {'with' if report.faces else 'without'} faces")
+
+
+def renew() -> None:
+    """A token for the lesson that the address names, or for the visit's own."""
+    lesson = st.query_params.get("lesson") or st.session_state.get("lesson")
+    st.session_state.lesson, st.session_state.token = state.issue_token(lesson)
+
+
+async def lessons(_: Request) -> JSONResponse:
+    """Every lesson: its id, how its last picture was read, and how well it keeps up."""
+    now = time.monotonic()
+    return JSONResponse(
+        {
+            one.id: {
+                "size": one.size,
+                "faces": rows(one.faces),
+                "rate": one.rate(),
+                "idle": now - one.used,
+            }
+            for one in state.sessions.all()
+        }
+    )
+
+
+if __name__ == "__main__":
+    st.set_page_config(layout="wide")
+    if "source" in st.query_params:
+        bare(st.query_params["source"])
+    else:
+        live.page(state)
+else:
+    routes = [*web.routes(state), Route("/lessons", lessons)]
+    app = st.App(
+        __file__, lifespan=web.lifespan(state), routes=routes, middleware=web.middleware(state)
+    )

@@ -1,6 +1,6 @@
 """The network in model/: crops of faces in, calibrated probabilities out, one batch a call.
 
-    model/model.json     size, heads, which head the product shows
+    model/model.json     size, channels, heads, which head the product shows
     model/emotion.onnx   the runtime form, int8: what the app loads, without TensorFlow
     model/emotion.keras  the Keras form, the same network before quantising
 
@@ -22,6 +22,9 @@ from fer.emotions import EMOTIONS
 from fer.errors import ModelError
 
 MODEL_FOLDER: Final = Path(__file__).resolve().parent.parent / "model"
+EXPORT: Final = "export"  # the folder inside a run that its export goes to by itself
+LARGEST: Final = 1024  # pixels; a description that asks for more is damaged
+FREE_SIZE: Final = 48  # what a network that takes any size is given: FER2013's
 
 Crops = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
@@ -42,9 +45,9 @@ class Reading:
 
 
 class Classifier(Protocol):
-    """Reads batches of grey 48x48 crops; safe to call from several threads."""
+    """Reads batches of grey square crops; safe to call from several threads."""
 
-    size: int
+    size: int  # of the crops it takes, in pixels
 
     def read(self, crops: Crops) -> Reading:
         """Probabilities for each crop, and where the runtime form gives it, the attention map."""
@@ -52,26 +55,61 @@ class Classifier(Protocol):
 
 
 def describe(folder: str | Path = MODEL_FOLDER) -> dict[str, Any]:
-    """model.json: what the network takes and gives."""
-    path = Path(folder) / "model.json"
+    """model.json: what the network takes and gives; of a run that is not exported, its config."""
+    home = runtime_folder(Path(folder))
+    of_run = holds_run(home) and not (home / "model.json").exists()
+    path = home / ("config.json" if of_run else "model.json")
     try:
         described: dict[str, Any] = json.loads(path.read_text())
+        if of_run:
+            described = _described_by(described["recipe"])
         size, heads, shown = described["size"], described["heads"], described["shown"]
-        if not (isinstance(size, int) and shown in heads and described["emotions"] == [*EMOTIONS]):
-            raise ValueError("its size, heads or emotions are not as this version writes them")
+        channels = described.setdefault("channels", 1)  # older descriptions only knew grey
+        fits = type(size) is int and 0 < size <= LARGEST and channels in (1, 3)
+        if not (fits and shown in heads and described["emotions"] == [*EMOTIONS]):
+            raise ValueError(
+                "its size, channels, heads or emotions are not as this version writes them"
+            )
     except (OSError, ValueError, KeyError, TypeError) as fault:
         raise ModelError(f"{path}: no model description ({fault})") from fault
     return described
 
 
+def _described_by(recipe: dict[str, Any]) -> dict[str, Any]:
+    """What follows for a network from the recipe it was trained by."""
+    heads = ["crowd", "fer2013"] if recipe["targets"] == "both" else ["emotion"]
+    size, channels = recipe["sizes"][-1][1], recipe.get("channels", 1)
+    told = {"size": size, "channels": channels, "heads": heads, "shown": heads[0]}
+    return told | {"emotions": [*EMOTIONS]}
+
+
 def load_classifier(folder: str | Path = MODEL_FOLDER, runtime: str = "onnx") -> Classifier:
-    """The model in a folder, warmed up: its runtime form ("onnx") or its Keras form ("keras")."""
+    """The model in a folder, warmed up: its runtime form ("onnx") or its Keras form ("keras").
+
+    Of a run folder, "onnx" means the export inside it, or its Keras form where there is none yet.
+    """
     if runtime not in ("onnx", "keras"):
         raise ModelError(f"no runtime is called {runtime!r}: take onnx or keras")
+    path = Path(folder)
+    if runtime == "onnx":
+        path = runtime_folder(path)
+    if holds_run(path) and not (path / "model.json").exists():
+        runtime = "keras"
     kind = OnnxClassifier if runtime == "onnx" else KerasClassifier
-    classifier: Classifier = kind(folder)
+    classifier: Classifier = kind(path)
     classifier.read(np.zeros((1, classifier.size, classifier.size), np.uint8))
     return classifier
+
+
+def runtime_folder(path: Path) -> Path:
+    """Where the runtime form of a model or run folder lies: itself, or the export inside a run."""
+    inside = path / EXPORT
+    return inside if holds_run(path) and (inside / "model.json").exists() else path
+
+
+def holds_run(path: Path) -> bool:
+    """Whether a folder is one that training left."""
+    return any((path / name).is_file() for name in ("best.keras", "last.keras"))
 
 
 class OnnxClassifier:
@@ -82,6 +120,7 @@ class OnnxClassifier:
 
         described = describe(folder)
         self.size: int = described["size"]
+        self.channels: int = described["channels"]
         self.heads: list[str] = described["heads"]
         self.shown: str = described["shown"]
         path = Path(folder) / "emotion.onnx"
@@ -95,15 +134,20 @@ class OnnxClassifier:
             )
         except Exception as fault:  # onnxruntime's exceptions share no base of their own
             raise ModelError(f"{path}: not a model that can be loaded ({_line(fault)})") from fault
+        given = {output.name for output in self.session.get_outputs()}
+        if not given >= {*self.heads}:
+            raise ModelError(f"{path}: gives {', '.join(sorted(given))}, not the heads it should")
+        # Only a network that ends in an average and one dense layer has an exact map.
+        self._names = [*self.heads, *(["attention"] if "attention" in given else [])]
 
     def read(self, crops: Crops) -> Reading:
-        names = [*self.heads, "attention"]
         if not len(crops):
             empty = np.zeros((0, len(EMOTIONS)), np.float32)
             return Reading(dict.fromkeys(self.heads, empty), self.shown)
-        outputs = self.session.run(names, {"face": check(crops, self.size)})
-        found = dict(zip(names, outputs, strict=True))
-        return Reading({head: found[head] for head in self.heads}, self.shown, found["attention"])
+        outputs = self.session.run(self._names, {"face": inputs(crops, self.size, self.channels)})
+        found = dict(zip(self._names, outputs, strict=True))
+        heads = {head: found[head] for head in self.heads}
+        return Reading(heads, self.shown, found.get("attention"))
 
 
 class KerasClassifier:
@@ -111,9 +155,14 @@ class KerasClassifier:
 
     def __init__(self, path: str | Path = MODEL_FOLDER) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # no page of notes about processors
-        import keras
-
         file = keras_file(Path(path))
+        try:
+            import keras
+        except ImportError as fault:
+            raise ModelError(
+                f"{file}: the Keras form needs TensorFlow: install requirements.txt, or let "
+                f"python -m fer export write the runtime form"
+            ) from fault
         try:
             model = keras.saving.load_model(file, compile=False)
             self.heads = [*model.output]
@@ -122,7 +171,8 @@ class KerasClassifier:
                 f"{file}: not a Keras model that can be loaded ({_line(fault)})"
             ) from fault
         self.model = model
-        self.size: int = model.input.shape[1] or 48
+        self.size: int = model.input.shape[1] or FREE_SIZE
+        self.channels: int = model.input.shape[-1]
         self.shown = "crowd" if "crowd" in self.heads else self.heads[0]
         beside = file.parent / "temperature.json"
         self.temperatures: dict[str, float] = dict.fromkeys(self.heads, 1.0)
@@ -130,12 +180,14 @@ class KerasClassifier:
             self.temperatures |= json.loads(beside.read_text())
         self._logits = [type(layer).__name__ for layer in model.layers][-1] != "Softmax"
 
-    def logits(self, crops: Crops, batch: int = 256) -> dict[str, Floats]:
+    def logits(self, crops: Crops) -> dict[str, Floats]:
         """What each head says before the softmax (of a shipped model: the log of what it says)."""
-        inputs = check(crops, self.size).astype(np.float32)
+        batch = batch_for(self.size)
         parts: list[dict[str, Any]] = [
-            self.model.predict_on_batch(inputs[at : at + batch])
-            for at in range(0, len(inputs), batch)
+            self.model.predict_on_batch(
+                inputs(crops[at : at + batch], self.size, self.channels).astype(np.float32)
+            )
+            for at in range(0, len(crops), batch)
         ]
         joined = {head: np.concatenate([part[head] for part in parts]) for head in self.heads}
         return joined if self._logits else {h: np.log(v + 1e-12) for h, v in joined.items()}
@@ -162,13 +214,21 @@ def keras_file(path: Path) -> Path:
     raise ModelError(f"{path}: no model here (looked for emotion.keras, best.keras, last.keras)")
 
 
-def check(crops: Crops, size: int) -> Crops:
-    """Crops as the network takes them, (n, size, size, 1), or a clear error."""
+def batch_for(size: int) -> int:
+    """How many faces of this size to read at once, so that memory stays within a gigabyte."""
+    return min(256, max(8, 256 * FREE_SIZE**2 // size**2))
+
+
+def inputs(crops: Crops, size: int, channels: int = 1) -> Crops:
+    """Crops as the network takes them, (n, size, size, channels), or a clear error.
+
+    A network for colours learned from FER2013's grey faces three times, and is given the same.
+    """
     if crops.dtype != np.uint8 or crops.ndim != 3 or crops.shape[1:] != (size, size):
         raise ValueError(
             f"crops must be uint8 of shape (n, {size}, {size}), not {crops.dtype} {crops.shape}"
         )
-    return crops[..., None]
+    return np.repeat(crops[..., None], channels, axis=-1) if channels > 1 else crops[..., None]
 
 
 def softmax(logits: npt.NDArray[np.floating[Any]]) -> Floats:

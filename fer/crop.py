@@ -1,4 +1,4 @@
-"""The one way a face becomes what the network takes: grey, square, 48 x 48.
+"""The one way a face becomes what the network takes: grey, square, 48 x 48 or enlarged from it.
 
 Photo, live, video and training all come through here, since another way of resizing changes what
 the network says: area averaging and linear interpolation differ by up to 38 grey levels.
@@ -39,9 +39,17 @@ def crops(frame: Picture, boxes: Floats, size: int = SIZE) -> Picture:
 
 
 def fitted(face: Picture, size: int = SIZE) -> Picture:
-    """A square picture of a face, BGR or grey, as the network takes it."""
+    """A square picture of a face, BGR or grey, as a network of this size takes it.
+
+    Networks for larger faces learned from FER2013's 48 pixels enlarged, so that is what they get
+    of every other picture too: finer detail than they ever saw would only confuse them.
+    """
     if face.ndim == 3:
         face = _grey(face)
+    return _resized(_resized(face, SIZE) if size > SIZE else face, size)
+
+
+def _resized(face: Picture, size: int) -> Picture:
     if face.shape == (size, size):
         return face
     # Averaging where the face is large; there is nothing to average where it is small.

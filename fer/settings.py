@@ -1,6 +1,6 @@
 """What the environment may set: `FER_…`, all optional, read once and passed down.
 
-    FER_MODEL     folder of the network to use; default: the shipped one in model/
+    FER_MODEL     folder of the network to use, or a run folder; default: the shipped one in model/
     FER_RUNTIME   onnx (default) or keras, which needs TensorFlow
     FER_DETECTOR  auto (default), haar, centerface or yunet
     FER_DETECTOR_FILES  folder to look for YuNet's file in, before the user's cache folder

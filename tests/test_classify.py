@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import sys
@@ -8,14 +9,18 @@ import numpy as np
 import pytest
 
 from fer.classify import (
+    EXPORT,
     MODEL_FOLDER,
     KerasClassifier,
     OnnxClassifier,
     describe,
     load_classifier,
+    runtime_folder,
     softmax,
 )
+from fer.emotions import EMOTIONS
 from fer.errors import ModelError
+from tests.tiny_model import write_tiny_model
 
 shipped = pytest.mark.skipif(
     not (MODEL_FOLDER / "emotion.onnx").exists(), reason="no network in model/ yet"
@@ -104,6 +109,64 @@ def test_a_folder_without_a_model_says_so(tmp_path: Path) -> None:
         OnnxClassifier(tmp_path)
     with pytest.raises(ModelError, match="no model here"):
         KerasClassifier(tmp_path)
+
+
+WHOLE: dict[str, object] = {
+    "size": 48,
+    "heads": ["emotion"],
+    "shown": "emotion",
+    "emotions": [*EMOTIONS],
+}
+
+
+@pytest.mark.parametrize(
+    ("more", "channels"), [({}, 1), ({"channels": 3, "size": 224}, 3), ({"size": 100}, 1)]
+)
+def test_size_and_channels_follow_from_the_description(
+    more: dict[str, object], channels: int, tmp_path: Path
+) -> None:
+    (tmp_path / "model.json").write_text(json.dumps(WHOLE | more))
+    described = describe(tmp_path)
+    assert described["channels"] == channels  # older descriptions only knew grey
+    assert described["size"] == more.get("size", 48)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"channels": 2}, {"size": 0}, {"size": 5000}, {"size": True}, {"size": "48"}]
+)
+def test_a_description_of_what_no_network_takes_is_refused(
+    wrong: dict[str, object], tmp_path: Path
+) -> None:
+    (tmp_path / "model.json").write_text(json.dumps(WHOLE | wrong))
+    with pytest.raises(ModelError, match="its size, channels, heads or emotions"):
+        describe(tmp_path)
+
+
+def test_a_runtime_form_without_its_heads_is_refused(tmp_path: Path) -> None:
+    write_tiny_model(tmp_path)
+    told = json.loads((tmp_path / "model.json").read_text())
+    (tmp_path / "model.json").write_text(json.dumps(told | {"heads": ["mood"], "shown": "mood"}))
+    with pytest.raises(ModelError, match="not the heads it should"):
+        OnnxClassifier(tmp_path)
+
+
+def test_a_run_folder_without_tensorflow_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "best.keras").write_text("a run was here")
+    monkeypatch.setitem(sys.modules, "keras", None)  # as where only the app is installed
+    with pytest.raises(ModelError, match="the Keras form needs TensorFlow"):
+        load_classifier(tmp_path)
+
+
+def test_of_a_run_folder_the_export_inside_it_is_taken(tmp_path: Path) -> None:
+    assert runtime_folder(tmp_path) == tmp_path
+    write_tiny_model(tmp_path / EXPORT)
+    assert runtime_folder(tmp_path) == tmp_path  # no run: an export of something else
+    (tmp_path / "best.keras").write_text("a run was here")
+    assert runtime_folder(tmp_path) == tmp_path / EXPORT
+    assert isinstance(load_classifier(tmp_path), OnnxClassifier)
+    assert describe(tmp_path) == describe(tmp_path / EXPORT)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"size": 48, "heads": [], "shown": "x"}'])

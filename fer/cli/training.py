@@ -8,7 +8,8 @@ from pathlib import Path
 
 from fer.classify import MODEL_FOLDER
 from fer.cli.commands import Commands
-from fer.cli.terminal import say
+from fer.cli.terminal import Progress, say
+from fer.errors import UsageError
 from fer.settings import Settings
 
 
@@ -38,6 +39,7 @@ def add_commands(commands: Commands, settings: Settings) -> None:
     one.add_argument("--seed", type=int, metavar="N", help="instead of the recipe's")
     one.add_argument("--fold", type=fold, metavar="K/N", help="leave this part of Training out")
     one.add_argument("--resume", action="store_true", help="go on after the last finished epoch")
+    _weights(one)
     one.add_argument("--find-rate", action="store_true", help="only find a good learning rate")
 
     one = commands.add("evaluate", evaluate, "measure a model on one split")
@@ -61,17 +63,51 @@ def add_commands(commands: Commands, settings: Settings) -> None:
     one.add_argument("--model", type=Path, required=True, metavar="RUN_DIR")
     one.add_argument("--out", type=Path, default=MODEL_FOLDER, metavar="DIR")
 
-    commands.add("recipes", recipes, "list the recipes")
+    one = commands.add("recipes", recipes, "list the recipes")
+    one.add_argument("--json", action="store_true")
+
+    one = commands.add("compare", compare, "train recipes for the same time and compare them")
+    _data(one)
+    _clean(one)
+    _weights(one)
+    one.add_argument(
+        "--recipes", default="all", metavar="NAMES", help="all, or names with commas between"
+    )
+    one.add_argument(
+        "--minutes", type=float, default=10.0, metavar="M", help="for each that has no run yet (10)"
+    )
+    one.add_argument(
+        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="a folder a recipe (runs)"
+    )
+    one.add_argument("--out", type=Path, metavar="DIR", help="for the page (RUNS/compare)")
+    one.add_argument("--json", action="store_true")
+
+
+def _weights(one: argparse.ArgumentParser) -> None:
+    one.add_argument(
+        "--weights", choices=("none",), help="begin without weights that have to be fetched"
+    )
 
 
 def _data(one: argparse.ArgumentParser) -> None:
     one.add_argument(
         "--data",
-        type=Path,
         required=True,
         metavar="DIR",
-        help="folder with the sheets, fer2013.csv, icml_face_data.csv or class-named folders",
+        help="folder or zip with the sheets, fer2013.csv, icml_face_data.csv or class-named "
+        "folders; or its address in a bucket, s3://… or gs://…",
     )
+
+
+def _folder(options: argparse.Namespace) -> Path:
+    """The folder that --data means, fetched where it is elsewhere."""
+    from fer.training.addresses import local
+
+    progress = Progress("Data")
+    try:
+        return local(options.data, say=say, progress=progress.at)
+    finally:
+        progress.clear()
 
 
 def _clean(one: argparse.ArgumentParser) -> None:
@@ -83,13 +119,14 @@ def _clean(one: argparse.ArgumentParser) -> None:
 def explore(options: argparse.Namespace) -> None:
     from fer.training.explore import explore
 
-    print(explore(options.data, options.out, clean=options.clean, folds=options.folds, say=say))
+    print(explore(_folder(options), options.out, clean=options.clean, folds=options.folds, say=say))
 
 
 def train(options: argparse.Namespace) -> None:
     from dataclasses import replace
 
-    from fer.training.recipes import recipe_from, recipe_named
+    from fer.training.recipe import recipe_from
+    from fer.training.recipes import recipe_named
     from fer.training.runs import Run
     from fer.training.train import Trainer
 
@@ -99,9 +136,13 @@ def train(options: argparse.Namespace) -> None:
     recipe = recipe_from(config) if resumes else recipe_named(options.recipe)
     asked = {name: getattr(options, name) for name in ("epochs", "batch", "seed")}
     recipe = replace(recipe, **{name: value for name, value in asked.items() if value is not None})
+    if options.weights:
+        if "weights" not in recipe.options:
+            raise UsageError(f"recipe {recipe.name} begins without weights anyway: drop --weights")
+        recipe = replace(recipe, options=recipe.options | {"weights": None})
     trainer = Trainer(
         recipe,
-        options.data,
+        _folder(options),
         options.out,
         minutes=options.minutes or config.get("minutes"),
         resume=options.resume,
@@ -130,7 +171,7 @@ def evaluate(options: argparse.Namespace) -> None:
 
     metrics = evaluate(
         options.model,
-        options.data,
+        _folder(options),
         options.split,
         runtime=options.runtime,
         tta=options.tta,
@@ -145,19 +186,51 @@ def evaluate(options: argparse.Namespace) -> None:
 def calibrate(options: argparse.Namespace) -> None:
     from fer.training.calibrate import calibrate
 
-    temperatures = calibrate(options.model, options.data, say=say)
+    temperatures = calibrate(options.model, _folder(options), say=say)
     print(json.dumps(temperatures, indent=1))
 
 
 def export(options: argparse.Namespace) -> None:
     from fer.training.export import export
 
-    report = export(options.model, options.data, options.out, say=say)
+    report = export(options.model, _folder(options), options.out, say=say)
     print(json.dumps(report, indent=1))
 
 
 def recipes(options: argparse.Namespace) -> None:
-    from fer.training.recipes import RECIPES
+    from fer.training.published import all_listed
 
-    for recipe in RECIPES.values():
-        print(f"{recipe.name:16} {recipe.about}")
+    rows = all_listed()
+    if options.json:
+        print(json.dumps(rows, indent=1))
+        return
+    for row in rows:
+        size = "x".join(map(str, row["input"]))
+        told = row["published"]
+        figure = f"{told['accuracy']:.1%} on {told['on']}" if told else "-"
+        print(f"{row['name']:21} {row['parameters']:>11,} {size:>10}  {row['about']}")
+        print(f"{'':21} {'published:':>22}  {figure}")
+
+
+def compare(options: argparse.Namespace) -> None:
+    from fer.bench.forms import measure
+    from fer.classify import Classifier
+    from fer.training.compare import Comparison, chosen
+
+    def face(classifier: Classifier) -> tuple[float, float]:
+        alone, fifty = measure({"onnx": classifier}, rounds=5, batches=(1, 50))["onnx"]
+        return alone, fifty / 50
+
+    out = options.out or options.runs / "compare"
+    comparison = Comparison(
+        _folder(options),
+        options.runs,
+        out,
+        options.minutes,
+        face,
+        say,
+        clean=options.clean,
+        weights=options.weights is None,
+    )
+    result = comparison.make(chosen(options.recipes))
+    print(json.dumps(result, indent=1) if options.json else out / "index.html")

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from fer.classify import describe
+from fer.classify import describe, runtime_folder
 from fer.emotions import EMOTIONS
 from fer.errors import ModelError
 
@@ -23,7 +23,7 @@ class Trust:
 
 def read_trust(folder: Path) -> Trust | None:
     """From metrics.json beside the model; None where it was not measured."""
-    path = folder / "metrics.json"
+    path = runtime_folder(folder) / "metrics.json"
     if not path.exists():
         return None
     try:

@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from fer.crop import fitted
+
 Faces = npt.NDArray[np.uint8]
 Batch = npt.NDArray[np.float32]
 
@@ -40,7 +42,7 @@ def geometry(faces: Faces, how: Augmentation, size: int, rng: np.random.Generato
     shear = rng.uniform(-how.shear, how.shear, count)
     move = rng.uniform(-how.shift, how.shift, (count, 2)) * width
     mirror = np.where(rng.random(count) < 0.5, -1.0, 1.0) if how.flip else np.ones(count)
-    # Warped at full size, then reduced by area: a warp straight to a smaller size would alias.
+    # Warped at full size, then fitted as everywhere: a warp straight to a smaller size would alias.
     cos, sin = np.cos(angle) * zoom, np.sin(angle) * zoom
     matrix = np.empty((count, 2, 3), np.float64)
     matrix[:, 0, 0], matrix[:, 0, 1] = cos * mirror, sin + shear
@@ -56,9 +58,7 @@ def geometry(faces: Faces, how: Augmentation, size: int, rng: np.random.Generato
             flags=cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_REFLECT_101,
         )
-        if size != width:
-            warped = cv2.resize(warped, (size, size), interpolation=cv2.INTER_AREA)
-        out[index] = warped
+        out[index] = warped if size == width else fitted(np.asarray(warped, np.uint8), size)
     return out
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from fer.errors import UsageError
 from fer.training.augment import augment, mixup_pairs
 from fer.training.data import Dataset, one_hot
-from fer.training.recipes import Recipe
+from fer.training.recipe import Recipe
 
 Batch = tuple[npt.NDArray[np.float32], dict[str, Any], dict[str, Any]]
 
@@ -93,4 +93,6 @@ class Batches:
                 h: v * keep[:, None] + v[other] * (1 - keep[:, None]) for h, v in goals.items()
             }
             counts = {h: np.minimum(w, w[other]) for h, w in counts.items()}
+        if self.recipe.channels > 1:
+            faces = np.repeat(faces, self.recipe.channels, axis=-1)
         return faces, goals, counts

@@ -21,6 +21,7 @@ from fer.training.data import Dataset, Ints
 from fer.training.metrics import calibration_error, reliability
 from fer.training.readers import load
 from fer.training.runs import Run, replacing
+from fer.training.sizes import sized_batches
 from fer.training.truth import true_answers, truth_of
 
 COLDEST: Final = 0.05  # a head that is right on every face would ask for ever less,
@@ -33,7 +34,9 @@ def calibrate(model: Path, data: Path, *, say: Callable[[str], None]) -> dict[st
     held = held_out(config, model, data)
     network = KerasClassifier(model)
     targets = str(config["recipe"].get("targets", "labels"))
-    temperatures = fit(network.logits(held.faces), held, targets=targets, say=say)
+    parts = [network.logits(part) for part in sized_batches(held.faces, network.size)]
+    logits = {head: np.concatenate([part[head] for part in parts]) for head in network.heads}
+    temperatures = fit(logits, held, targets=targets, say=say)
     with replacing(model / "temperature.json") as path:
         path.write_text(json.dumps(temperatures, indent=1) + "\n")
     return temperatures

@@ -115,6 +115,21 @@ def fold(data: Dataset, number: int, of: int) -> tuple[Dataset, Dataset]:
     return data.take(~inside), data.take(inside)
 
 
+def balanced(data: Dataset, most: int, seed: int) -> Dataset:
+    """As many faces of every class: of the largest class, but at most so many.
+
+    A class with fewer has faces drawn again; one with more is drawn from.
+    """
+    rng = np.random.default_rng((seed, len(data)))
+    places = [np.flatnonzero(data.labels == label) for label in np.unique(data.labels)]
+    wanted = min(most, max(map(len, places)))
+    picked = []
+    for some in places:
+        whole, rest = divmod(wanted, len(some))
+        picked += [some] * whole + [rng.choice(some, rest, replace=False)]
+    return data.take(np.sort(np.concatenate(picked)))
+
+
 def draws(data: Dataset, at: int) -> npt.NDArray[np.float64]:
     """A number in [0, 1) for each face, drawn from four bytes of its digest from `at` on.
 

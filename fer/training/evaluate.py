@@ -22,13 +22,14 @@ from fer.emotions import EMOTIONS
 from fer.errors import DataError, ModelError
 from fer.training.data import Dataset, Ints
 from fer.training.evaluation_page import write_page
+from fer.training.further import further
 from fer.training.metrics import figures, rounded
 from fer.training.readers import load, splits_in, tell_skipped
+from fer.training.sizes import sized_batches
 from fer.training.truth import true_answers, truth_of
 
 Heads = Mapping[str, Floats]
 
-BATCH: Final = 256  # faces read at once; all of a split would take gigabytes
 QUIET: Final = 2.0  # seconds before there is word of progress
 PAUSE: Final = 5.0  # seconds between such words
 ENLARGED: Final = 50  # pixels a 48-pixel face is enlarged to for ten crops; more of it did harm
@@ -80,24 +81,16 @@ def read_faces(
     """Every head's probabilities for all faces, batch by batch."""
     begun = told = clock()
     parts: list[dict[str, Floats]] = []
-    for at in range(0, len(faces), BATCH):
-        batch = sized(faces[at : at + BATCH], classifier.size)
+    done = 0
+    for batch in sized_batches(faces, classifier.size):
         seen = [classifier.read(view).heads for view in (ten_crops(batch) if tta else [batch])]
         parts.append({h: np.mean([view[h] for view in seen], axis=0) for h in seen[0]})
-        now, done = clock(), min(at + BATCH, len(faces))
+        now, done = clock(), done + len(batch)
         if now - begun > QUIET and (told == begun or now - told > PAUSE) and done < len(faces):
             left = (now - begun) / done * (len(faces) - done)
             say(f"read {done:,} of {len(faces):,} faces, {left:.0f} s left")
             told = now
     return {head: np.concatenate([part[head] for part in parts]) for head in parts[0]}
-
-
-def sized(faces: Crops, size: int) -> Crops:
-    """The faces at the size the network takes."""
-    if faces.shape[1:] == (size, size):
-        return faces
-    resized = [cv2.resize(face, (size, size), interpolation=cv2.INTER_AREA) for face in faces]
-    return np.stack(resized).astype(np.uint8)
 
 
 def ten_crops(faces: Crops) -> Iterator[Crops]:
@@ -141,6 +134,7 @@ def judge(
         "ferplus_ece": votes["ece"],
         "accuracy_without_copies": accuracy_without_copies(by_label, data, training),
         "heads": own,
+        "further": further(by_label, data.labels),
     }
     result: dict[str, Any] = rounded(metrics)
     return result

@@ -19,6 +19,7 @@ from fer.training.page import Html, figure, join, page, picture, row, table, tag
 from fer.training.runs import replacing
 
 WORST: Final = 24  # mistakes shown a head
+SHOWN: Final = 12  # faces drawn by chance and shown a head
 FEW: Final = 10  # bins with fewer faces are noise, and are left out of the chart
 TRUTHS: Final = {"fer2013": "FER2013's labels", "ferplus": "the majority of FER+'s voters"}
 # Equal cards line up in columns; the line of perfect calibration has to be seen; and a matrix that
@@ -59,6 +60,7 @@ def write_page(
             parts.append(head_section(found, heads[head], truths[head], data))
         else:
             parts.append(tag("p", "No face here has a known answer to compare with.", kind="soft"))
+    parts += [tag("h2", "More figures"), further_table(metrics["further"])]
     path = folder / "index.html"
     with replacing(path) as temporary:
         temporary.write_text(page("How well the network reads faces", join(parts)))
@@ -119,6 +121,8 @@ def head_section(found: Mapping[str, Any], said: Floats, truth: Ints, data: Data
             reliability_chart(found),
             tag("h3", "Each emotion"),
             class_table(found["per_class"]),
+            tag("h3", "Some faces as they come"),
+            results_grid(said, truth, data),
             tag("h3", "The mistakes it was surest of"),
             tag("p", "Each with its place in the split, counted from 0.", kind="soft"),
             mistakes(said, truth, data),
@@ -187,11 +191,11 @@ def worst(said: Floats, truth: Ints, most: int = WORST) -> Ints:
 
 def mistakes(said: Floats, truth: Ints, data: Dataset) -> Html:
     """The worst mistakes as pictures, with what the voters saw."""
-    cards = [mistake(said[at], int(truth[at]), data, int(at)) for at in worst(said, truth)]
+    cards = [shown_face(said[at], int(truth[at]), data, int(at)) for at in worst(said, truth)]
     return row(*cards) if cards else tag("p", "None.", kind="soft")
 
 
-def mistake(said: Floats, truth: int, data: Dataset, at: int) -> Html:
+def shown_face(said: Floats, truth: int, data: Dataset, at: int) -> Html:
     """One face: the truth, what was said instead, and what the voters saw."""
     told = EMOTIONS[int(said.argmax())]
     words = [
@@ -204,6 +208,23 @@ def mistake(said: Floats, truth: int, data: Dataset, at: int) -> Html:
     scale = 96 / data.faces.shape[2]
     shown = picture(data.faces[at], scale, alt=f"a face whose truth is {EMOTIONS[truth]}")
     return figure(shown, join(words, Html("<br>")), card=True)
+
+
+def results_grid(said: Floats, truth: Ints, data: Dataset) -> Html:
+    """Faces drawn by chance, the same every time: right ones too."""
+    known = np.flatnonzero(truth >= 0)
+    drawn = np.random.default_rng(0).choice(known, min(SHOWN, len(known)), replace=False)
+    return row(*(shown_face(said[at], int(truth[at]), data, int(at)) for at in np.sort(drawn)))
+
+
+def further_table(found: Mapping[str, float | None]) -> Html:
+    """The long list, against FER2013's labels."""
+    note = (
+        "Against FER2013's labels. R², MSE, RMSE and explained variance take the emotions' numbers "
+        "as quantities, which they are not: they only stand here because reports list them."
+    )
+    names = [name.replace("_", " ") for name in found]
+    return join([table(names, [[number(v) for v in found.values()]]), tag("p", note, kind="soft")])
 
 
 def crowd_view(votes: Ints, most: int = 3) -> str:

@@ -22,11 +22,9 @@ def find_rate(trainer: Trainer, steps: int = 200) -> float:
     rates: list[float] = []
     losses: list[float] = []  # smoothed, for one batch's loss says little
     average = 0.0
-    for step, (faces, goals, counts) in enumerate(itertools.chain.from_iterable(epochs)):
+    for step, batch in enumerate(itertools.chain.from_iterable(epochs)):
         rates.append(LOW * (HIGH / LOW) ** (step / max(1, steps - 1)))
-        trainer.optimizer.learning_rate = rates[-1]
-        logs = trainer.model.train_on_batch(faces, goals, sample_weight=counts, return_dict=True)
-        average = 0.9 * average + 0.1 * float(logs["loss"])
+        average = 0.9 * average + 0.1 * trainer.learner.step(batch, rates[-1])["loss"]
         losses.append(average / (1 - 0.9 ** (step + 1)))
         if step + 1 >= steps or not losses[-1] < 4 * min(losses):
             break

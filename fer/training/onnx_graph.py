@@ -1,7 +1,8 @@
 """A Keras network as an ONNX graph, layer by layer: no converter to keep in step with its versions.
 
-Faces go in as uint8 (n, size, size, 1); every head comes out as probabilities, with them the map of
-where the network looked: the last feature map weighed by the shown head's own weights.
+Faces go in as uint8 (n, size, size, channels); every head comes out as probabilities. A network
+that ends in an average and one dense layer also gives the map of where it looked: the last feature
+map weighed by the shown head's own weights.
 Batch normalisation is folded into the convolution before it, so that int8 has one scale a channel.
 """
 
@@ -28,6 +29,8 @@ class Graph:
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
         self.weights: dict[str, Array] = {}
+        self.padded: dict[str, tuple[str, list[int]]] = {}  # what the next convolution pads itself
+        self.averages: dict[str, str] = {}  # an average's name: the map it is the average of
 
     def add(self, kind: str, inputs: list[str], name: str, **attributes: Any) -> str:
         self.nodes.append(helper.make_node(kind, inputs, [name], name=name, **attributes))
@@ -48,19 +51,61 @@ def _rescaling(graph: Graph, layer: Any, x: str) -> str:
     return graph.add("Add", [graph.add("Mul", [x, scale], f"{layer.name}.mul"), offset], layer.name)
 
 
-def _conv(graph: Graph, layer: Any, x: str) -> str:
-    if layer.padding != "same" or {*layer.strides, *layer.dilation_rate} != {1}:
-        raise ModelError(f"layer {layer.name}: only plain convolutions of stride 1 are exported")
+def _conv(graph: Graph, layer: Any, x: str, depthwise: bool = False) -> str:
+    if {*layer.dilation_rate} != {1} or layer.data_format != "channels_last":
+        raise ModelError(f"layer {layer.name}: dilated convolutions are not exported")
     kernel, *bias = _weights(layer)
-    kernel = kernel.transpose(3, 2, 0, 1)
+    if depthwise:
+        if kernel.shape[3] != 1:
+            raise ModelError(f"layer {layer.name}: only one output a channel is exported")
+        kernel = kernel.transpose(2, 3, 0, 1)
+    else:
+        if getattr(layer, "groups", 1) != 1:
+            raise ModelError(f"layer {layer.name}: grouped convolutions are not exported")
+        kernel = kernel.transpose(3, 2, 0, 1)
+    where: dict[str, Any] = {"strides": layer.strides} if {*layer.strides} != {1} else {}
+    if depthwise:
+        where["group"] = len(kernel)
+    if x in graph.padded:
+        if layer.padding != "valid":
+            raise ModelError(f"layer {layer.name}: is padded twice, which is not exported")
+        x, where["pads"] = graph.padded[x]
+    elif layer.padding == "same" and where.get("strides"):
+        where["auto_pad"] = "SAME_UPPER"  # what "same" means where a stride leaves a remainder
+    elif layer.padding == "same":
+        where["pads"] = [side // 2 for side in kernel.shape[2:]] * 2
     zero = np.zeros(len(kernel), np.float32)
     inputs = [
         x,
         graph.weight(f"{layer.name}.kernel", kernel),
         graph.weight(f"{layer.name}.bias", bias[0] if bias else zero),
     ]
-    pads = [side // 2 for side in kernel.shape[2:]] * 2
-    return graph.add("Conv", inputs, layer.name, kernel_shape=kernel.shape[2:], pads=pads)
+    made = graph.add("Conv", inputs, layer.name, kernel_shape=kernel.shape[2:], **where)
+    return _activated(graph, layer, made)
+
+
+def _activated(graph: Graph, layer: Any, x: str) -> str:
+    """The layer's own activation, where it has one."""
+    kind = layer.activation.__name__
+    if kind not in ("linear", "relu"):
+        raise ModelError(f"layer {layer.name}: {kind} as its activation is not exported")
+    return x if kind == "linear" else graph.add("Relu", [x], f"{layer.name}.relu")
+
+
+def _padding(graph: Graph, layer: Any, x: str) -> str:
+    (top, bottom), (left, right) = layer.padding
+    graph.padded[layer.name] = (x, [top, left, bottom, right])
+    return str(layer.name)
+
+
+def _relu(graph: Graph, layer: Any, x: str) -> str:
+    if layer.negative_slope or layer.threshold:
+        raise ModelError(f"layer {layer.name}: only ReLU that is 0 below 0 is exported")
+    if layer.max_value is None:
+        return graph.add("Relu", [x], layer.name)
+    low = graph.weight(f"{layer.name}.low", np.array(0))
+    high = graph.weight(f"{layer.name}.high", np.array(layer.max_value))
+    return graph.add("Clip", [x, low, high], layer.name)
 
 
 def _norm(graph: Graph, layer: Any, x: str) -> str:
@@ -75,15 +120,23 @@ def _norm(graph: Graph, layer: Any, x: str) -> str:
 
 
 def _pool(graph: Graph, layer: Any, x: str) -> str:
+    where = {"auto_pad": "SAME_UPPER"} if layer.padding == "same" else {}
     return graph.add(
-        "MaxPool", [x], layer.name, kernel_shape=layer.pool_size, strides=layer.strides
+        "MaxPool", [x], layer.name, kernel_shape=layer.pool_size, strides=layer.strides, **where
     )
 
 
 def _average(graph: Graph, layer: Any, x: str) -> str:
-    return graph.add(
-        "Flatten", [graph.add("GlobalAveragePool", [x], f"{layer.name}.4d")], layer.name
-    )
+    average = graph.add("GlobalAveragePool", [x], f"{layer.name}.4d")
+    flat = graph.add("Flatten", [average], layer.name)
+    graph.averages[flat] = x
+    return flat
+
+
+def _flatten(graph: Graph, layer: Any, x: str) -> str:
+    # Keras flattens place by place, ONNX channel by channel.
+    last = graph.add("Transpose", [x], f"{layer.name}.places", perm=[0, 2, 3, 1])
+    return graph.add("Flatten", [last], layer.name)
 
 
 def _dense(graph: Graph, layer: Any, x: str) -> str:
@@ -93,14 +146,18 @@ def _dense(graph: Graph, layer: Any, x: str) -> str:
         graph.weight(f"{layer.name}.kernel", kernel),
         graph.weight(f"{layer.name}.bias", bias),
     ]
-    return graph.add("Gemm", inputs, f"{layer.name}.logits")
+    return _activated(graph, layer, graph.add("Gemm", inputs, f"{layer.name}.logits"))
 
 
-LAYERS: dict[str, Callable[[Graph, Any, str], str]] = {
+LAYERS: dict[str, Callable[..., str]] = {
     "Rescaling": _rescaling,
     "Conv2D": _conv,
+    "DepthwiseConv2D": lambda graph, layer, x: _conv(graph, layer, x, depthwise=True),
+    "ZeroPadding2D": _padding,
     "BatchNormalization": _norm,
-    "ReLU": lambda graph, layer, x: graph.add("Relu", [x], layer.name),
+    "ReLU": _relu,
+    "Add": lambda graph, layer, *xs: graph.add("Add", [*xs], layer.name),
+    "Flatten": _flatten,
     "MaxPooling2D": _pool,
     "GlobalAveragePooling2D": _average,
     "Dropout": lambda graph, layer, x: x,
@@ -110,34 +167,29 @@ LAYERS: dict[str, Callable[[Graph, Any, str], str]] = {
 
 
 def to_onnx(model: keras.Model, size: int, shown: str) -> onnx.ModelProto:
-    """The network in float32, with an output a head and `attention` for the shown head."""
-    graph = Graph()
+    """The network in float32: an output a head and, where it has one, the shown head's map."""
+    graph, channels = Graph(), model.input.shape[-1]
     floats = graph.add("Cast", ["face"], "face.float", to=TensorProto.FLOAT)
-    # One channel: the same bytes serve as (n, 1, size, size), and a transpose is only a new shape.
     names = {id(model.input): graph.add("Transpose", [floats], "face.planes", perm=[0, 3, 1, 2])}
-    looked = ""
     for layer in model.layers[1:]:
         kind = type(layer).__name__
         if kind not in LAYERS:
             raise ModelError(f"layer {layer.name}: {kind} layers are not exported")
-        x = names[id(layer.input)]
-        names[id(layer.output)] = LAYERS[kind](graph, layer, x)
-        if kind == "GlobalAveragePooling2D":
-            looked = x
+        taken = layer.input if isinstance(layer.input, list) else [layer.input]
+        names[id(layer.output)] = LAYERS[kind](graph, layer, *(names[id(one)] for one in taken))
     heads = {head: names[id(tensor)] for head, tensor in model.output.items()}
     for head, name in heads.items():
         graph.add("Identity", [name], head)
-    if not looked:
-        raise ModelError("the network has no global average, so it has no map of where it looked")
-    kernel = graph.weights[f"{shown}.kernel"].T[:, :, None, None]
-    graph.add("Conv", [looked, graph.weight("attention.kernel", kernel)], "attention")
-
-    classes = kernel.shape[0]
+    weights = graph.weights[f"{shown}.kernel"]
+    classes = weights.shape[1]
     outputs = [helper.make_tensor_value_info(h, TensorProto.FLOAT, ["n", classes]) for h in heads]
-    outputs.append(
-        helper.make_tensor_value_info("attention", TensorProto.FLOAT, ["n", classes, None, None])
-    )
-    face = helper.make_tensor_value_info("face", TensorProto.UINT8, ["n", size, size, 1])
+    looked = graph.averages.get(names[id(model.get_layer(shown).input)])
+    if looked is not None:
+        kernel = graph.weight("attention.kernel", weights.T[:, :, None, None])
+        graph.add("Conv", [looked, kernel], "attention")
+        shape = ["n", classes, None, None]
+        outputs.append(helper.make_tensor_value_info("attention", TensorProto.FLOAT, shape))
+    face = helper.make_tensor_value_info("face", TensorProto.UINT8, ["n", size, size, channels])
     initial = [numpy_helper.from_array(value, name) for name, value in graph.weights.items()]
     made = helper.make_model(
         helper.make_graph(graph.nodes, "emotion", [face], outputs, initial),

@@ -14,6 +14,7 @@ from fer.emotions import EMOTIONS
 from fer.errors import ModelError
 from fer.training.data import FERPLUS, Dataset, fold
 from fer.training.runs import Run
+from fer.training.sizes import sized_batches
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -77,8 +78,9 @@ def predict_with_keras(run: Path, faces: npt.NDArray[np.uint8]) -> Floats:
     """What a run's network says of faces, by the head that learned the original labels."""
     from fer.classify import KerasClassifier
 
-    reading = KerasClassifier(run).read(faces)
-    return reading.heads.get("fer2013", reading.probabilities)
+    network = KerasClassifier(run)
+    readings = [network.read(part) for part in sized_batches(faces, network.size)]
+    return np.concatenate([one.heads.get("fer2013", one.probabilities) for one in readings])
 
 
 def out_of_fold(

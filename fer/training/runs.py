@@ -56,6 +56,7 @@ class State:
     weights: list[Array]
     optimizer: list[Array]
     average: list[Array]
+    stage: int = 0  # of a recipe that trains in stages
 
 
 class Run:
@@ -91,6 +92,7 @@ class Run:
                 path,
                 epoch=state.epoch,
                 seconds=state.seconds,
+                stage=state.stage,
                 **_numbered("weight", state.weights),
                 **_numbered("optimizer", state.optimizer),
                 **_numbered("average", state.average),
@@ -113,7 +115,18 @@ class Run:
                     lists["weight"],
                     lists["optimizer"],
                     lists["average"],
+                    int(kept["stage"]) if "stage" in kept else 0,  # older runs had no stages
                 )
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as fault:
+            raise ModelError(f"{self.state_file}: not a training state ({fault})") from fault
+
+    def stands(self) -> tuple[int, float] | None:
+        """Epochs finished and seconds spent, without reading the weights; None before the first."""
+        if not self.state_file.exists():
+            return None
+        try:
+            with self.state_file.open("rb") as file, np.load(file) as kept:
+                return int(kept["epoch"]), float(kept["seconds"])
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as fault:
             raise ModelError(f"{self.state_file}: not a training state ({fault})") from fault
 

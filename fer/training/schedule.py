@@ -7,7 +7,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from fer.training.recipes import Recipe
+from fer.training.recipe import Recipe
+from fer.training.stages import within_stage
 
 
 @dataclass
@@ -42,7 +43,8 @@ class Pace:
 
 
 def rate_at(recipe: Recipe, fraction: float) -> float:
-    """The learning rate at this share of the run."""
+    """The learning rate at this share of the run; each stage has a cycle of its own."""
+    fraction = within_stage(recipe, fraction)
     if recipe.schedule == "constant":
         return recipe.rate
     warmup = recipe.warmup
@@ -65,6 +67,13 @@ def stands_still(recipe: Recipe, losses: Sequence[float]) -> bool:
     if not patience or len(losses) <= patience:
         return False
     return min(losses[-patience:]) > min(losses[:-patience]) - recipe.min_delta
+
+
+def is_over(recipe: Recipe, epoch: int, losses: Sequence[float], pace: Pace) -> bool:
+    """Whether the epochs or the minutes are used up, or it stands still for too long."""
+    if pace.minutes is None and epoch >= recipe.epochs:
+        return True
+    return stands_still(recipe, losses) or pace.fraction(epoch, 0) >= 1
 
 
 def falls(recipe: Recipe, losses: Sequence[float]) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import os
 import platform
@@ -14,27 +13,19 @@ from dataclasses import asdict
 from pathlib import Path
 
 import keras
-import numpy as np
 
 from fer.errors import DataError, ModelError, UsageError
 from fer.training import data as datasets
-from fer.training import networks
 from fer.training.batches import Batches
 from fer.training.curves import curves
+from fer.training.data import Dataset
+from fer.training.learner import Learner
 from fer.training.readers import load, tell_skipped
-from fer.training.recipes import Recipe, heads_of
+from fer.training.recipe import Recipe, heads_of
 from fer.training.runs import Row, Run, State
-from fer.training.schedule import Pace, falls, rate_at, size_at, stands_still
+from fer.training.schedule import Pace, falls, is_over, rate_at, size_at
+from fer.training.stages import stage_at
 from fer.training.validation import look, unseen
-from fer.training.weights import Average, make_optimizer
-
-
-def build(recipe: Recipe, *, fast: bool = False) -> keras.Model:
-    """The recipe's network; `fast` asks for the form that trains quicker on torch."""
-    make = getattr(networks, recipe.network)
-    form = {"fast": True} if fast and "fast" in inspect.signature(make).parameters else {}
-    model: keras.Model = make(**recipe.options, heads=heads_of(recipe), **form)
-    return model
 
 
 class Trainer:
@@ -54,39 +45,20 @@ class Trainer:
     ) -> None:
         self.recipe, self.run, self.say = recipe, Run(out), say
         keras.utils.set_random_seed(recipe.seed)
-        training = load(folder, "training", clean=clean)
-        self.validation = load(folder, "public_test", clean=clean)
-        for data in (training, self.validation):
-            tell_skipped(data, say)
-        if fold is not None:
-            training, _ = datasets.fold(training, *fold)
-        training, held = datasets.hold_out(training, recipe.hold_out)
-        if not len(training) or not len(self.validation):
-            raise DataError(f"{folder}: training needs faces in both training and public_test")
-
-        self.model = build(recipe, fast=keras.backend.backend() == "torch")
-        self.plain = build(recipe)  # the same weights, in the form that is saved and validated
-        self.optimizer = make_optimizer(recipe)
-        heads = heads_of(recipe)
-        loss = keras.losses.CategoricalCrossentropy(from_logits=True)
-        self.model.compile(
-            self.optimizer,
-            loss=dict.fromkeys(heads, loss),
-            weighted_metrics={head: ["categorical_accuracy"] for head in heads},
-            jit_compile=False,  # measured on a CPU: XLA and torch.compile cost more than they bring
-        )
-        self.optimizer.build(self.model.trainable_variables)
-        self.batches = Batches(recipe, training)
-        self.average = Average(self.model, recipe.ema)
-        self.rows: list[Row] = []
-        self.epoch, spent = 0, 0.0
-
+        training, held, self.validation = faces_for(recipe, Path(folder), clean, fold, say)
         state = self.run.load_state()
         if state is not None and not resume:
             raise UsageError(
                 f"{self.run.folder} holds a run of {state.epoch} epochs: go on with --resume, "
                 "or choose another folder"
             )
+        self.learner = Learner(recipe, pretrained=state is None)
+        if recipe.balance:
+            self.batches = Batches(recipe, datasets.balanced(training, recipe.balance, recipe.seed))
+        else:
+            self.batches = Batches(recipe, training)
+        self.rows: list[Row] = []
+        self.epoch, spent = 0, 0.0
         if state is not None:
             self.restore(state)
             spent = state.seconds
@@ -99,7 +71,7 @@ class Trainer:
                 "clean": None if clean is None else str(clean),
                 "fold": fold,
                 "faces": {"trained_on": len(training), "held_out": len(held)},
-                "parameters": self.plain.count_params(),
+                "parameters": self.learner.plain.count_params(),
                 "python": platform.python_version(),
                 "keras": f"{keras.__version__} on {keras.backend.backend()}",
                 "machine": f"{platform.machine()}, {os.cpu_count()} processors",
@@ -108,29 +80,19 @@ class Trainer:
 
     def restore(self, state: State) -> None:
         """Go on from a finished epoch; the log of an epoch that was cut off is dropped."""
-        if len(state.optimizer) != len(self.optimizer.variables):
-            raise ModelError(f"{self.run.state_file}: made by another recipe")
-        self.model.set_weights(state.weights)
-        for variable, value in zip(self.optimizer.variables, state.optimizer, strict=True):
-            variable.assign(value)
-        self.average.values = [np.array(value) for value in state.average]
-        self.average.count = state.epoch * self.batches.steps
+        try:
+            self.learner.restore(state, state.epoch * self.batches.steps)
+        except ModelError as fault:
+            raise ModelError(f"{self.run.state_file}: {fault}") from fault
         self.epoch = state.epoch
         self.rows = self.run.log()[: state.epoch]
 
     def train(self) -> Path:
         """Train to the end; returns the run folder."""
-        while not self.finished():
+        while not is_over(self.recipe, self.epoch, self.column("val_loss"), self.pace):
             self.one_epoch()
         self.say(f"finished {self.epoch} epochs in {self.pace.seconds / 60:.1f} minutes")
         return self.run.folder
-
-    def finished(self) -> bool:
-        """Whether the epochs or the minutes are used up, or it stands still for too long."""
-        if self.pace.minutes is None and self.epoch >= self.recipe.epochs:
-            return True
-        stopped = stands_still(self.recipe, self.column("val_loss"))
-        return stopped or self.pace.fraction(self.epoch, 0) >= 1
 
     def column(self, name: str) -> list[float]:
         """A column of the log, without the epochs that have no such figure."""
@@ -140,20 +102,22 @@ class Trainer:
         """One pass over the faces, its look at PublicTest, and everything saved."""
         begun, recipe = time.monotonic(), self.recipe
         start = self.pace.fraction(self.epoch, 0)
+        stage = max(stage_at(recipe, start), self.learner.stage)  # a stage lasts whole epochs
+        if stage > self.learner.stage:
+            self.learner.begin(stage)
         size, factor = size_at(recipe, start), falls(recipe, self.column("val_loss"))
         sums: Counter[str] = Counter()  # Keras gives a step's figures; the log holds their mean
         rate = shown = 0.0
         steps = 0
-        for step, (faces, goals, counts) in enumerate(self.batches.epoch(self.epoch, size)):
+        for step, batch in enumerate(self.batches.epoch(self.epoch, size)):
             done = self.pace.fraction(self.epoch, step)
             if done >= 1 and step:
                 break
             steps = step + 1
-            rate = rate_at(recipe, done) * factor
-            self.optimizer.learning_rate = rate
-            logs = self.model.train_on_batch(faces, goals, sample_weight=counts, return_dict=True)
-            self.average.update()
-            sums.update({name: float(value) for name, value in logs.items()})
+            fade = 1 + recipe.fade * (self.epoch * self.batches.steps + step)
+            rate = rate_at(recipe, done) * factor / fade
+            logs = self.learner.step(batch, rate)
+            sums.update(logs)
             if not math.isfinite(logs["loss"]):
                 raise ModelError(f"the loss is no number in epoch {self.epoch + 1}: lower the rate")
             if sys.stderr.isatty() and time.monotonic() - shown > 1:
@@ -163,8 +127,8 @@ class Trainer:
         row: Row = {"epoch": self.epoch, "size": size, "rate": rate}
         row |= {name: total / steps for name, total in sums.items()}
         looks = self.epoch % recipe.validate_every == 0 or start >= 0.9
-        self.plain.set_weights(self.average.values)
-        row |= look(self.plain, recipe, self.validation) if looks else unseen(recipe)
+        network = self.learner.averaged()
+        row |= look(network, recipe, self.validation) if looks else unseen(recipe)
         row["seconds"] = round(time.monotonic() - begun, 1)
         self.rows.append(row)
         self.save(row)
@@ -172,21 +136,14 @@ class Trainer:
 
     def save(self, row: Row) -> None:
         """Everything of a finished epoch; the state comes last, so it names nothing missing."""
-        self.run.save_epoch(self.epoch, self.average.values)
-        self.run.save_model("last", self.plain.save)
+        network = self.learner.plain
+        self.run.save_epoch(self.epoch, self.learner.average.values)
+        self.run.save_model("last", network.save)
         if row["val_loss"] is not None and self.score(row) >= max(map(self.score, self.rows)):
-            self.run.save_model("best", self.plain.save)
+            self.run.save_model("best", network.save)
         self.run.write_log(self.rows)
         self.run.write_text("curves.svg", curves(self.rows))
-        self.run.save_state(
-            State(
-                self.epoch,
-                self.pace.seconds,
-                self.model.get_weights(),
-                [keras.ops.convert_to_numpy(v) for v in self.optimizer.variables],
-                self.average.values,
-            )
-        )
+        self.run.save_state(self.learner.state(self.epoch, self.pace.seconds))
 
     def score(self, row: Row) -> float:
         """What the best epoch has most of: accuracy on PublicTest, averaged over the heads."""
@@ -215,3 +172,23 @@ class Trainer:
             f"epoch {self.epoch}: loss {row['loss']:.3f}; PublicTest: {seen or 'not looked at'}; "
             f"{row['seconds']:.0f} s, {left:.0f} min left"
         )
+
+
+def faces_for(
+    recipe: Recipe,
+    folder: Path,
+    clean: Path | None,
+    fold: tuple[int, int] | None,
+    say: Callable[[str], None],
+) -> tuple[Dataset, Dataset, Dataset]:
+    """The faces to learn from, those kept aside for calibration, and PublicTest."""
+    training = load(folder, "training", clean=clean)
+    validation = load(folder, "public_test", clean=clean)
+    for data in (training, validation):
+        tell_skipped(data, say)
+    if fold is not None:
+        training, _ = datasets.fold(training, *fold)
+    training, held = datasets.hold_out(training, recipe.hold_out)
+    if not len(training) or not len(validation):
+        raise DataError(f"{folder}: training needs faces in both training and public_test")
+    return training, held, validation

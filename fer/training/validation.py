@@ -5,10 +5,11 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from fer.classify import softmax
+from fer.classify import batch_for, inputs, softmax
 from fer.training.data import Dataset
-from fer.training.recipes import Recipe, heads_of
+from fer.training.recipe import Recipe, heads_of
 from fer.training.runs import Row
+from fer.training.sizes import sized
 from fer.training.truth import true_answers, truth_of
 
 
@@ -19,10 +20,15 @@ def unseen(recipe: Recipe) -> Row:
     return dict.fromkeys(names)
 
 
-def look(model: keras.Model, recipe: Recipe, data: Dataset, batch: int = 256) -> Row:
+def look(model: keras.Model, recipe: Recipe, data: Dataset) -> Row:
     """Loss and accuracy, each head against its own truth: the labels, or the crowd's majority."""
-    inputs = data.faces[..., None].astype(np.float32)
-    parts = [model.predict_on_batch(inputs[at : at + batch]) for at in range(0, len(data), batch)]
+    size = recipe.sizes[-1][1]
+    batch = batch_for(size)
+    parts = []
+    for at in range(0, len(data), batch):
+        crops = sized(data.faces[at : at + batch], size)
+        faces = inputs(crops, size, recipe.channels).astype(np.float32)
+        parts.append(model.predict_on_batch(faces))
     row = unseen(recipe)
     total = 0.0
     for head in heads_of(recipe):

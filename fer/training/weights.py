@@ -2,27 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, Final
+
 import keras
 import numpy as np
+import numpy.typing as npt
 
-from fer.training.recipes import Recipe
+from fer.training.recipe import Recipe
+from fer.training.stages import by_group
+
+KINDS: Final[dict[str, Any]] = {
+    "adam": keras.optimizers.Adam,
+    "adamw": keras.optimizers.AdamW,
+    "sgd": keras.optimizers.SGD,
+}
 
 
-def make_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
-    """The recipe's optimizer; normalisation and biases never decay."""
+def make_optimizer(
+    recipe: Recipe, shares: Mapping[str, float] | None = None
+) -> keras.optimizers.Optimizer:
+    """The recipe's optimizer; normalisation and biases never decay.
+
+    `shares` gives each variable's share of the rate, by its path; without it all have the same.
+    """
     decay, first, second = recipe.decay, *recipe.betas
+    kind = by_group(KINDS[recipe.optimizer]) if shares else KINDS[recipe.optimizer]
     if recipe.optimizer == "sgd":
-        optimizer = keras.optimizers.SGD(
-            recipe.rate, momentum=first, nesterov=True, weight_decay=decay or None
-        )
-    elif recipe.optimizer == "adamw":
-        optimizer = keras.optimizers.AdamW(
-            recipe.rate, beta_1=first, beta_2=second, weight_decay=decay
-        )
+        memory = {"momentum": first, "nesterov": True}
     else:
-        optimizer = keras.optimizers.Adam(
-            recipe.rate, beta_1=first, beta_2=second, weight_decay=decay or None
-        )
+        memory = {"beta_1": first, "beta_2": second}
+    optimizer = kind(
+        recipe.rate,
+        **memory,
+        # AdamW has no form without; the others take none as None.
+        weight_decay=decay if recipe.optimizer == "adamw" else decay or None,
+    )
+    if shares:
+        optimizer.shares = dict(shares)
     if decay:
         optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     return optimizer
@@ -37,6 +54,14 @@ class Average:
 
     def update(self) -> None:
         self.count += 1
+        if not self.momentum:
+            return  # a copy is only looked at when an epoch ends
         keep = min(self.momentum, (1 + self.count) / (10 + self.count))  # forgets the start soon
         for value, weight in zip(self.values, self.model.weights, strict=True):
             value += (1 - keep) * (keras.ops.convert_to_numpy(weight) - value)
+
+    def settle(self) -> list[npt.NDArray[np.float32]]:
+        """The average as it stands."""
+        if not self.momentum:
+            self.values = [np.array(keras.ops.convert_to_numpy(w)) for w in self.model.weights]
+        return self.values

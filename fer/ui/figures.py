@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from fer.classify import runtime_folder
 from fer.emotions import EMOTIONS
 from fer.errors import ModelError
 from fer.ui.words import say
@@ -94,7 +95,7 @@ class Figures:
 
 def read_metrics(folder: Path) -> dict[str, Any] | None:
     """What `python -m fer evaluate` wrote beside the model; None where it was not measured yet."""
-    path = folder / "metrics.json"
+    path = runtime_folder(folder) / "metrics.json"
     if not path.exists():
         return None
     try:

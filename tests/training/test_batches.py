@@ -9,7 +9,7 @@ from fer.errors import UsageError
 from fer.training.augment import Augmentation
 from fer.training.batches import Batches, targets
 from fer.training.data import Dataset, one_hot
-from fer.training.recipes import Recipe, heads_of
+from fer.training.recipe import Recipe, heads_of
 from tests.training.faces import drawings
 
 DATA = drawings(100)

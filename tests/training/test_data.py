@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 
 from fer.emotions import EMOTIONS
-from fer.training.data import FERPLUS, FERPLUS_OF_EMOTION, Dataset, fold, hold_out, one_hot
+from fer.training.data import (
+    FERPLUS,
+    FERPLUS_OF_EMOTION,
+    Dataset,
+    balanced,
+    fold,
+    hold_out,
+    one_hot,
+)
 from tests.training.faces import drawings
 
 
@@ -82,3 +90,21 @@ def test_a_fold_is_drawn_independently_of_the_held_out_slice() -> None:
 
 def test_one_hot() -> None:
     assert one_hot(np.array([2, 0])).argmax(axis=1).tolist() == [2, 0]
+
+
+@pytest.mark.parametrize(("most", "each"), [(100, 9), (5, 5)])
+def test_balanced_data_has_as_many_faces_of_every_class(most: int, each: int) -> None:
+    counts = [9, 4, 1, 7, 5, 3, 2]
+    labels = np.repeat(np.arange(7), counts)
+    faces = np.arange(len(labels), dtype=np.uint8)[:, None, None] * np.ones((1, 4, 4), np.uint8)
+    even = balanced(Dataset("training", faces, labels), most, seed=1)
+    assert np.bincount(even.labels).tolist() == [each] * 7
+    for label, count in enumerate(counts):
+        places = even.places[even.labels == label]
+        assert set(labels[places]) == {label}
+        # As often as need be, and no face twice before all were taken once.
+        times = np.bincount(places)[np.unique(places)]
+        assert len(times) == min(count, each)
+        assert times.max() - times.min() <= 1
+    again = balanced(Dataset("training", faces, labels), most, seed=1)
+    assert np.array_equal(even.places, again.places)

@@ -10,7 +10,7 @@ import pytest
 from fer.classify import Floats
 from fer.training.data import FERPLUS, Dataset, one_hot
 from fer.training.evaluate import judge
-from fer.training.evaluation_page import WORST, crowd_view, worst, write_page
+from fer.training.evaluation_page import SHOWN, WORST, crowd_view, worst, write_page
 from fer.training.truth import true_answers, truth_of
 from tests.training.faces import drawings
 
@@ -62,7 +62,15 @@ def test_the_page_is_whole_and_fetches_nothing(tmp_path: Path) -> None:
     assert all(address.startswith("data:") for address in parser.addresses)
     assert "do not publish" in text
     assert "model/&lt;emotion&gt;.onnx" in text
-    for part in ("Head crowd", "Head fer2013", "<polyline", "<rect", "surprise"):
+    for part in (
+        "explained variance",
+        "jaccard",
+        "Head crowd",
+        "Head fer2013",
+        "<polyline",
+        "<rect",
+        "surprise",
+    ):
         assert part in text
 
 
@@ -71,7 +79,9 @@ def test_the_page_shows_no_more_mistakes_than_asked_and_the_voters_of_each(tmp_p
     text = written(tmp_path, data)
     shown = [at for seed in (1, 2) for at in worst(answers(data, seed), data.labels)]
     assert 0 < len(shown) <= 2 * WORST
-    assert text.count("<img") == text.count("voters: ") == len(shown)
+    mistakes = re.findall(r"The mistakes it was surest of(.*?)<h2", text, re.DOTALL)
+    assert sum(part.count("<img") for part in mistakes) == len(shown)
+    assert text.count("<img") == text.count("voters: ") == len(shown) + 2 * SHOWN
     assert data.votes is not None
     for at in shown:
         assert f"voters: {crowd_view(data.votes[at])}<br>place {at}<" in text
@@ -89,7 +99,8 @@ def test_a_network_without_mistakes_has_none_to_show(tmp_path: Path) -> None:
     metrics = judge(heads, data)
     metrics |= {"model": {"file": "a.keras", "runtime": "keras"}, "tta": True}
     text = write_page(tmp_path, metrics, heads, {"emotion": data.labels}, data).read_text()
-    assert "<img" not in text
+    assert "<img" not in text.split("The mistakes it was surest of")[1]
+    assert text.count("<img") == SHOWN  # some faces as they come
     assert "ten crops" in text
 
 

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -6,12 +7,14 @@ import keras
 import numpy as np
 import pytest
 
-from fer.classify import KerasClassifier, OnnxClassifier, Reading, describe, softmax
+from fer.classify import KerasClassifier, OnnxClassifier, describe, inputs, softmax
 from fer.emotions import EMOTIONS
 from fer.errors import ModelError
 from fer.training import networks
+from fer.training.evaluate import Heads
 from fer.training.export import APART, LOSS, compare, export, quantise, with_probabilities
 from fer.training.onnx_graph import to_onnx
+from fer.training.sizes import sized
 from tests.training.faces import drawings
 
 
@@ -79,7 +82,7 @@ def test_export_writes_both_forms_and_they_agree(
     assert (out / "emotion.onnx").stat().st_size < 3 * kernels + 30_000
 
 
-def readings(lost: float, apart: float) -> tuple[Reading, Reading]:
+def readings(lost: float, apart: float) -> tuple[Heads, Heads]:
     """Two forms on 1,000 drawings, the second wrong on a share and off by so much."""
     truth = drawings(1000).labels
     exact = np.full((1000, 7), 0.05, np.float32)
@@ -89,9 +92,7 @@ def readings(lost: float, apart: float) -> tuple[Reading, Reading]:
         quick[index] = np.roll(quick[index], 1)
     quick = np.clip(quick + apart * np.where(np.arange(7) % 2, 1, -1), 0, 1)
     both = ("crowd", "fer2013")
-    return Reading(dict.fromkeys(both, exact), "crowd"), Reading(
-        dict.fromkeys(both, quick), "crowd"
-    )
+    return dict.fromkeys(both, exact), dict.fromkeys(both, quick)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +108,7 @@ def test_a_runtime_form_beyond_the_bounds_is_refused(
         found = compare(exact, quick, public)["runtime_form"]["fer2013"]
         assert found["accuracy_lost"] == pytest.approx(lost)
     else:
-        with pytest.raises(ModelError, match="the runtime form is not written"):
+        with pytest.raises(ModelError, match="the two forms answer differently"):
             compare(exact, quick, public)
 
 
@@ -139,16 +140,86 @@ def test_quantising_keeps_heads_exact(run: Path, tmp_path: Path) -> None:
     trained = KerasClassifier(run)
     model = with_probabilities(trained.model, trained.temperatures)
     path = tmp_path / "emotion.onnx"
-    quantise(to_onnx(model, 48, "crowd"), drawings(32).faces, path)
+    heads = ["crowd", "fer2013"]
+    quantise(to_onnx(model, 48, "crowd"), drawings(32).faces[..., None], path, heads)
     weights = {value.name: value.data_type for value in onnx.load(path).graph.initializer}
     assert weights["crowd.kernel"] == onnx.TensorProto.FLOAT
     assert weights["conv1b.kernel_quantized"] == onnx.TensorProto.INT8
 
 
 def test_the_recipe_can_be_exported_as_it_stands() -> None:
+    from fer.training.learner import build
     from fer.training.recipes import RECIPES
-    from fer.training.train import build
 
     model = with_probabilities(build(replace(RECIPES["ours"])), {})
     outputs = [value.name for value in to_onnx(model, 48, "crowd").graph.output]
     assert outputs == ["crowd", "fer2013", "attention"]
+
+
+@pytest.mark.parametrize(
+    ("make", "size", "channels", "looks"),
+    [
+        (lambda: networks.sequential(((4,), (8,)), dropouts=(0.1, 0), dense=16), 48, 1, False),
+        (lambda: networks.sequential(((4, 4),), dropouts=(0,), size=33, channels=3), 33, 3, False),
+        (lambda: networks.resnet34(size=45, blocks=(1, 2)), 45, 3, True),
+        (lambda: networks.mobilenet_v2(size=64, widths=(16,)), 64, 3, False),
+    ],
+    ids=["sequential", "colours", "resnet34", "mobilenet"],
+)
+def test_the_graph_of_every_family_is_the_keras_network(
+    make: Callable[[], keras.Model], size: int, channels: int, looks: bool
+) -> None:
+    """Strides that leave a remainder, padding, shortcuts, caps: all as Keras has them."""
+    import onnxruntime
+
+    keras.utils.set_random_seed(4)
+    model, rng = make(), np.random.default_rng(4)
+    faces = inputs(sized(drawings(8).faces, size), size, channels)
+    for layer in model.layers:  # normalisation with factors and statistics of its own
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.trainable, layer.momentum = True, 0.0
+            gamma, beta, *statistics = layer.get_weights()
+            beta, gamma = rng.uniform(-0.3, 0.3, beta.shape), rng.uniform(0.7, 1.4, gamma.shape)
+            layer.set_weights([gamma, beta, *statistics])
+    model(faces.astype(np.float32), training=True)
+    head = model.get_layer("emotion")
+    features = keras.Model(model.input, head.input).predict_on_batch(faces.astype(np.float32))
+    spread = features.std(axis=0)  # the head tells the faces apart, however alike they come
+    kernel = rng.normal(0, 1, head.kernel.shape) / np.maximum(spread, spread.max() / 10)[:, None]
+    head.set_weights([kernel, -features.mean(axis=0) @ kernel])
+    model = with_probabilities(model, {"emotion": 1.0})
+    graph = to_onnx(model, size, "emotion")
+    assert ("attention" in [output.name for output in graph.graph.output]) is looks
+    session = onnxruntime.InferenceSession(graph.SerializeToString())
+    (quick,) = session.run(["emotion"], {"face": faces})
+    exact = model.predict_on_batch(faces.astype(np.float32))["emotion"]
+    assert np.ptp(exact, axis=0).max() > 0.5
+    assert np.allclose(quick, exact, atol=1e-3)
+
+
+def test_a_network_that_int8_does_not_do_justice_is_written_in_float(
+    small_set: Path, tmp_path: Path
+) -> None:
+    """One channel a million times as strong as another: a byte cannot hold both in one map."""
+    keras.utils.set_random_seed(1)
+    model = networks.vgg([[4], [8]], heads=["emotion"])
+    norm = model.get_layer("norm1a")
+    norm.set_weights([np.array([1e-6, 1e-6, 1e-6, 1]), *norm.get_weights()[1:]])
+    conv = model.get_layer("conv2a")
+    kernel = conv.get_weights()[0]
+    kernel[:, :, 3] = 0  # only the weak ones tell
+    kernel[:, :, :3] *= 1e6
+    conv.set_weights([kernel])
+    head = model.get_layer("emotion")
+    head.set_weights([10 * weight for weight in head.get_weights()])
+    (tmp_path / "run").mkdir()
+    model.save(tmp_path / "run" / "best.keras")
+    said: list[str] = []
+    described = export(tmp_path / "run", small_set, tmp_path / "model", say=said.append)
+    assert described["precision"] == "float32"
+    assert any("in float" in line for line in said)
+    faces = drawings(16, seed=3).faces
+    exact = KerasClassifier(tmp_path / "model").read(faces).probabilities
+    assert np.allclose(
+        OnnxClassifier(tmp_path / "model").read(faces).probabilities, exact, atol=1e-4
+    )

@@ -4,8 +4,10 @@ import pytest
 
 from fer.training import networks
 from fer.training.export import mflops
+from fer.training.learner import build
+from fer.training.published import PUBLISHED
+from fer.training.recipe import heads_of
 from fer.training.recipes import RECIPES
-from fer.training.train import build
 
 
 def parameters(stages: list[list[int]], heads: int) -> int:
@@ -28,6 +30,52 @@ def test_our_networks_stay_within_their_bounds(name: str) -> None:
     model = build(RECIPES[name])
     assert model.count_params() <= 3_000_000
     assert mflops(model, 48) <= 160
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_every_recipe_builds_the_published_network(name: str) -> None:
+    """Networks whose layers were published have the number of parameters that was published."""
+    recipe = RECIPES[name]
+    model = build(recipe)
+    assert model.count_params() == PUBLISHED[name].parameters
+    side = recipe.sizes[-1][1]
+    assert model.input.shape[1:] in ((side, side, recipe.channels), (None, None, 1))
+    assert set(model.output) == set(heads_of(recipe))
+
+
+def test_sequential_48_has_the_published_shapes() -> None:
+    model = build(RECIPES["sequential-48"])
+    kinds = (keras.layers.Conv2D, keras.layers.MaxPooling2D)
+    sides = [layer.output.shape[1] for layer in model.layers if isinstance(layer, kinds)]
+    assert sides == [46, 44, 22, 20, 10, 8, 4, 2, 1]
+
+
+def count(weights: list[keras.Variable]) -> int:
+    return sum(int(np.prod(weight.shape)) for weight in weights)
+
+
+def test_mobilenet_trains_its_last_23_layers() -> None:
+    model = build(RECIPES["mobilenet-v2-224"])
+    assert count(model.trainable_weights) == 1_231_943
+    learning = [layer for layer in model.layers if layer.trainable]
+    assert len(learning) == 23
+    assert learning == model.layers[-23:]
+
+
+def test_resnet_learns_as_many_parameters_as_torchvisions_with_another_last_layer() -> None:
+    torchvision, its_last = 21_797_672, 512 * 1000 + 1000
+    model = build(RECIPES["resnet34"])
+    assert count(model.trainable_weights) == torchvision - its_last + 512 * 7 + 7
+
+
+def test_mflops_of_strides_and_valid_edges_by_hand() -> None:
+    plain = networks.sequential(((4,),), dropouts=(0,), dense=8, size=10)
+    # 10 - 2 = 8 places a side; pooled 4; 4 * 4 * 4 into the dense layers
+    assert mflops(plain, 10) * 1e6 == 2 * (8 * 8 * 9 * 4 + 64 * 8 + 8 * 7)
+    resnet = networks.resnet34(size=32, blocks=(1,))
+    # The stem halves 32 to 16, its pool to 8; the block has two convolutions of 64.
+    stem, block = 16 * 16 * 7 * 7 * 3 * 64, 8 * 8 * 2 * 9 * 64 * 64
+    assert mflops(resnet, 32) * 1e6 == 2 * (stem + block + 64 * 7)
 
 
 def test_mflops_by_hand() -> None:

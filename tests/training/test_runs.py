@@ -66,3 +66,13 @@ def test_a_broken_state_is_one_clear_line(tmp_path: Path, content: bytes) -> Non
 def test_a_folder_without_a_run_says_so(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"config\.json: no run to read here"):
         Run(tmp_path / "nothing").config()
+
+
+def test_how_far_a_run_is_can_be_told_without_its_weights(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    assert run.stands() is None
+    run.save_state(state(3))
+    assert run.stands() == (3, 12.5)
+    run.state_file.write_bytes(b"PK\x03\x04 cut off")
+    with pytest.raises(ModelError, match="not a training state"):
+        run.stands()

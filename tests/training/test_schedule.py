@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from fer.training.recipes import Recipe
+from fer.training.recipe import Recipe
 from fer.training.schedule import Pace, falls, rate_at, size_at, stands_still
 
 PLAIN = Recipe("plain", "a test", "vgg", rate=1.0, warmup=0.2)

@@ -17,7 +17,8 @@ from fer.training.data import fold
 from fer.training.find_rate import find_rate, suggest
 from fer.training.pool import out_of_fold, predict_with_keras
 from fer.training.readers import load
-from fer.training.recipes import RECIPES, Recipe, recipe_from
+from fer.training.recipe import Recipe, recipe_from
+from fer.training.recipes import RECIPES
 from fer.training.runs import Run
 from fer.training.train import Trainer
 

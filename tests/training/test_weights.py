@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from fer.training.recipes import Recipe
+from fer.training.recipe import Recipe
 from fer.training.weights import Average, make_optimizer
 
 PLAIN = Recipe("plain", "a test", "vgg")
@@ -32,7 +32,7 @@ def test_without_momentum_the_average_is_the_weights() -> None:
     average = Average(model, 0)
     model.set_weights([np.array([[5.0]], np.float32)])
     average.update()
-    assert average.values[0][0, 0] == 5
+    assert average.settle()[0][0, 0] == 5
 
 
 @pytest.mark.parametrize("kind", ["adam", "adamw", "sgd"])

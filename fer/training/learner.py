@@ -1,0 +1,93 @@
+"""The network while it learns: its weights, its optimizer, their average, and the stage."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import keras
+import numpy as np
+
+from fer.errors import ModelError
+from fer.training import networks
+from fer.training.batches import Batch
+from fer.training.recipe import Recipe, heads_of
+from fer.training.runs import State
+from fer.training.stages import begin_stage
+from fer.training.weights import Average, make_optimizer
+
+
+def build(recipe: Recipe, *, fast: bool = False, pretrained: bool = False) -> keras.Model:
+    """The recipe's network.
+
+    `fast` asks for the form that trains quicker on torch; `pretrained` for the weights of another
+    task, where the recipe begins with some: they may have to be fetched.
+    """
+    make = getattr(networks, recipe.network)
+    known = inspect.signature(make).parameters
+    told = {"fast": fast, "size": recipe.sizes[-1][1], "channels": recipe.channels}
+    options = recipe.options | {name: value for name, value in told.items() if name in known}
+    if "weights" in options and not pretrained:
+        options["weights"] = None
+    model: keras.Model = make(**options, heads=heads_of(recipe))
+    return model
+
+
+class Learner:
+    """A recipe's network in training."""
+
+    def __init__(self, recipe: Recipe, *, pretrained: bool) -> None:
+        self.recipe = recipe
+        self.model = build(recipe, fast=keras.backend.backend() == "torch", pretrained=pretrained)
+        self.plain = build(recipe)  # the same weights, in the form that is saved and validated
+        self.begin(0)
+        self.average = Average(self.model, recipe.ema)
+
+    def begin(self, stage: int) -> None:
+        """Begin a stage, with a fresh optimizer for the layers that learn in it."""
+        self.stage = stage
+        self.optimizer = make_optimizer(self.recipe, begin_stage(self.model, self.recipe, stage))
+        heads = heads_of(self.recipe)
+        loss = keras.losses.CategoricalCrossentropy(from_logits=True)
+        self.model.compile(
+            self.optimizer,
+            loss=dict.fromkeys(heads, loss),
+            weighted_metrics={head: ["categorical_accuracy"] for head in heads},
+            jit_compile=False,  # measured on a CPU: XLA and torch.compile cost more than they bring
+        )
+        self.optimizer.build(self.model.trainable_variables)
+
+    def step(self, batch: Batch, rate: float) -> dict[str, float]:
+        """Learn from a batch; gives its losses and accuracies."""
+        faces, goals, counts = batch
+        self.optimizer.learning_rate = rate
+        logs = self.model.train_on_batch(faces, goals, sample_weight=counts, return_dict=True)
+        self.average.update()
+        return {name: float(value) for name, value in logs.items()}
+
+    def averaged(self) -> keras.Model:
+        """The network with the average of its weights so far."""
+        self.plain.set_weights(self.average.settle())
+        return self.plain
+
+    def state(self, epoch: int, seconds: float) -> State:
+        """All that going on from here needs."""
+        values: list[Any] = [keras.ops.convert_to_numpy(v) for v in self.optimizer.variables]
+        weights = self.model.get_weights()
+        return State(epoch, seconds, weights, values, self.average.values, self.stage)
+
+    def restore(self, state: State, steps: int) -> None:
+        """Go on from a state, after so many steps."""
+        if not 0 <= state.stage < max(1, len(self.recipe.stages)):
+            raise ModelError("made by another recipe")
+        self.begin(state.stage)
+        same = [tuple(v.shape) for v in self.optimizer.variables] == [
+            value.shape for value in state.optimizer
+        ]
+        if not same or len(state.weights) != len(self.model.weights):
+            raise ModelError("made by another recipe")
+        self.model.set_weights(state.weights)
+        for variable, value in zip(self.optimizer.variables, state.optimizer, strict=True):
+            variable.assign(value)
+        self.average.values = [np.array(value) for value in state.average]
+        self.average.count = steps

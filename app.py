@@ -33,7 +33,7 @@ def routes() -> dict[str, Any]:
 def main() -> None:
     """Read the settings, lay out the menu, show the page asked for."""
     # Here, in the script: what pages bring (caches, components) registers with a running server.
-    from fer.ui import about, live, model, photo
+    from fer.ui import about, history, live, model, photo, video
     from fer.ui.layout import STYLE
     from fer.ui.words import chooser, say
 
@@ -58,6 +58,18 @@ def main() -> None:
             title=say("menu.photo"),
             icon=":material/photo_camera:",
             url_path="photo",
+        ),
+        st.Page(
+            partial(video.page, state),
+            title=say("menu.video"),
+            icon=":material/movie:",
+            url_path="video",
+        ),
+        st.Page(
+            partial(history.page, state),
+            title=say("menu.history"),
+            icon=":material/history:",
+            url_path="history",
         ),
         st.Page(
             partial(model.page, settings),

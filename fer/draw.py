@@ -106,7 +106,7 @@ def marks(faces: Faces, shape: tuple[int, ...], *, ids: bool = True) -> list[Mar
 def plates_of(word: str, share: float, person: int, size: int) -> Plates:
     """What a label says: the word, the percentage, and the id if there is one."""
     named = plate(word if share >= SURE else word + "?", size)
-    percent = plate(f"{share:.0%}", size)
+    percent = plate(f"{min(share, 0.99):.0%}", size)  # nobody is ever quite sure
     return (named, percent) if person == NOBODY else (named, percent, plate(f"#{person}", size))
 
 

@@ -42,8 +42,8 @@ Choice = TypeVar("Choice", bound=str)
 Transport = Literal["auto", "webrtc", "socket"]
 RUNTIMES: Final[tuple[Runtime, ...]] = get_args(Runtime)
 TRANSPORTS: Final[tuple[Transport, ...]] = get_args(Transport)
-EU: Final = frozenset(
-    "EU AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split()
+EU: Final = re.compile(
+    "EU|AT|BE|BG|CY|CZ|DE|DK|EE|ES|FI|FR|GR|HR|HU|IE|IT|LT|LU|LV|MT|NL|PL|PT|RO|SE|SI|SK"
 )
 NO: Final = ("0", "no", "false", "off")
 YES: Final = ("1", "yes", "true", "on")
@@ -95,7 +95,7 @@ class Settings:
     @property
     def forbidden(self) -> bool:
         """Whether the law where this runs forbids reading a class."""
-        return self.region in EU and not self.medical_or_safety
+        return bool(EU.fullmatch(self.region)) and not self.medical_or_safety
 
 
 def _folder(said: str | None) -> Path | None:

@@ -12,7 +12,7 @@ import threading
 import time as clock
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any, Final
 
 from fer.faces import Faces
@@ -35,6 +35,7 @@ class Plan:
     version: str = ""
     alerts: tuple[Alert, ...] = CALM
     individuals: bool = False
+    zone: tzinfo | None = None  # of the class; its report tells the time by it
 
 
 @dataclass(eq=False)
@@ -162,8 +163,10 @@ class Lessons:
         if planned is None:
             return None
         plan, owner = planned
+        started = self._wall()
+        started = started if plan.zone is None else started.astimezone(plan.zone)
         lesson = Lesson(
-            plan.name, self._wall(), plan.acknowledged, plan.region, plan.model, plan.version, id
+            plan.name, started, plan.acknowledged, plan.region, plan.model, plan.version, id
         )
         session = Session(lesson, plan.alerts, individuals=plan.individuals)
         return self._run(session, owner, now, begun=False)

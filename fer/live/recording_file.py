@@ -27,7 +27,7 @@ class RecordingFile:
 
     def __init__(self, data: BinaryIO, open_files: Path = OPEN_FILES) -> None:
         # Closed by `close`, not by a block: it outlives the request that it came with.
-        self._file = tempfile.NamedTemporaryFile(prefix="fer-", delete=False)  # noqa: SIM115
+        self._file = tempfile.NamedTemporaryFile(prefix="fer-recording-", delete=False)  # noqa: SIM115
         named = Path(self._file.name)
         self.path = named
         try:

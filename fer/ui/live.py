@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, tzinfo
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
 from typing import Any, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
-from fer.classify import describe
-from fer.errors import FerError
-from fer.live.lessons import Plan
+from fer.errors import FerError, ModelError
 from fer.live.sessions import LiveSession
 from fer.live.state import State
 from fer.session import CALM, Session
@@ -18,10 +17,12 @@ from fer.ui import class_now, record
 from fer.ui.capture import capture
 from fer.ui.consent import acknowledged
 from fer.ui.controls import FINISHED, controls, glance
-from fer.ui.visitor import owner
+from fer.ui.plan import plan_of
+from fer.ui.visitor import owner, zone
 from fer.ui.words import say
 
 LESSON: Final = "live_lesson"  # the id of the lesson that this visit's picture belongs to
+NAME: Final = "live_name"
 BEGUN: Final = "live_begun"  # whether the buttons were drawn for a lesson that runs
 
 
@@ -32,12 +33,15 @@ def page(state: State) -> None:
     done: Session | None = st.session_state.get(FINISHED)
     if done is not None:
         if st.button(say("live.again"), icon=":material/restart_alt:"):
-            for key in (FINISHED, LESSON, BEGUN):
-                st.session_state.pop(key, None)
+            _forget()
             st.rerun()
         record.show(done, state.settings)
         return
     me, lesson = owner(), _lesson(state)
+    if st.session_state.get(BEGUN) and state.lessons.get(lesson, me) is None:
+        # It was ended or deleted on another page, or nobody fed it for long.
+        _forget()
+        lesson = _lesson(state)
     running = state.lessons.get(lesson, me)
     given = acknowledged(state.settings, running.session.lesson.acknowledged if running else None)
     if given is None:
@@ -48,13 +52,17 @@ def page(state: State) -> None:
         say("live.name"),
         placeholder=say("live.name_hint"),
         max_chars=120,
-        key="live_name",
+        key=NAME,
         persist_state="session",
+        on_change=partial(_rename, state, lesson, me),
     ).strip()
     if running is None:
-        _plan(state, lesson, me, name, given)
-    elif name and name != running.session.lesson.name:
-        state.lessons.rename(lesson, me, name)
+        try:
+            _plan(state, lesson, me, name, given)
+        except ModelError as fault:
+            st.info(say("video.missing"), icon=":material/model_training:")
+            st.caption(str(fault))
+            return
     with left:
         capture(state, lesson)
         st.session_state[BEGUN] = running is not None
@@ -68,8 +76,8 @@ def page(state: State) -> None:
 def now(state: State, lesson: str, me: str) -> None:
     """How the class looks, anew every second."""
     running, picture = state.lessons.get(lesson, me), state.sessions.get(lesson)
-    if running is not None and not st.session_state.get(BEGUN):
-        st.rerun()  # the first picture has come: the buttons are wanted
+    if (running is not None) != bool(st.session_state.get(BEGUN)):
+        st.rerun()  # the first picture has come, or the lesson was ended elsewhere
     if running is None:
         st.info(say("live.waiting"), icon=":material/play_circle:")
     else:
@@ -97,6 +105,11 @@ def figures(picture: LiveSession) -> str:
     return " · ".join([*parts, "WebRTC"])
 
 
+def _forget() -> None:
+    for key in (FINISHED, LESSON, BEGUN):
+        st.session_state.pop(key, None)
+
+
 def _lesson(state: State) -> str:
     """The id of this visit's lesson: the one that goes on, or a new one."""
     kept: dict[str, Any] = st.session_state  # type: ignore[assignment]
@@ -115,25 +128,16 @@ def _lesson(state: State) -> str:
 
 def _plan(state: State, lesson: str, me: str, name: str, given: datetime) -> None:
     """Says what the lesson will be, once its first picture comes."""
-    here = datetime.now(_zone(st.context.timezone))
-    described = describe(state.settings.model)
-    state.lessons.plan(
-        lesson,
-        me,
-        Plan(
-            name or say("live.unnamed", when=f"{here:%Y-%m-%d %H:%M}"),
-            given,
-            state.settings.region,
-            model=str(described.get("name", state.settings.model.name)),
-            version=str(described.get("version", "")),
-            alerts=st.session_state.get("alerts", CALM),
-            individuals=bool(st.session_state.get("individuals")),
-        ),
+    here = f"{datetime.now(zone()):%Y-%m-%d %H:%M}"
+    plan = replace(
+        plan_of(state, given),
+        name=name or say("live.unnamed", when=here),
+        alerts=st.session_state.get("alerts", CALM),
+        individuals=bool(st.session_state.get("individuals")),
     )
+    state.lessons.plan(lesson, me, plan)
 
 
-def _zone(name: str | None) -> tzinfo | None:
-    try:
-        return ZoneInfo(name) if name else None
-    except (ZoneInfoNotFoundError, ValueError, TypeError):
-        return None
+def _rename(state: State, lesson: str, me: str) -> None:
+    if name := st.session_state[NAME].strip():
+        state.lessons.rename(lesson, me, name)

@@ -13,9 +13,10 @@ from fer.report import Words, read_trust, timeline, to_csv, to_html, to_json, to
 from fer.report.summary import sentences
 from fer.session import Session
 from fer.settings import Settings
-from fer.ui.words import report_words, say
+from fer.ui.words import plain, report_words, say
 
-CARD: Final = 164  # four in a row on a desk, two on a phone
+PAPER: Final = '<svg style="background:#fff" '
+CARD: Final = 156  # four in a row on a desk, two on a phone
 
 
 def show(session: Session, settings: Settings) -> None:
@@ -33,10 +34,11 @@ def show(session: Session, settings: Settings) -> None:
             (say("record.confused"), words.share(float(whole.look("confused")[0]))),
         ):
             st.metric(title, value, border=True, width=CARD)
-    st.markdown("\n\n".join(_plain(sentence) for sentence in sentences(session, words)))
+    st.markdown("\n\n".join(plain(sentence) for sentence in sentences(session, words)))
     if session.duration:
         st.subheader(say("record.timeline"), anchor=False)
-        drawing = timeline(session, words).to_svg()
+        # It is drawn for paper; the page may be dark.
+        drawing = timeline(session, words).to_svg().replace("<svg ", PAPER, 1)
         st.image(drawing, alt=say("record.timeline_alt"), width="stretch")
     st.subheader(say("record.keep"), anchor=False)
     downloads(session, settings, words)
@@ -83,8 +85,3 @@ def _stem(session: Session) -> str:
     """A file's name that every system takes."""
     name = re.sub(r"[^\w-]+", "-", session.lesson.name).strip("-")[:60]
     return "-".join(part for part in (f"{session.lesson.started:%Y-%m-%d}", name) if part)
-
-
-def _plain(sentence: str) -> str:
-    """A sentence whose signs mean nothing to the page: names and notes are somebody's own words."""
-    return re.sub(r"([\\`*_{}\[\]()#+!|<>~$:-])", r"\\\1", sentence)

@@ -7,6 +7,7 @@ sentence `title` of live.toml in this visit's language; values are put in by nam
 
 from __future__ import annotations
 
+import re
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -20,7 +21,9 @@ from fer.report import ENGLISH, Words
 FOLDER: Final = Path(__file__).with_name("texts")
 LANGUAGES: Final = {"en": "English", "hi": "हिन्दी", "es": "Español"}
 FIRST: Final = "en"  # whose sentences are the originals
-CHOSEN: Final = "lang"  # the widget's key, and its name in the page's address
+CHOSEN: Final = "language"
+ADDRESS: Final = "lang"  # its name in the page's address
+SIGNS: Final = re.compile(r"([\\`*_{}\[\]()#+!|<>~$:-])")
 
 
 def say(key: str, **values: object) -> str:
@@ -56,9 +59,14 @@ def report_words() -> Words:
     return Words(ENGLISH if language() == FIRST else all_of("report"))
 
 
+def plain(words: str) -> str:
+    """Somebody's own words, whose signs must mean nothing to the page."""
+    return SIGNS.sub(r"\\\1", words)
+
+
 def language() -> str:
     """This visit's language: the one chosen, else the browser's where we speak it."""
-    chosen = st.session_state.get(CHOSEN)
+    chosen = st.session_state.get(CHOSEN) or st.query_params.get(ADDRESS)
     return chosen if chosen in LANGUAGES else of_browser(st.context.locale)
 
 
@@ -73,15 +81,20 @@ def of_browser(locale: str | None) -> str:
 
 
 def chooser() -> None:
-    """The choice of language, in the sidebar; the page's address keeps it."""
+    """The choice of language, in the sidebar; the page's address tells it, as in ?lang=es."""
     st.sidebar.selectbox(
         say("menu.language"),
         list(LANGUAGES),
         index=list(LANGUAGES).index(language()),
         format_func=LANGUAGES.__getitem__,
         key=CHOSEN,
-        bind="query-params",
+        persist_state="session",
+        on_change=_tell_address,
     )
+
+
+def _tell_address() -> None:
+    st.query_params[ADDRESS] = st.session_state[CHOSEN]
 
 
 @cache

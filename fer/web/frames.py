@@ -30,6 +30,7 @@ HEADER: Final = struct.Struct("<IId")
 JPEG: Final = b"\xff\xd8\xff"
 SCAN: Final = b"\xff\xda"  # begins each pass over a JPEG's pixels; stands nowhere else in its data
 MOST_SCANS: Final = 4  # a canvas writes one; a few kilobytes can claim thousands, each a full pass
+SUREST: Final = 99  # percent; nobody is ever quite sure, and rounding must not say so
 LARGEST_TIME: Final = 1e15  # milliseconds
 
 
@@ -120,7 +121,7 @@ def rows(faces: Faces) -> list[list[int]]:
     found: list[list[int]] = []
     for at, box in enumerate(boxes):
         best = int(shares[at].argmax()) if faces.known[at] else -1
-        percent = round(100 * float(shares[at].max()))
+        percent = min(round(100 * float(shares[at].max())), SUREST)
         found.append([int(faces.ids[at]), *box, best, percent])
     return found
 

@@ -7,7 +7,14 @@ from playwright.sync_api import expect
 
 from tests.e2e.conftest import Visit
 
-PAGES = {"/": "Live", "/photo": "Photo", "/model": "How good is it?", "/about": "About"}
+PAGES = {
+    "/": "Live",
+    "/photo": "Photo",
+    "/video": "Video",
+    "/history": "History",
+    "/model": "How good is it?",
+    "/about": "About",
+}
 SIDEWAYS = "document.scrollingElement.scrollWidth - document.scrollingElement.clientWidth"
 
 

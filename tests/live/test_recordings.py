@@ -16,7 +16,7 @@ import pytest
 from fer.errors import BusyError, DataError, ModelError
 from fer.live.lessons import Plan
 from fer.live.recording_file import RecordingFile, begun
-from fer.live.recording_job import UNSEEN, Job, Order
+from fer.live.recording_job import REST, UNSEEN, Job, Order
 from fer.live.recordings import NICE, Recordings, recordings
 from fer.live.sessions import Sessions
 from fer.live.state import State
@@ -64,7 +64,7 @@ def copies() -> list[str]:
             links.append(str(number.readlink()))
         except FileNotFoundError:  # that of the listing itself
             continue
-    return [link for link in links if "/fer-" in link]
+    return [link for link in links if "/fer-recording-" in link]
 
 
 def test_a_recording_becomes_a_lesson(lesson: Path, store: Store) -> None:
@@ -234,12 +234,12 @@ def test_nobody_waits_for_ever(lesson: Path) -> None:
 @pytest.mark.parametrize("live", [0, 1])
 def test_it_rests_while_a_class_is_live(lesson: Path, live: int) -> None:
     clock = Clock()
-    cost = 0.02 if live else 100.0  # of which a single rest would outlast the test
+    cost = 0.01 if live else 100.0  # of which a single rest would outlast the test
     reader = VideoReader(costs=(clock, cost))
-    begun = time.monotonic()
+    before = time.monotonic()
     job = Recordings(reader, lessons=lambda: live, now=clock).begin(ME, data(lesson), ORDER)
     finished(job)
-    assert time.monotonic() - begun >= live * cost * FRAMES
+    assert time.monotonic() - before >= live * REST * cost * FRAMES
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a priority is the whole process's")

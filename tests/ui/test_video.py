@@ -1,0 +1,307 @@
+"""The page "Video" in each of its states, over a reader that goes frame by frame."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from fer.errors import DataError, ModelError
+from fer.faces import Faces
+from fer.live.lessons import Plan
+from fer.live.recording_job import Job, Order
+from fer.live.recordings import Recordings, recordings
+from fer.live.sessions import Sessions
+from fer.live.state import State
+from fer.pipeline import Step
+from fer.settings import Settings
+from fer.store import Store
+from fer.ui.consent import GIVEN
+from fer.ui.video import PREVIEW, fault_of, preview
+from fer.ui.visitor import ALONE
+from fer.ui.words import texts
+from tests.live.fakes import HAPPY
+from tests.live.video_reader import VideoReader
+from tests.sources.media import SECONDS, cut, write_sound, write_video
+from tests.ui.pages import text_of
+from tests.web.server import wait_until
+
+ME = "visitor-of-the-tests"
+SAYS = texts("en")
+
+
+def script(state: object) -> None:
+    from fer.ui import video
+
+    video.page(state)  # type: ignore[arg-type]  # only its source goes to AppTest
+
+
+class World:
+    """A process, its pages and its store."""
+
+    def __init__(self, folder: Path, settings: Settings) -> None:
+        self.store = Store(f"sqlite:///{folder / 'lessons.sqlite3'}")
+        self.reader = VideoReader()
+        self.state = State(
+            settings,
+            self.reader,
+            Sessions(self.reader),
+            b"secret",
+            store=self.store,
+        )
+
+    @property
+    def jobs(self) -> Recordings:
+        return recordings(self.state)
+
+    @property
+    def job(self) -> Job:
+        job = self.jobs.get(ME)
+        assert job is not None
+        return job
+
+    def open(self, given: bool = True) -> AppTest:
+        """A new visit of the same browser."""
+        page = AppTest.from_function(script, args=(self.state,), default_timeout=60)
+        page.session_state[ALONE] = ME
+        if given:
+            page.session_state[GIVEN] = datetime(2026, 3, 2, 9, tzinfo=UTC)
+        return page.run()
+
+    def begun(self, path: Path, name: str = "") -> AppTest:
+        """A visit that brought this file and pressed Start."""
+        page = self.open()
+        page.file_uploader[0].set_value((path.name, path.read_bytes(), "video/mp4")).run()
+        if name:
+            page.text_input[0].set_value(name).run()
+        return press(page, "video.start")
+
+
+def press(page: AppTest, key: str) -> AppTest:
+    return next(one for one in page.button if one.label == SAYS[key]).click().run()
+
+
+def labels(page: AppTest) -> list[str]:
+    return [one.label for one in page.button]
+
+
+@pytest.fixture
+def world(tmp_path: Path, tiny_model: Path) -> Iterator[World]:
+    made = World(tmp_path, Settings(model=tiny_model))
+    yield made
+    made.reader.allow()
+    made.store.close()
+
+
+@pytest.fixture(scope="module")
+def lesson(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("lesson") / "algebra.mp4"
+    return write_video(path, options={"movflags": "faststart"})
+
+
+def test_it_asks_for_a_recording_and_says_what_happens_to_it(world: World) -> None:
+    page = world.open()
+    assert not page.exception
+    assert page.title[0].value == SAYS["video.title"]
+    assert f"at most {st.get_option('server.maxUploadSize')} MB" in page.file_uploader[0].label
+    assert "deleted" in text_of(page)
+    assert SAYS["video.start"] not in labels(page)
+
+
+def test_nothing_before_it_is_acknowledged(world: World) -> None:
+    page = world.open(given=False)
+    assert not page.exception
+    assert not page.file_uploader
+    press(page, "consent.agree")
+    assert page.file_uploader
+
+
+def test_where_the_law_forbids_it_there_is_nothing_else(tmp_path: Path) -> None:
+    world = World(tmp_path, Settings(region="EU"))
+    page = world.open()
+    assert "prohibits" in page.error[0].value
+    assert not page.file_uploader
+    world.store.close()
+
+
+def test_a_recording_is_read_and_told(world: World, lesson: Path) -> None:
+    world.reader.held = True
+    page = world.begun(lesson, "Fractions")
+    assert not page.exception
+    assert SAYS["video.cancel"] in labels(page)
+    assert not page.file_uploader
+    world.reader.allow()
+    job = world.job
+    wait_until(lambda: job.over)
+    page.run()
+    assert not page.exception
+    assert page.header[0].value == "Fractions"
+    assert not page.warning and not page.info and not page.error
+    kept = world.store.load(job.session.lesson.id, ME)
+    assert kept.lesson.name == "Fractions"
+    assert kept.lesson.acknowledged == datetime(2026, 3, 2, 9, tzinfo=UTC)
+    press(page, "video.another")
+    assert page.file_uploader
+    assert world.jobs.get(ME) is None
+
+
+def test_a_missing_network_is_no_crash(tmp_path: Path) -> None:
+    world = World(tmp_path, Settings(model=tmp_path))
+    page = world.open()
+    assert not page.exception
+    assert "no network" in page.info[0].value
+    assert not page.file_uploader
+    world.store.close()
+
+
+@pytest.mark.parametrize("each_second", [1, 2])
+def test_how_closely_it_looks(world: World, lesson: Path, each_second: int) -> None:
+    page = world.open()
+    page.file_uploader[0].set_value((lesson.name, lesson.read_bytes(), "video/mp4")).run()
+    page.segmented_control[0].set_value(1 / each_second).run()
+    press(page, "video.start")
+    job = world.job
+    wait_until(lambda: job.over)
+    assert job.session.rows()["frames"].tolist() == [each_second] * round(SECONDS)
+
+
+def test_how_far_it_is_and_what_it_sees(world: World, lesson: Path) -> None:
+    world.reader.held = True
+    world.reader.faces = 3
+    page = world.begun(lesson)
+    world.reader.allow(1)
+    wait_until(lambda: world.job.newest is not None)
+    page.run()
+    assert not page.exception
+    assert len(page.image) == 1
+    assert f"0:00 of 0:0{SECONDS:.0f} read" in page.get("progress")[0].proto.text
+    assert "3 faces" in "".join(one.proto.body for one in page.get("html"))
+    page.toggle[0].set_value(True).run()
+    assert not page.exception
+
+
+def test_a_page_loaded_again_finds_its_recording(world: World, lesson: Path) -> None:
+    world.reader.held = True
+    world.begun(lesson)
+    again = world.open(given=False)  # it was acknowledged for this recording
+    assert SAYS["video.cancel"] in labels(again)
+    another = AppTest.from_function(script, args=(world.state,), default_timeout=60)
+    another.session_state[ALONE] = "somebody else"
+    another.session_state[GIVEN] = datetime.now(UTC)
+    assert another.run().file_uploader
+
+
+def test_stopped_it_tells_what_was_read(world: World, lesson: Path) -> None:
+    world.reader.held = True
+    page = world.begun(lesson)
+    world.reader.allow(1)
+    job = world.job
+    wait_until(lambda: job.newest is not None)
+    press(page, "video.cancel")
+    world.reader.allow(1)
+    wait_until(lambda: job.over)
+    page.run()
+    assert not page.exception
+    assert "Reading was stopped at 0:01" in page.info[0].value
+    assert page.header
+    kept = world.store.load(job.session.lesson.id, ME)
+    assert [moment.text for moment in kept.moments] == [SAYS["video.stopped_note"]]
+
+
+def test_others_first(world: World, lesson: Path) -> None:
+    world.reader.held = True
+    order = Order("a.mp4", Plan())
+    for who in ("one", "two", "three"):
+        with lesson.open("rb") as file:
+            world.jobs.begin(who, file, order)
+    page = world.begun(lesson)
+    assert "number 2 in the line" in page.info[0].value
+    press(page, "video.leave")
+    assert page.file_uploader
+    for who in ("one", "two"):
+        world.jobs.cancel(who)
+
+
+def test_a_cut_recording_is_told_up_to_there(world: World, lesson: Path) -> None:
+    page = world.begun(cut(lesson, 0.6))
+    job = world.job
+    wait_until(lambda: job.over)
+    page.run()
+    assert "damaged or was cut off" in page.warning[0].value
+    assert page.header
+
+
+def test_nobody_to_be_seen(world: World, lesson: Path) -> None:
+    world.reader.faces = 0
+    page = world.begun(lesson)
+    job = world.job
+    wait_until(lambda: job.over)
+    page.run()
+    assert not page.exception
+    assert "No face was found" in page.warning[0].value
+    assert not page.header
+    assert world.store.find(ME).found == 0
+
+
+def test_what_fails_on_the_way_is_told(world: World, lesson: Path) -> None:
+    world.reader.fault, world.reader.at = ModelError("the network is gone"), 1
+    page = world.begun(lesson)
+    job = world.job
+    wait_until(lambda: job.over)
+    page.run()
+    assert "the network is gone" in page.error[0].value
+    assert page.header
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("words", "is not a video that can be read"),
+        ("empty", "0 bytes"),
+        ("sound", "sound but no picture"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named(
+    world: World, tmp_path: Path, kind: str, said: str
+) -> None:
+    path = tmp_path / "a.mp4"
+    if kind == "sound":
+        write_sound(path)
+    else:
+        path.write_bytes(b"" if kind == "empty" else b"some words " * 99)
+    page = world.begun(path)
+    assert not page.exception
+    assert "`a.mp4`" in page.error[0].value
+    assert said in page.error[0].value
+    assert page.file_uploader
+    assert world.jobs.get(ME) is None
+
+
+@pytest.mark.parametrize(
+    ("fault", "key"),
+    [
+        ("x: 9000 × 9000 is more than the 50 megapixels a frame that are read", "pixels"),
+        ("x: its kind of video is unknown; convert it to MP4 (H.264)", "kind"),
+        ("the recording cannot be copied (No space left on device)", "disk"),
+        ("x: no frame can be read: it is damaged; fetch it again", "unreadable"),
+    ],
+)
+def test_every_fault_has_its_sentence(fault: str, key: str) -> None:
+    assert fault_of("a.mp4", 9, DataError(fault)) == SAYS[f"video.fault.{key}"].format(name="a.mp4")
+
+
+@pytest.mark.parametrize("blur", [False, True])
+def test_a_preview_is_small_and_may_hide_faces(blur: bool) -> None:
+    chance = np.random.default_rng(5)
+    frame = chance.integers(0, 256, (1080, 1920, 3), np.uint8)
+    face = Faces.of([[600, 300, 400, 500]], probabilities=[HAPPY])
+    plain = preview(Step(0.0, frame, Faces.none(), None), blur=blur)
+    shown = preview(Step(0.0, frame, face, None), blur=blur)
+    assert shown.shape == (PREVIEW[1], PREVIEW[0], 3)
+    scale = PREVIEW[0] / 1920
+    middle = (slice(round(500 * scale), round(600 * scale)), slice(round(700 * scale), 430))
+    assert (shown[middle] != plain[middle]).any() == blur
+    assert (shown != plain).any()

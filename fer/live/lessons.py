@@ -16,7 +16,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any, Final
 
 from fer.faces import Faces
-from fer.session import CALM, Alert, Lesson, Session
+from fer.session import CALM, Alert, Lesson, Moment, Session
 from fer.store import Keeper, Store, StoreError
 
 ABANDONED: Final = 900.0  # seconds without a picture after which a lesson is over
@@ -115,6 +115,16 @@ class Lessons:
             running.told = now
             running.news = _news(running.session, now - running.origin)
         return running.news
+
+    def mark(self, id: str, owner: str, kind: str, text: str = "") -> Moment | None:
+        """Notes a moment of a lesson that runs, as of now."""
+        running = self.get(id, owner)
+        if running is None:
+            return None
+        moment = running.session.mark(kind, text, self.time(running))
+        if self._keeper is not None:
+            self._keeper.soon(id)
+        return moment
 
     def rename(self, id: str, owner: str, name: str) -> None:
         """Calls a lesson that runs something else, here and where it is kept."""

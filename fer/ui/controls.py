@@ -118,13 +118,10 @@ def glance(state: State, lesson: str, owner: str) -> None:
 
 def mark(state: State, lesson: str, owner: str, kind: str, text: str = "") -> None:
     """Notes a moment on the lesson's timeline."""
-    running = state.lessons.get(lesson, owner)
-    if running is None:
-        return
-    time = state.lessons.time(running)
-    running.session.mark(kind, text, time)
-    minutes, seconds = divmod(int(time), 60)
-    st.toast(say("live.marked", time=f"{minutes}:{seconds:02}"), icon=":material/flag:")
+    moment = state.lessons.mark(lesson, owner, kind, text)
+    if moment is not None:
+        minutes, seconds = divmod(int(moment.time), 60)
+        st.toast(say("live.marked", time=f"{minutes}:{seconds:02}"), icon=":material/flag:")
 
 
 def finish(state: State, lesson: str, owner: str) -> None:

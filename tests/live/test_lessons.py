@@ -133,3 +133,17 @@ def test_the_news_are_made_once_a_second_and_hold_no_nan() -> None:
     assert lessons.news(ID) is first
     time[0] += 0.5
     assert lessons.news(ID) is not first
+
+
+def test_a_moment_is_kept_at_once(world: World) -> None:
+    lessons, keeper = world.process()
+    lessons.plan(ID, OWNER, Plan())
+    lessons.heard(ID, HAPPY)
+    keeper.turn()
+    world.seconds = 1
+    assert lessons.mark(ID, "another", "topic") is None
+    marked = lessons.mark(ID, OWNER, "topic", "Fractions")
+    assert marked is not None
+    assert marked.time == 1
+    keeper.turn()  # long before the next save would be due
+    assert Store(world.url).load(ID, OWNER).moments == [marked]

@@ -152,3 +152,18 @@ def test_its_thread_saves_by_itself_and_at_the_end(tmp_path: Path) -> None:
         lesson.finish(20)
     assert store.load(lesson.lesson.id).ended == 20
     store.close()
+
+
+def test_what_somebody_wrote_is_saved_at_the_next_turn() -> None:
+    steps = Steps()
+    steps.keeper.keep(session())
+    assert steps.after(0) == ["begin"]
+    assert steps.after(1) == []
+    steps.keeper.soon(session().lesson.id)  # another one
+    assert steps.after(0.1) == []
+    kept = session()
+    steps.keeper.keep(kept)
+    assert steps.after(0) == ["begin"]
+    steps.keeper.soon(kept.lesson.id)
+    assert steps.after(0.1) == ["save"]
+    assert steps.after(1) == []

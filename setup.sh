@@ -101,13 +101,17 @@ install() {
     echo "$made_from" >"$stamp" # last: only a finished set-up has its stamp
 }
 
-# What some tests need and are skipped without: a relay for WebRTC, a database server. Installed only
-# where that was asked for, since on somebody's own machine both would be started as services.
+# What some tests need and are skipped without: a relay for WebRTC, a database server, a proxy, what
+# builds and runs the image. Installed only where that was asked for, since on somebody's own machine
+# some would be started as services.
 extras() {
-    local wanted=()
+    local name wanted=()
     command -v turnserver >/dev/null || wanted+=(coturn)
     compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || wanted+=(postgresql)
     command -v ip >/dev/null || wanted+=(iproute2)
+    for name in buildah podman crun mmdebstrap caddy; do
+        command -v "$name" >/dev/null || wanted+=("$name")
+    done
     [[ ${#wanted[@]} -eq 0 ]] && return
     [[ ${FER_TEST_EXTRAS-} == 1 ]] && (packages "${wanted[@]}") && return
     say "without ${wanted[*]} some tests are skipped; FER_TEST_EXTRAS=1 installs them"

@@ -20,7 +20,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"fer", "draw", "report", "store", "tables", "explain"}),
     frozenset({"settings", "training"}),
     frozenset({"live"}),
-    frozenset({"bench", "web", "ui"}),
+    frozenset({"bench", "edge", "web", "ui"}),
     frozenset({"cli"}),
     frozenset({"app", "__main__"}),
 )

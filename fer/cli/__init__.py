@@ -6,7 +6,7 @@ import argparse
 import os
 from collections.abc import Sequence
 
-from fer.cli import bench, models, photo, training, video
+from fer.cli import bench, edge, models, photo, training, video
 from fer.cli.commands import Commands
 from fer.cli.terminal import say
 from fer.cli.training import fold
@@ -22,6 +22,7 @@ def parser(settings: Settings) -> argparse.ArgumentParser:
     commands = Commands(top)
     photo.add_command(commands, settings)
     video.add_command(commands, settings)
+    edge.add_command(commands, settings)
     models.add_command(commands, settings)
     bench.add_command(commands, settings)
     training.add_commands(commands, settings)

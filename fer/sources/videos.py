@@ -87,7 +87,8 @@ class Video:
                 if self.every is not None:
                     if time < due - 1e-6:
                         continue
-                    due = (time // self.every + 1) * self.every
+                    # A little later than it is: 0.6 is not three times 0.2 in binary.
+                    due = ((time + 1e-6) // self.every + 1) * self.every
                 yield time, self._upright(frame)
             self._open = None
         length = self._whole_length

@@ -80,6 +80,7 @@ def test_it_can_be_read_again_and_left_early(lesson: Path) -> None:
     [
         (0.5, [0, 0.52, 1.0, 1.52]),  # the first frame in each half second
         (1.0, [0, 1]),
+        (0.12, TIMES[::3]),  # which are not exact in binary
         (30.0, [0]),
         (0.001, TIMES),
     ],

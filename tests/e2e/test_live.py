@@ -59,6 +59,8 @@ def test_the_page_live(live_tab: LiveTab) -> None:
     assert page.locator("video").evaluate("(video) => video.srcObject.id") == picture
     assert len(live_tab.sockets) == live_tab.open_sockets() == 1
     live_tab.expect_faces()
+    live_tab.press("Finish")
+    expect(page.get_by_role("button", name="Begin another lesson")).to_be_visible()
 
 
 def test_stop_lets_everything_go(live_tab: LiveTab) -> None:

@@ -1,0 +1,103 @@
+"""Caddy with the recipe's own file, before a stand-in for the app: what it passes on."""
+
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+import requests
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
+from websockets.sync.client import connect
+
+from fer.web.guard import Guard
+from tests.deploy.recipes import DEPLOY, tool
+from tests.e2e.server import free_port
+
+
+async def told(request: Request) -> JSONResponse:
+    """How the app would see this caller, trusting its proxy."""
+    guard = Guard(trust_proxy=True)
+    return JSONResponse({"who": guard.client(request), "site": guard.own_origin(request)})
+
+
+async def echo(socket: WebSocket) -> None:
+    guard = Guard(trust_proxy=True)
+    if not guard.lets_socket(socket):
+        await socket.close()
+        return
+    await socket.accept()
+    await socket.send_bytes(await socket.receive_bytes())
+    await socket.close()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of Caddy, before the stand-in."""
+    caddy, folder = tool("caddy"), tmp_path_factory.mktemp("caddy")
+    app = Starlette(routes=[WebSocketRoute("/ws/live", echo), Route("/{rest:path}", told)])
+    inside, outside = free_port(), free_port()
+    config = uvicorn.Config(app, port=inside, log_level="warning", ws="websockets-sansio")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    text = (DEPLOY / "school" / "Caddyfile").read_text()
+    assert "app:8080" in text
+    # Without TLS, for which it would need a name that the world knows; and without its own socket.
+    file = folder / "Caddyfile"
+    file.write_text("{\n\tadmin off\n}\n" + text.replace("app:8080", f"127.0.0.1:{inside}"))
+    environ = os.environ | {"HOST": f"http://127.0.0.1:{outside}", "HOME": str(folder)}
+    words = [caddy, "run", "--adapter", "caddyfile", "--config", str(file)]
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(words, env=environ, stdout=log, stderr=log)
+    url = f"http://127.0.0.1:{outside}"
+    try:
+        end = time.monotonic() + 20
+        while not answers(url):
+            assert process.poll() is None and time.monotonic() < end, (folder / "log").read_text()
+            time.sleep(0.1)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(10)
+        server.should_exit = True
+        thread.join(10)
+
+
+def answers(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=5).ok
+    except requests.ConnectionError:
+        return False
+
+
+def test_nobody_can_say_that_they_are_somebody_else(site: str) -> None:
+    lies = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Host": "evil.example"}
+    said = requests.get(f"{site}/who", headers=lies | {"X-Forwarded-Proto": "https"}, timeout=10)
+    assert said.json() == {"who": "127.0.0.1", "site": site}
+
+
+def test_the_live_socket_goes_through_for_the_sites_own_pages(site: str) -> None:
+    address = site.replace("http:", "ws:") + "/ws/live"
+    with connect(address, origin=site) as socket:
+        socket.send(b"frame" * 100_000)
+        assert socket.recv() == b"frame" * 100_000
+    with pytest.raises(Exception, match="403"):
+        connect(address, origin="https://evil.example")
+
+
+def test_the_figures_stay_inside(site: str) -> None:
+    assert requests.get(f"{site}/metrics", timeout=10).status_code == 404
+
+
+def test_pages_may_ask_for_the_camera_and_no_other_site_for_it(site: str) -> None:
+    headers = requests.get(site, timeout=10).headers
+    assert "camera=(self)" in headers["Permissions-Policy"]
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert "Server" not in headers or "Caddy" not in headers["Server"]

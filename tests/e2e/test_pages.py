@@ -35,7 +35,7 @@ def test_every_page_opens_and_fits(visit: Visit, path: str, width: int, scheme: 
 def test_the_menu_leads_everywhere(visit: Visit) -> None:
     page = visit.open()
     for title in reversed(PAGES.values()):
-        page.get_by_test_id("stSidebarNav").get_by_text(title).click()
+        page.get_by_test_id("stSidebarNav").get_by_role("link", name=title).click()
         expect(page.locator("h1").first).to_have_text(title)
 
 

@@ -1,0 +1,102 @@
+"""The device put together: options in, and what it says on standard output."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from fer.classify import MODEL_FOLDER, OnnxClassifier, runtime_folder
+from fer.detect import Detector, load_detector
+from fer.edge.camera import Camera
+from fer.edge.device import Screen, watch
+from fer.edge.memory import be_frugal, give_back
+from fer.edge.search import SIDE, SmallSearch
+from fer.edge.stream import VIEWERS, Board, Server, is_local
+from fer.edge.telling import sentence
+from fer.edge.window import Window
+from fer.errors import ModelError
+from fer.pipeline import Analyzer
+
+# CenterFace is surer, but holds 30 MB more.
+BEST_FIRST: Final = ("yunet", "centerface")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the device is started with; all of it as JSON takes it."""
+
+    camera: str
+    mjpeg_port: int | None = None  # 0: any that is free
+    host: str = "127.0.0.1"
+    viewers: int = VIEWERS
+    window: bool = False
+    blur: bool = False
+    fps: float = 10.0
+    side: int = SIDE
+    detector: str = "auto"
+    files: str | None = None  # folder of YuNet's file
+    model: str = str(MODEL_FOLDER)
+    json: bool = False
+
+
+def say(line: str) -> None:
+    """A line for the person at the terminal; standard output is kept for results."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def run(options: Options) -> int:
+    """Until the file ends, or SIGINT, SIGTERM, the window or a closed pipe ends it."""
+    be_frugal()
+    ending, board = threading.Event(), Board(options.viewers)
+    screens: list[Screen] = [board]
+
+    def tell(told: dict[str, Any]) -> None:
+        board.numbers = told
+        try:
+            print(json.dumps(told) if options.json else sentence(told), flush=True)
+        except BrokenPipeError:  # whoever read the lines has enough
+            # What is still in the buffer must not fail once more at the very end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ending.set()
+
+    with ExitStack() as stack:
+        for name in (signal.SIGINT, signal.SIGTERM):
+            stack.callback(signal.signal, name, signal.signal(name, lambda *_: ending.set()))
+        if options.window:
+            window = Window(ending.set)
+            stack.callback(window.close)
+            screens.append(window)
+        if options.mjpeg_port is not None:
+            server = Server(board, options.host, options.mjpeg_port, options.viewers)
+            stack.callback(server.close)
+            say(f"fer: the picture is at {server.address}")
+            if not is_local(options.host):
+                say("fer: there is no password: whoever reaches that address sees the class")
+        search = SmallSearch(detector(options), options.side)
+        network = OnnxClassifier(runtime_folder(Path(options.model)))
+        live = stack.enter_context(Analyzer(detector=search, classifier=network).live())
+        give_back()
+        camera = Camera(options.camera, options.fps, say=say)
+        stack.callback(camera.close)
+        watch(camera, live, tell=tell, ending=ending, screens=screens, blur=options.blur)
+    return 0
+
+
+def detector(options: Options) -> Detector:
+    """The one that was asked for, or the best that is here and small."""
+    files = None if options.files is None else Path(options.files)
+    if options.detector != "auto":
+        return load_detector(options.detector, files)
+    for kind in BEST_FIRST:
+        try:
+            return load_detector(kind, files)
+        except ModelError:  # its file is not here
+            continue
+    return load_detector("haar")

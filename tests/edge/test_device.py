@@ -1,0 +1,165 @@
+import json
+import math
+import sys
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fer.edge.camera import Camera
+from fer.edge.device import watch
+from fer.edge.telling import record, sentence
+from fer.edge.window import Window
+from fer.emotions import EMOTIONS
+from fer.errors import DataError, UsageError
+from fer.faces import Faces
+from fer.session import LOOKS, Lesson, Session
+from tests.cli.fakes import SHARES
+from tests.edge.feeds import Picture, Played, write_class
+
+CLOCK = datetime(2026, 3, 2, 9, 0, 7, tzinfo=UTC)
+BOX = [10.0, 10.0, 20.0, 16.0]
+
+
+class OneHappyFace:
+    """Reads the same face in every picture."""
+
+    fed = 0
+
+    def feed(self, frame: Picture, time: float | None = None) -> Faces:
+        self.fed += 1
+        return Faces.of([BOX], probabilities=[SHARES], ids=[1])
+
+
+class Kept:
+    """A screen that keeps what it is shown."""
+
+    def __init__(self, watched: bool = True) -> None:
+        self.watched, self.pictures = watched, list[Picture]()
+
+    def show(self, picture: Picture) -> None:
+        self.pictures.append(picture.copy())
+
+
+def quiet(_: str) -> None:
+    """Says nothing."""
+
+
+def watched(count: int, wait: float, **more: Any) -> list[dict[str, Any]]:
+    """What is told of a camera of so many pictures, until it breaks off."""
+    told: list[dict[str, Any]] = []
+    ending = threading.Event()
+    captures = iter([Played(count, wait)])
+
+    def opener(_: str) -> Played | None:
+        capture = next(captures, None)
+        if capture is None:
+            ending.set()
+        return capture
+
+    camera = Camera("0", 1000, say=quiet, opener=opener, pauses=(0.05,))
+    try:
+        watch(camera, OneHappyFace(), tell=told.append, ending=ending, **more)
+    finally:
+        camera.close()
+    return told
+
+
+def test_a_line_a_second_with_the_class_in_it() -> None:
+    told = watched(160, 0.01)
+    assert len(told) in (1, 2, 3)  # 1.6 seconds, and what the machine adds
+    for line in told:
+        assert line["faces"] == 1
+        assert line["shares"] == pytest.approx(dict(zip(EMOTIONS, SHARES, strict=True)), abs=1e-3)
+        assert line["looks"]["positive"] == 1
+        assert line["mood"]["balance"] > 0
+        assert json.loads(json.dumps(line, allow_nan=False)) == line
+
+
+def test_pictures_are_drawn_for_those_who_look_only() -> None:
+    looking, away = Kept(), Kept(watched=False)
+    watched(30, 0.01, screens=[looking, away])
+    assert looking.pictures and not away.pictures
+    picture = looking.pictures[-1]
+    assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 1  # Played's pictures have one colour
+
+
+def test_blur_reaches_the_picture() -> None:
+    class Sharp(Played):
+        def retrieve(self) -> tuple[bool, Picture]:
+            noise = np.random.default_rng(0).integers(0, 255, (36, 64, 3))
+            return True, noise.astype(np.uint8)
+
+    def inside(blur: bool) -> int:
+        screen, ending = Kept(), threading.Event()
+        camera = Camera("0", 1000, say=quiet, opener=lambda _: Sharp(1000))
+        threading.Timer(0.3, ending.set).start()
+        watch(
+            camera, OneHappyFace(), tell=lambda _: None, ending=ending, screens=[screen], blur=blur
+        )
+        camera.close()
+        return len(np.unique(screen.pictures[-1][14:22, 14:26].reshape(-1, 3), axis=0))
+
+    assert inside(blur=True) < inside(blur=False) / 2
+
+
+def test_a_file_ends_with_its_last_moment_told(tmp_path: Path) -> None:
+    video = write_class(tmp_path / "short.mp4", faces=1, seconds=0.5)
+    told: list[dict[str, Any]] = []
+    camera = Camera(str(video), 100, say=quiet)
+    watch(camera, OneHappyFace(), tell=told.append, ending=threading.Event())
+    assert [line["faces"] for line in told] == [1]
+
+
+def test_a_file_that_is_no_video_ends_with_its_fault(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_text("words")
+    camera = Camera(str(tmp_path / "a.mp4"), 100, say=quiet)
+    with pytest.raises(DataError, match="not a video"):
+        watch(camera, OneHappyFace(), tell=lambda _: None, ending=threading.Event())
+
+
+def at(faces: Faces | None, second: float = 1.0) -> dict[str, Any]:
+    session = Session(Lesson("", CLOCK))
+    if faces is not None:
+        session.add(faces, 0.5)
+    return record(session.now(second), CLOCK)
+
+
+def test_what_is_not_known_is_null() -> None:
+    told = at(Faces.of([BOX]))
+    assert told["faces"] == 1
+    for part, names in (("shares", EMOTIONS), ("looks", LOOKS)):
+        assert told[part] == dict.fromkeys(names)
+    assert told["time"] == "2026-03-02T09:00:07+00:00"
+    assert told["silent"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("faces", "second", "says"),
+    [
+        (Faces.of([BOX], probabilities=[SHARES]), 1.0, "1 face: happy 82%, "),
+        (Faces.of([BOX, BOX], probabilities=[SHARES] * 2), 1.0, "2 faces: happy 82%, "),
+        (Faces.of([BOX]), 1.0, "1 face, not read yet"),
+        (Faces.none(), 1.0, "nobody"),
+        (Faces.of([BOX], probabilities=[SHARES]), 30.0, "no picture for 30 s"),
+    ],
+)
+def test_a_line_for_a_person(faces: Faces, second: float, says: str) -> None:
+    line = sentence(at(faces, second))
+    assert line.startswith("09:00:07  ")
+    assert says in line
+    assert str(math.nan) not in line
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems have a screen")
+def test_a_window_where_there_is_no_screen_is_a_clear_fault() -> None:
+    with pytest.raises(UsageError, match="has no screen"):
+        Window(lambda: None, {})
+
+
+def test_a_window_of_an_opencv_without_windows_is_a_clear_fault() -> None:
+    with pytest.raises(UsageError, match="opencv-python-headless"):
+        Window(lambda: None, {"DISPLAY": ":0"})

@@ -109,9 +109,12 @@ extras() {
     command -v turnserver >/dev/null || wanted+=(coturn)
     compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || wanted+=(postgresql)
     command -v ip >/dev/null || wanted+=(iproute2)
-    for name in buildah podman crun mmdebstrap caddy; do
-        command -v "$name" >/dev/null || wanted+=("$name")
-    done
+    command -v caddy >/dev/null || wanted+=(caddy)
+    if [[ ${FER_TEST_IMAGE-} == 1 ]]; then
+        for name in buildah podman crun mmdebstrap; do
+            command -v "$name" >/dev/null || wanted+=("$name")
+        done
+    fi
     [[ ${#wanted[@]} -eq 0 ]] && return
     [[ ${FER_TEST_EXTRAS-} == 1 ]] && (packages "${wanted[@]}") && return
     say "without ${wanted[*]} some tests are skipped; FER_TEST_EXTRAS=1 installs them"

@@ -73,10 +73,10 @@ def launch(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> 
     """Starts a browser with flags of its own, beside the usual ones; all end with the tests."""
     with ExitStack() as running:
 
-        def start(*flags: str) -> BrowserContext:
+        def start(*flags: str, program: str | None = None) -> BrowserContext:
             context = playwright.chromium.launch_persistent_context(
                 tmp_path_factory.mktemp("profile"),
-                executable_path=chromium(),
+                executable_path=program or chromium(),
                 headless=False,  # "--headless=new" in the flags is the real browser, no window
                 args=[*FLAGS, *flags],
             )

@@ -87,7 +87,9 @@ def test_boxes_are_on_the_picture_at_once(
             page.frame_locator(FRAME).get_by_role("button", name="STOP").click()
             took.append(wait_for_boxes(page, start_webrtc(page)))
         assert min(took) < AT_ONCE
-        expect(page.get_by_text(re.compile(r"Mean over 1 face .* behind · WebRTC"))).to_be_visible()
+        expect(
+            page.get_by_text(re.compile(r"readings a second · .* behind · WebRTC"))
+        ).to_be_visible()
         page.get_by_text("The call's window").click()  # the camera's widget goes
         expect(page.get_by_role("button", name="Start")).to_be_visible()
         expect(page.get_by_text("Nothing is being read")).to_be_visible(timeout=20_000)

@@ -36,11 +36,15 @@ FLAGS = [
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything in this folder is an e2e test, whether it says so or not."""
+    """Everything in this folder is an e2e test, whether it says so or not, and comes last.
+
+    A running Playwright keeps an event loop in this thread, in which others can't run theirs.
+    """
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.e2e)
+    items.sort(key=lambda item: here in item.path.parents)
 
 
 def chromium() -> str:

@@ -9,7 +9,7 @@ Usage: ./setup.sh COMMAND [ARGUMENT...]
 
   run      set up, then start the app on port 8501 (PORT=9000 ./setup.sh run: another port);
            further arguments go to `streamlit run`
-  test     set up with the test tools and a browser, then lint, types and every test;
+  test     set up with the test tools and a browser, then lint, types and all tests but the longest;
            further arguments go to pytest (./setup.sh test -k settings)
   install  only set up
 
@@ -149,8 +149,10 @@ run_tests() {
     "$PYTHON" -m ruff check .
     "$PYTHON" -m ruff format --check .
     "$PYTHON" -m mypy
-    # An empty -m takes back pyproject.toml's "fast tests only".
-    exec "$PYTHON" -m pytest -m "" "$@"
+    # Takes back pyproject.toml's "fast tests only".
+    local chosen="not long"
+    [[ ${FER_TEST_LONG-} == 1 ]] && chosen=""
+    exec "$PYTHON" -m pytest -m "$chosen" "$@"
 }
 
 case ${1-} in

@@ -449,14 +449,14 @@ def test_a_short_lesson_of_drawn_people() -> None:
     expect_good(call, 24, 4, Scanner(seed=1))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_lesson_of_drawn_people(seed: int) -> None:
     call = Call(drawn_people(49, seed), 30, seed=seed, changes_every=15)
     expect_good(call, 300, 5, Scanner(seed=seed))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.data
 @pytest.mark.skipif(not GALLERIES.is_dir(), reason=f"no galleries in {GALLERIES}")
 @pytest.mark.parametrize("name", ["25_mild_0", "25_hard_1", "49_mild_1", "49_hard_0"])

@@ -34,7 +34,7 @@ def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     "recipe",
     [
-        pytest.param(r, id=r.name, marks=() if r.name == QUICK else pytest.mark.slow)
+        pytest.param(r, id=r.name, marks=() if r.name == QUICK else pytest.mark.long)
         for r in LITERATURE
     ],
 )

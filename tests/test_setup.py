@@ -119,6 +119,8 @@ def test_a_second_call_installs_nothing(checkout: Checkout) -> None:
 def test_the_tests_run_whole_and_bring_what_the_app_needs(checkout: Checkout) -> None:
     assert checkout("test", "-k", "settings").returncode == 0
     assert checkout.calls() == ["venv", "pip", "pip", "ruff", "ruff", "mypy", "pytest"]
+    assert checkout.log.read_text().splitlines()[-1] == "-m pytest -m not long -k settings"
+    assert checkout("test", "-k", "settings", FER_TEST_LONG="1").returncode == 0
     assert checkout.log.read_text().splitlines()[-1] == "-m pytest -m  -k settings"
     assert checkout("run").returncode == 0
     assert checkout.calls() == ["streamlit"]

@@ -131,7 +131,7 @@ def test_private_test_is_never_read(small_set: Path, tmp_path: Path) -> None:
     assert "fault" not in result["rows"][0]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_weights_that_cannot_be_fetched_leave_the_others_alone(
     small_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

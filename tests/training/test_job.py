@@ -57,7 +57,7 @@ class SageMaker:
         return main(["train"], self.environ, tiny)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_sagemaker_gets_a_model_that_the_app_can_use(small_set: Path, tmp_path: Path) -> None:
     job = SageMaker(tmp_path / "ml", small_set, recipe='"mine"', epochs="2", sagemaker_region="x")
     assert job.train() == 0
@@ -72,7 +72,7 @@ def test_sagemaker_gets_a_model_that_the_app_can_use(small_set: Path, tmp_path: 
     assert job.failure is None
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_vertex_ai_gets_the_same_through_its_mounted_bucket(
     small_set: Path, tmp_path: Path
 ) -> None:
@@ -128,7 +128,7 @@ def interrupted(job: SageMaker) -> int:
         taker.join()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_machine_that_is_taken_away_loses_nothing_finished(
     small_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -150,7 +150,7 @@ def test_a_machine_that_is_taken_away_loses_nothing_finished(
     assert {path.name for path in (job.root / "model").iterdir()} == MADE
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_taken_away_after_training_it_is_not_trained_again(small_set: Path, tmp_path: Path) -> None:
     job = SageMaker(tmp_path / "ml", small_set, epochs="1")
     assert job.train() == 0
@@ -236,7 +236,7 @@ def test_what_cannot_begin_is_one_line(
     assert says in line
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_as_the_container_calls_it(small_set: Path, tmp_path: Path) -> None:
     """The real command with a real recipe, taken away once."""
     job = SageMaker(tmp_path / "ml", small_set, epochs="3", batch="16")

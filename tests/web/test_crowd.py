@@ -151,7 +151,7 @@ def memory(server: Server) -> float:
     )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process's memory so")
 def test_two_hundred_bad_clients_do_not_disturb_a_good_one(server: Server) -> None:
     picture = jpeg(640, 360)

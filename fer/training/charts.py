@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from fer.training.page import Html, mapped_colours, text
+from fer.report.html import Html, text
+from fer.training.page import mapped_colours
 
 Points = Sequence[tuple[float, float]]
 

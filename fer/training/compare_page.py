@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from fer.report.html import Html, join
 from fer.training.charts import bars
 from fer.training.evaluation_page import number, percent
-from fer.training.page import Html, join, page, table, tag
+from fer.training.page import page, table, tag
 from fer.training.runs import replacing
 
 Row = Mapping[str, Any]

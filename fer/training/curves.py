@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from fer.report.html import Html
 from fer.training.charts import Points, lines
-from fer.training.page import Html
 
 WIDTH, HEIGHT = 720, 320
 # Greys that can be read on white and on black: a picture does not know the reader's theme.

@@ -13,9 +13,10 @@ import numpy as np
 
 from fer.classify import Floats
 from fer.emotions import EMOTIONS
+from fer.report.html import Html, join
 from fer.training.charts import heat, lines
 from fer.training.data import FERPLUS, Dataset, Ints
-from fer.training.page import Html, figure, join, page, picture, row, table, tag
+from fer.training.page import figure, page, picture, row, table, tag
 from fer.training.runs import replacing
 
 WORST: Final = 24  # mistakes shown a head

@@ -9,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from fer.emotions import EMOTIONS
+from fer.report.html import Html, join
 from fer.training.charts import bars, heat
 from fer.training.clean import Finding
 from fer.training.duplicates import LISTED, NEAR
 from fer.training.findings import Seen
-from fer.training.page import Html, figure, grid, join, picture, row, table, tag
+from fer.training.page import figure, grid, picture, row, table, tag
 from fer.training.pool import Ints, Pool
 
 SHOWN: Final = 24  # examples of a finding that are shown

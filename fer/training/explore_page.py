@@ -9,12 +9,13 @@ from typing import Final
 import numpy as np
 
 from fer.emotions import COLOURS, EMOTIONS
+from fer.report.html import Html, join
 from fer.training.charts import bars
 from fer.training.clean import Finding
 from fer.training.data import SPLITS
 from fer.training.explore_examples import copies, doubtful_labels, empty, near_copies
 from fer.training.findings import RULES, Seen, tally
-from fer.training.page import Html, grid, join, page, picture, row, table, tag
+from fer.training.page import grid, page, picture, row, table, tag
 from fer.training.pool import Pool
 
 SAMPLES: Final = 34  # faces of a class that are shown, in two rows

@@ -7,13 +7,15 @@ put into a page. Colours are CSS variables, so the charts follow the reader's li
 from __future__ import annotations
 
 import base64
-import html
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+
+from fer.report import html
+from fer.report.html import Html, join, text
 
 STYLE: Final = """
 :root { color-scheme: light dark; --ink: #1c2430; --soft: #5b6675; --line: #d8dde4;
@@ -53,26 +55,9 @@ SERIES: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9
 Grey = npt.NDArray[np.uint8]
 
 
-class Html(str):
-    """Text that is HTML already and is put into a page as it stands."""
-
-    __slots__ = ()
-
-
-def text(value: object) -> Html:
-    """A value as safe text; `Html` stays as it is."""
-    return value if isinstance(value, Html) else Html(html.escape(str(value)))
-
-
-def join(parts: Iterable[object], between: str = "\n") -> Html:
-    """Parts one after the other."""
-    return Html(between.join(text(part) for part in parts))
-
-
 def tag(name: str, *parts: object, kind: str = "") -> Html:
     """An element, with a class where one is given."""
-    attribute = f' class="{html.escape(kind)}"' if kind else ""
-    return Html(f"<{name}{attribute}>{join(parts, '')}</{name}>")
+    return html.tag(name, *parts, **({"class_": kind} if kind else {}))
 
 
 def page(title: str, body: object) -> str:

@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
+from fer.report.html import Html, join
 from fer.training.charts import bars, heat, lines, ticks
-from fer.training.page import Html, figure, grid, join, page, picture, row, table, tag
+from fer.training.page import figure, grid, page, picture, row, table, tag
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from fer.faces import Faces
 from fer.session import CALM, Alert, Lesson, Moment, Session
+from fer.session.lesson import new_id
 from fer.store import Keeper, Store, StoreError
 
 ABANDONED: Final = 900.0  # seconds without a picture after which a lesson is over
@@ -36,6 +37,19 @@ class Plan:
     alerts: tuple[Alert, ...] = CALM
     individuals: bool = False
     zone: tzinfo | None = None  # of the class; its report tells the time by it
+
+    def session(self, started: datetime, *, name: str = "", id: str = "") -> Session:
+        """Begins it, under this name or id where it has one of its own."""
+        lesson = Lesson(
+            name or self.name,
+            started,
+            self.acknowledged,
+            self.region,
+            self.model,
+            self.version,
+            id or new_id(),
+        )
+        return Session(lesson, self.alerts, individuals=self.individuals)
 
 
 @dataclass(eq=False)
@@ -175,11 +189,7 @@ class Lessons:
         plan, owner = planned
         started = self._wall()
         started = started if plan.zone is None else started.astimezone(plan.zone)
-        lesson = Lesson(
-            plan.name, started, plan.acknowledged, plan.region, plan.model, plan.version, id
-        )
-        session = Session(lesson, plan.alerts, individuals=plan.individuals)
-        return self._run(session, owner, now, begun=False)
+        return self._run(plan.session(started, id=id), owner, now, begun=False)
 
     def _go_on(self, session: Session, owner: str) -> str:
         passed = (self._wall() - session.lesson.started).total_seconds()

@@ -7,7 +7,7 @@ import threading
 import time as clock
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -15,7 +15,6 @@ from fer.errors import FerError
 from fer.live.lessons import Plan
 from fer.live.recording_file import RecordingFile, begun
 from fer.pipeline import Step
-from fer.session import Lesson, Session
 from fer.sources.videos import Video
 from fer.store import Store, StoreError
 
@@ -39,7 +38,6 @@ class Order:
     file_name: str
     plan: Plan  # one without a name gets the file's, and its date
     every: float = 1.0  # seconds between readings
-    zone: tzinfo | None = None  # the class's; None: that of the server
     stopped: str = ""  # the note where reading was ended early
     damaged: str = ""  # the note where a recording ends that is not whole
 
@@ -70,12 +68,9 @@ class Job:
         self._stop = threading.Event()
         self.video = Video(self.file.path, self.order.every)
         plan, today = self.order.plan, datetime.now(UTC)
-        started = (begun(self.file.path, today) or today).astimezone(self.order.zone)
+        started = (begun(self.file.path, today) or today).astimezone(plan.zone)
         name = plan.name or f"{Path(self.order.file_name).stem}, {started:%Y-%m-%d}"
-        self.session = Session(
-            Lesson(name, started, plan.acknowledged, plan.region, plan.model, plan.version),
-            plan.alerts,
-        )
+        self.session = plan.session(started, name=name)
 
     @property
     def broken(self) -> bool:

@@ -23,7 +23,7 @@ from fer.pipeline import Step
 from fer.ui import class_now, record
 from fer.ui.consent import acknowledged
 from fer.ui.plan import plan_of
-from fer.ui.visitor import owner, zone
+from fer.ui.visitor import owner
 from fer.ui.words import report_words, say
 
 PREVIEW: Final = (960, 540)  # pixels that the preview fits into
@@ -85,7 +85,6 @@ def bring(state: State, jobs: Recordings, me: str, given: datetime) -> None:
             file.name,
             replace(plan, name=name.strip()),
             every,
-            zone(),
             say("video.stopped_note"),
             say("video.damaged_note"),
         )

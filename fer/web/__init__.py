@@ -32,7 +32,7 @@ Lifespan = Callable[[Any], AbstractAsyncContextManager[None]]
 def routes(state: State, limits: Limits | None = None) -> list[BaseRoute]:
     """Every route, over this state."""
     limits = limits or Limits()
-    guard = Guard(state.settings.origins, state.settings.trust_proxy)
+    guard = _guard(state)
     metrics = Metrics(state)
     state.sessions.watcher = metrics
     hide_tokens()
@@ -46,8 +46,7 @@ def routes(state: State, limits: Limits | None = None) -> list[BaseRoute]:
 
 def middleware(state: State) -> list[Middleware]:
     """What stands before the pages and the routes."""
-    guard = Guard(state.settings.origins, state.settings.trust_proxy)
-    return [Middleware(OwnerCookie, guard=guard)]
+    return [Middleware(OwnerCookie, guard=_guard(state))]
 
 
 def refusing(fault: str) -> list[BaseRoute]:
@@ -79,6 +78,10 @@ def lifespan(state: State, tidy_every: float = TIDY_EVERY) -> Lifespan:
             await asyncio.to_thread(state.lessons.close)
 
     return run
+
+
+def _guard(state: State) -> Guard:
+    return Guard(state.settings.origins, state.settings.trust_proxy)
 
 
 async def _tidy(state: State, every: float) -> None:

@@ -298,7 +298,7 @@ def test_the_lesson_begins_when_the_recording_says(
 
 def test_a_lesson_without_a_name_has_the_files(tmp_path: Path) -> None:
     path = made_at(tmp_path / "a.mp4", f"{NINE:%Y-%m-%dT%H:%M:%SZ}")
-    order = Order("Maths 7b.mp4", Plan(), zone=UTC)
+    order = Order("Maths 7b.mp4", Plan(zone=UTC))
     job = finished(Recordings(VideoReader()).begin(ME, data(path), order))
     assert job.session.lesson.started == NINE
     assert job.session.lesson.name == f"Maths 7b, {NINE:%Y-%m-%d}"

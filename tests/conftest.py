@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import aiortc  # noqa: F401 - first: loaded after TensorFlow, it ends the process
 import pytest
 
 from tests.tiny_model import write_metrics, write_tiny_model

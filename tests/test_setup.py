@@ -21,6 +21,7 @@ if [[ ${1-} == -m ]]; then
         rm -rf "${@: -1}" && mkdir -p "${@: -1}/bin" && cp "$0" "${@: -1}/bin/python"
     fi
     if [[ $2 == pip && -n ${PIP_DIES-} ]]; then exit 1; fi
+    if [[ -n ${FAILS-} && " $* " == *" $FAILS "* ]]; then echo "$FAILS failed"; exit 1; fi
     exit 0
 fi
 exec "$REAL_PYTHON" "$@"
@@ -114,6 +115,26 @@ def test_a_second_call_installs_nothing(checkout: Checkout) -> None:
     assert checkout("install").returncode == 0
     assert checkout("run").returncode == 0
     assert checkout.calls() == ["streamlit"]
+
+
+def test_all_tests_run_in_two_at_a_time(checkout: Checkout) -> None:
+    assert checkout("test").returncode == 0
+    lines = checkout.log.read_text().splitlines()
+    assert sorted(checkout.calls()) == sorted(
+        ["venv", "pip", "pip", "ruff", "ruff", "mypy", "pytest", "pytest"]
+    )
+    assert "-m pytest -m not long --ignore tests/training" in lines
+    assert "-m pytest -m not long tests/training" in lines
+    assert checkout("test", FER_TEST_IMAGE="1").returncode == 0
+    assert "-m tests.deploy.image" in checkout.log.read_text().splitlines()
+
+
+@pytest.mark.parametrize("failing", ["mypy", "tests/training", "--ignore"])
+def test_one_that_fails_fails_all_and_ends_none(checkout: Checkout, failing: str) -> None:
+    done = checkout("test", FAILS=failing)
+    assert done.returncode == 1
+    assert [*checkout.calls()].count("pytest") == 2
+    assert f"{failing} failed" in done.stdout
 
 
 def test_the_tests_run_whole_and_bring_what_the_app_needs(checkout: Checkout) -> None:

@@ -97,6 +97,8 @@ def begin(jobs: Recordings, me: str, file: Any, order: Order) -> None:
     try:
         with st.spinner(say("video.copying")):
             jobs.begin(me, file, order)
+            # Before anything is drawn: a click meanwhile ends this run of the script there.
+            _let_go(file.file_id)
     except BusyError:
         if jobs.get(me) is None:  # otherwise it was begun in another tab, and is shown now
             st.warning(say("video.full"), icon=":material/hourglass_top:")
@@ -104,7 +106,6 @@ def begin(jobs: Recordings, me: str, file: Any, order: Order) -> None:
     except DataError as fault:
         st.error(fault_of(file.name, file.size, fault), icon=":material/video_file:")
         return
-    _let_go(file.file_id)
     st.rerun()
 
 

@@ -43,7 +43,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     caddy, folder = tool("caddy"), tmp_path_factory.mktemp("caddy")
     app = Starlette(routes=[WebSocketRoute("/ws/live", echo), Route("/{rest:path}", told)])
     inside, outside = free_port(), free_port()
-    config = uvicorn.Config(app, port=inside, log_level="warning", ws="websockets-sansio")
+    config = uvicorn.Config(app, port=inside, log_config=None, ws="websockets-sansio")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()

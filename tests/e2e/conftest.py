@@ -2,13 +2,14 @@
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import (
     BrowserContext,
+    Error,
     Page,
     Playwright,
     Request,
@@ -45,6 +46,31 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if here in item.path.parents:
             item.add_marker(pytest.mark.e2e)
     items.sort(key=lambda item: here in item.path.parents)
+
+
+CONTEXTS: list[BrowserContext] = []  # every browser that a test started
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """What stood in the browsers' tabs goes into the report of a test that failed."""
+    report = yield
+    if report.failed and report.when != "teardown":
+        for context in CONTEXTS:
+            with suppress(Error):  # it may be closed
+                report.sections += [(f"tab {tab.url}", shown(tab)) for tab in context.pages]
+    return report
+
+
+def shown(page: Page) -> str:
+    """What a visitor could read there, and whether Streamlit was still at work."""
+    try:
+        app = page.get_by_test_id("stApp")
+        state = app.get_attribute("data-test-script-state", timeout=2000)
+        connected = app.get_attribute("data-test-connection-state", timeout=2000)
+        return f"{state}, {connected}\n{page.locator('body').inner_text(timeout=2000)[:1500]}"
+    except Error as fault:
+        return str(fault)
 
 
 def chromium() -> str:
@@ -85,6 +111,7 @@ def launch(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> 
                 args=[*FLAGS, *flags],
             )
             running.callback(context.close)
+            CONTEXTS.append(context)
             context.set_default_timeout(WAIT_MS)
             expect.set_options(timeout=WAIT_MS)
             return context

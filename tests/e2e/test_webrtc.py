@@ -158,6 +158,8 @@ def wait_for_readings(server: Server, transport: str) -> None:
 
 def test_where_webrtc_cannot_connect_the_socket_is_taken(school: School) -> None:
     with school() as (page, server):
+        # Before that the button is still the other source's.
+        page.get_by_text("allow the camera").wait_for()
         page.get_by_role("button", name="Start").click()
         wait_for_readings(server, "socket")
         assert not readings(server, "webrtc")
@@ -181,6 +183,8 @@ def test_a_relay_over_tcp_connects(school: School) -> None:
 def test_a_relay_that_is_not_there_is_not_waited_for(school: School) -> None:
     dead = f"turn:{NOBODY}:{TURN_PORT}?transport=tcp"
     with school(FER_TURN_URL=dead, FER_TURN_SECRET=SECRET) as (page, server):
+        # Before that the button is still the other source's.
+        page.get_by_text("allow the camera").wait_for()
         page.get_by_role("button", name="Start").click()
         wait_for_readings(server, "socket")
 

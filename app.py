@@ -7,6 +7,7 @@ again as a script, `__main__`, which shows the page asked for.
 from __future__ import annotations
 
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 import streamlit as st
@@ -30,10 +31,17 @@ def routes() -> dict[str, Any]:
     }
 
 
+def show(name: str, *given: Any) -> None:
+    """A page, imported when it is first asked for.
+
+    Only then, since what pages bring (caches, components) registers with a running server, and
+    since the charts of some take 100 MB, which a live lesson can do without.
+    """
+    import_module(f"fer.ui.{name}").page(*given)
+
+
 def main() -> None:
     """Read the settings, lay out the menu, show the page asked for."""
-    # Here, in the script: what pages bring (caches, components) registers with a running server.
-    from fer.ui import about, history, live, model, photo, video
     from fer.ui.layout import STYLE
     from fer.ui.words import chooser, say
 
@@ -47,38 +55,38 @@ def main() -> None:
     st.html(STYLE)
     pages = [
         st.Page(
-            partial(live.page, state),
+            partial(show, "live", state),
             title=say("menu.live"),
             icon=":material/videocam:",
             url_path="live",
             default=True,
         ),
         st.Page(
-            partial(photo.page, settings, state.analyzer),
+            partial(show, "photo", settings, state.analyzer),
             title=say("menu.photo"),
             icon=":material/photo_camera:",
             url_path="photo",
         ),
         st.Page(
-            partial(video.page, state),
+            partial(show, "video", state),
             title=say("menu.video"),
             icon=":material/movie:",
             url_path="video",
         ),
         st.Page(
-            partial(history.page, state),
+            partial(show, "history", state),
             title=say("menu.history"),
             icon=":material/history:",
             url_path="history",
         ),
         st.Page(
-            partial(model.page, settings),
+            partial(show, "model", settings),
             title=say("menu.model"),
             icon=":material/query_stats:",
             url_path="model",
         ),
         st.Page(
-            partial(about.page, settings),
+            partial(show, "about", settings),
             title=say("menu.about"),
             icon=":material/info:",
             url_path="about",

@@ -49,6 +49,7 @@ class Checkout:
         return subprocess.run(
             ["bash", str(self.folder / "setup.sh"), *words],
             env=os.environ
+            | {"FER_TEST_IMAGE": "", "FER_TEST_LONG": ""}
             | {"PATH": self.path, "CALLS": str(self.log), "REAL_PYTHON": sys.executable}
             | environ,
             capture_output=True,

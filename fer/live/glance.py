@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 import streamlit as st
 
 from fer.emotions import COLOURS, EMOTIONS
+from fer.live.component import plain
 
 Amount = Literal["quiet", "normal", "full"]
 
@@ -37,12 +38,12 @@ def glance_button(
     )
     mount(
         key=key,
-        data={
-            "news": news,
-            "words": dict(words),
-            "amount": amount,
-            "looks": [[emotions[name], COLOURS[name]] for name in EMOTIONS],
-        },
+        data=plain(
+            news=news,
+            words=dict(words),
+            amount=amount,
+            looks=[[emotions[name], COLOURS[name]] for name in EMOTIONS],
+        ),
         on_mark_change=on_mark,
     )
 

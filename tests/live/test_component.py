@@ -138,7 +138,7 @@ def test_it_is_shown() -> None:
     assert not page.exception
     assert [text.value for text in page.text] == ["idle", "idle"]
     shown = [one.proto for one in page.get("bidi_component")]
-    camera, screen = (json.loads(one.json) for one in shown)
+    (camera,), (screen,) = (json.loads(one.json) for one in shown)
     assert (camera["source"], camera["autostart"]) == ("camera", True)
     assert (screen["source"], screen["autostart"]) == ("screen", False)
     assert (camera["token"], camera["session"]) == ("token", "lesson-1")
@@ -147,7 +147,7 @@ def test_it_is_shown() -> None:
 
 def test_the_looks_are_those_of_the_drawn_pictures() -> None:
     shown = AppTest.from_function(_page, default_timeout=60).run().get("bidi_component")[0].proto
-    looks = json.loads(shown.json)["looks"]
+    looks = json.loads(shown.json)[0]["looks"]
     assert [name for name, _, _ in looks] == list(EMOTIONS)  # an answer names them by their place
     for name, colour, ink in looks:
         bgr = colour_of(name)

@@ -43,7 +43,7 @@ class Live {
   }
 
   // Runs at every rerun of the page: takes what has changed and leaves the picture alone.
-  update({ data, setStateValue, setTriggerValue }) {
+  update({ data: [data], setStateValue, setTriggerValue }) {
     this.report = (value) => setStateValue("report", value);
     speak(data.words);
     this.overlay.looks = data.looks;
@@ -205,7 +205,7 @@ class Live {
 const mounted = new WeakMap(); // one for each place on the page, kept over reruns
 
 export default function live(component) {
-  const { parentElement: root, data } = component;
+  const { parentElement: root, data: [data] } = component;
   const fresh = !mounted.has(root);
   if (fresh) mounted.set(root, new Live(root, data));
   const one = mounted.get(root);

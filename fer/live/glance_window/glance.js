@@ -17,7 +17,7 @@ class Glance {
   }
 
   // Runs at every rerun of the page.
-  update({ data, setTriggerValue }) {
+  update({ data: [data], setTriggerValue }) {
     Object.assign(this, { words: data.words, amount: data.amount, looks: data.looks });
     this.mark = () => setTriggerValue("mark", Date.now());
     this.can = "documentPictureInPicture" in window;

@@ -63,11 +63,9 @@ LABEL org.opencontainers.image.title="Class expressions" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 # Lessons lie in /data unless FER_DATABASE_URL says otherwise; nothing else is ever written.
-# Memory: with more than two pools, threads that come and go leave them behind half empty; and what is
-# large goes back to the system at once, instead of teaching the C library to keep such pieces.
+# With more than two pools of memory, threads that come and go leave them behind half empty.
 ENV HOME=/data \
     MALLOC_ARENA_MAX=2 \
-    MALLOC_MMAP_THRESHOLD_=4194304 \
     PORT=8080 \
     PYTHONDONTWRITEBYTECODE=1 \
     XDG_CACHE_HOME=/data/cache \

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -19,6 +19,7 @@ import onnxruntime
 from fer.detect.base import LONGEST, LooksByScan, Picture, best_of, faces_of, reduction, shrunk
 from fer.errors import ModelError
 from fer.faces import Faces, Floats
+from fer.memory import keep_large_apart
 
 SURE: Final = 0.25  # the least confidence
 ENOUGH: Final = 32  # pixels: a face of this height is found as well as any larger one
@@ -45,8 +46,9 @@ class CenterFaceDetector(LooksByScan):
         options.enable_mem_pattern = False
         # A search takes up to 170 MB to work in. Kept for the next one a second later, it would be
         # most of a lesson's memory; given back, it costs a fiftieth of the lesson's time.
-        self._giving_back = onnxruntime.RunOptions()
-        self._giving_back.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+        self._last = onnxruntime.RunOptions()
+        if keep_large_apart():
+            self._last.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
         try:
             self._session = onnxruntime.InferenceSession(
                 any_size(path.read_bytes()), options, providers=["CPUExecutionProvider"]
@@ -57,16 +59,20 @@ class CenterFaceDetector(LooksByScan):
     def scan(self, frame: Picture, smallest: float = 0, longest: int = LONGEST) -> Faces:
         small, factors = shrunk(frame, reduction(frame, ENOUGH, smallest, longest))
         if longest > LONGEST:
-            parts = [self._whole(*part, small.shape[0]) for part in _parts(small)]
+            *others, last = _parts(small)
+            parts = [self._whole(*part, small.shape[0]) for part in others]
+            parts.append(self._whole(*last, small.shape[0], self._last))
         else:
-            parts = [self._search(small)]
+            parts = [self._search(small, self._last)]
         boxes, sure, landmarks = (np.concatenate(columns) for columns in zip(*parts, strict=True))
         kept = best_of(boxes, sure)
         return faces_of(boxes[kept] / np.tile(factors, 2), sure[kept], landmarks[kept] / factors)
 
-    def _whole(self, part: Picture, top: int, scale: float, height: int) -> Found:
+    def _whole(
+        self, part: Picture, top: int, scale: float, height: int, options: Any = None
+    ) -> Found:
         """The faces that a part of a picture holds whole, in the picture's pixels."""
-        boxes, sure, landmarks = self._search(part)
+        boxes, sure, landmarks = self._search(part, options)
         upper, lower = boxes[:, 1], boxes[:, 1] + boxes[:, 3]
         bottom = top + part.shape[0]
         cut = ((upper < EDGE) & (top > 0)) | (
@@ -76,9 +82,9 @@ class CenterFaceDetector(LooksByScan):
         boxes[:, :2] += below
         return boxes[~cut] / scale, sure[~cut], (landmarks[~cut] + below) / scale
 
-    def _search(self, picture: Picture) -> Found:
+    def _search(self, picture: Picture, options: Any) -> Found:
         """Boxes, how sure, and landmarks."""
-        found = self._session.run(OUTPUTS, {INPUT: _input(picture)}, self._giving_back)
+        found = self._session.run(OUTPUTS, {INPUT: _input(picture)}, options)
         heat, size, offset, points = found
         rows, columns = np.nonzero(heat[0, 0] > SURE)
         heights, widths = np.exp(size[0][:, rows, columns]) * STRIDE

@@ -16,9 +16,9 @@ import numpy.typing as npt
 
 from fer.draw import draw
 from fer.edge.camera import Camera
-from fer.edge.memory import give_back
 from fer.edge.telling import record
 from fer.faces import Faces
+from fer.memory import give_back
 from fer.session import Lesson, Session
 
 Picture = npt.NDArray[np.uint8]

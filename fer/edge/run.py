@@ -16,12 +16,12 @@ from fer.classify import MODEL_FOLDER, OnnxClassifier, runtime_folder
 from fer.detect import Detector, load_detector
 from fer.edge.camera import Camera
 from fer.edge.device import Screen, watch
-from fer.edge.memory import be_frugal, give_back
 from fer.edge.search import SIDE, SmallSearch
 from fer.edge.stream import VIEWERS, Board, Server, is_local
 from fer.edge.telling import sentence
 from fer.edge.window import Window
 from fer.errors import ModelError
+from fer.memory import be_frugal, give_back
 from fer.pipeline import Analyzer
 
 # CenterFace is surer, but holds 30 MB more.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import functools
 import logging
 import threading
@@ -21,6 +19,7 @@ from fer.live import tokens
 from fer.live.lessons import Lessons
 from fer.live.searches import LessonsAnalyzer
 from fer.live.sessions import BGR, Sessions, Streams, new_id
+from fer.memory import give_back
 from fer.settings import Settings
 from fer.store import Keeper, Store, StoreError
 
@@ -82,7 +81,7 @@ class State:
             LOG.exception("not ready")
         else:
             self.not_ready = None
-            _give_back_memory()
+            give_back()  # what loading left over, some 20 MB
 
     def issue_token(self, session_id: str | None) -> tuple[str, str]:
         """A lesson's id, a new one for None, and a token to bring its frames with."""
@@ -92,12 +91,6 @@ class State:
     def check_token(self, token: str) -> str:
         """The lesson's id that the token is for, or a TokenError."""
         return tokens.check(self.secret, token, time.time())
-
-
-def _give_back_memory() -> None:
-    """What loading left over, some 20 MB, goes back to the system, where the C library can."""
-    with contextlib.suppress(AttributeError, OSError, TypeError):
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _store(url: str | None) -> tuple[Store | None, str | None]:

@@ -45,7 +45,7 @@ pytestmark = pytest.mark.timeout(1200)
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     """Builds the image and starts containers of it, with what the recipe for Cloud Run sets."""
     if not os.environ.get("FER_TEST_IMAGE"):
-        pytest.skip("the image is built with FER_TEST_IMAGE=1 only: it takes five minutes")
+        pytest.skip("the image is built with FER_TEST_IMAGE=1 only: it takes minutes, and root")
     if fault := image.missing():
         pytest.skip(f"the image is not built: {fault}")
     took = image.build(tmp_path_factory.mktemp("build"))

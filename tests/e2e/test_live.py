@@ -3,7 +3,7 @@
 import os
 import re
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -287,7 +287,9 @@ def test_an_unplugged_camera(launch: Launch, class_camera: list[str], live_serve
         tab.expect_faces()
 
 
-def test_a_server_that_comes_back(live_browser: BrowserContext, tmp_path: Path) -> None:
+@pytest.fixture
+def came_back(live_browser: BrowserContext, tmp_path: Path) -> Iterator[tuple[LiveTab, str, str]]:
+    """A tab whose server was killed and started again; its lesson and its visit before that."""
     with served("tests/e2e/live_app.py", tmp_path / "log", FER_LIVE="socket") as server:
         live_browser.grant_permissions(["camera"], origin=server.url)
         tab = LiveTab(live_browser.new_page(), server)
@@ -298,13 +300,23 @@ def test_a_server_that_comes_back(live_browser: BrowserContext, tmp_path: Path) 
         tab.expect_message("The connection was lost. It is being made again by itself")
         wait_until(lambda: not tab.drawn()[..., 3].any(), SOON, "old boxes are gone")
         server.start()
-        wait_until(lambda: before in lessons(server), SOON, "the lesson goes on")
-        tab.expect_faces()
-        expect(tab.page.locator(".message")).to_be_empty()
-        # The page comes back a little later, in a visit that never heard of the lesson.
-        wait_until(lambda: tab.said("Visit") != visit, 60, "the page is back")
-        tab.page.wait_for_timeout(2500)  # in which it could go astray
-        assert tab.id == before
-        assert list(lessons(server)) == [before]
-        tab.expect_faces()
+        yield tab, before, visit
         tab.page.close()
+
+
+def test_a_server_that_comes_back(came_back: tuple[LiveTab, str, str]) -> None:
+    tab, before, _ = came_back
+    wait_until(lambda: before in lessons(tab.server), SOON, "the lesson goes on")
+    tab.expect_faces()
+    expect(tab.page.locator(".message")).to_be_empty()
+
+
+@pytest.mark.long  # Streamlit asks ever more seldom whether the server is back
+def test_the_page_comes_back_too(came_back: tuple[LiveTab, str, str]) -> None:
+    """In a visit that never heard of the lesson."""
+    tab, before, visit = came_back
+    wait_until(lambda: tab.said("Visit") != visit, 200, "the page is back")
+    tab.page.wait_for_timeout(2500)  # in which it could go astray
+    assert tab.id == before
+    assert list(lessons(tab.server)) == [before]
+    tab.expect_faces()

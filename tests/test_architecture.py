@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # A module may import from the layers above its own, and within its own package; a layer's modules
 # don't know each other. "fer" is the package's face, fer/__init__.py.
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "emotions", "memory"}),
+    frozenset({"errors", "emotions", "hosts", "memory"}),
     frozenset({"faces", "ice"}),
     frozenset({"crop", "sources", "detect", "classify", "track"}),
     frozenset({"pipeline"}),

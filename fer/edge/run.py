@@ -17,10 +17,11 @@ from fer.detect import Detector, load_detector
 from fer.edge.camera import Camera
 from fer.edge.device import Screen, watch
 from fer.edge.search import SIDE, SmallSearch
-from fer.edge.stream import VIEWERS, Board, Server, is_local
+from fer.edge.stream import VIEWERS, Board, Server
 from fer.edge.telling import sentence
 from fer.edge.window import Window
 from fer.errors import ModelError
+from fer.hosts import is_local
 from fer.memory import be_frugal, give_back
 from fer.pipeline import Analyzer
 

@@ -12,7 +12,6 @@ import threading
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -21,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fer.errors import UsageError
+from fer.hosts import is_local
 
 Picture = npt.NDArray[np.uint8]
 
@@ -187,11 +187,3 @@ class Viewer(BaseHTTPRequestHandler):
                 self.wfile.write(jpeg + b"\r\n")
         finally:
             board.leave()
-
-
-def is_local(host: str) -> bool:
-    """Whether a name or address means this computer alone."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"

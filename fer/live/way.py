@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import socket
 import time
@@ -11,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
+from fer.hosts import is_local
 from fer.ice import Ice
 
 Way = Literal["webrtc", "socket"]
@@ -41,18 +41,8 @@ def first_way(wanted: Wanted, page: str, ice: Ice, answers: Callable[[str], bool
     if wanted != "auto":
         return wanted
     # A relay that doesn't answer would hold up both sides for ten seconds.
-    works = any(map(answers, ice.relays)) if ice.relays else _is_this_machine(page)
+    works = any(map(answers, ice.relays)) if ice.relays else is_local(urlsplit(page).hostname or "")
     return "webrtc" if works else "socket"
-
-
-def _is_this_machine(page: str) -> bool:
-    host = urlsplit(page).hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 @dataclass

@@ -66,6 +66,12 @@ def start_webrtc(page: Page) -> float:
     return time.monotonic()
 
 
+def start_socket(page: Page) -> None:
+    """Presses the socket view's Start, once it is the camera's and no longer the other source's."""
+    page.get_by_text("allow the camera").wait_for()
+    page.get_by_role("button", name="Start").click()
+
+
 def wait_for_boxes(page: Page, began: float) -> float:
     """Seconds from Start until the picture that comes back has a box on it."""
     video = page.frame_locator(FRAME).locator("video")
@@ -158,9 +164,7 @@ def wait_for_readings(server: Server, transport: str) -> None:
 
 def test_where_webrtc_cannot_connect_the_socket_is_taken(school: School) -> None:
     with school() as (page, server):
-        # Before that the button is still the other source's.
-        page.get_by_text("allow the camera").wait_for()
-        page.get_by_role("button", name="Start").click()
+        start_socket(page)
         wait_for_readings(server, "socket")
         assert not readings(server, "webrtc")
 
@@ -183,9 +187,7 @@ def test_a_relay_over_tcp_connects(school: School) -> None:
 def test_a_relay_that_is_not_there_is_not_waited_for(school: School) -> None:
     dead = f"turn:{NOBODY}:{TURN_PORT}?transport=tcp"
     with school(FER_TURN_URL=dead, FER_TURN_SECRET=SECRET) as (page, server):
-        # Before that the button is still the other source's.
-        page.get_by_text("allow the camera").wait_for()
-        page.get_by_role("button", name="Start").click()
+        start_socket(page)
         wait_for_readings(server, "socket")
 
 

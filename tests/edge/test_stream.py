@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import requests
 
-from fer.edge.stream import BOUNDARY, Board, Server, is_local
+from fer.edge.stream import BOUNDARY, Board, Server
 from fer.errors import UsageError
 from tests.edge.feeds import Picture, until
 
@@ -131,8 +131,3 @@ def test_the_end_sends_everybody_away(server: Server) -> None:
 def test_a_port_that_is_taken_is_a_clear_fault(server: Server) -> None:
     with pytest.raises(UsageError, match="cannot be listened on"):
         Server(Board(), "127.0.0.1", server.server_address[1])
-
-
-def test_what_is_local() -> None:
-    assert is_local("127.0.0.1") and is_local("::1") and is_local("LOCALHOST")
-    assert not is_local("0.0.0.0") and not is_local("10.0.0.1") and not is_local("a.example")

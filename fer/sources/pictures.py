@@ -23,7 +23,13 @@ from fer.errors import DataError, UsageError
 
 Frame = npt.NDArray[np.uint8]  # BGR, (height, width, 3)
 
-MOST_PIXELS: Final = 50_000_000  # phones' 48 megapixels; decoded, a picture takes 6 bytes a pixel
+MOST_PIXELS: Final = 50_000_000  # phones' 48 megapixels; a picture takes 7 bytes a pixel to decode
+BAND: Final = 256  # rows made into a frame at once
+MOST_PASSES: Final = 32  # a progressive JPEG has ten; one made to waste time has thousands
+JPEG: Final = b"\xff\xd8\xff"
+MARKER: Final = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])")  # in a JPEG, with a length behind it
+BEGINS_PASS: Final = b"\xda"
+ENDS: Final = b"\xd9"
 # Named, because Pillow would open PostScript and a dozen dusty formats as well.
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "AVIF")
 # HEIC isn't read, but a folder of phone photos should say so rather than seem empty.
@@ -91,6 +97,7 @@ def _read(file: BinaryIO, name: str) -> Frame:
     if not head:
         raise DataError(f"{name}: this is not a picture that can be read: the file is empty")
     try:
+        _check_passes(file, head, name)
         with Image.open(file, formats=FORMATS) as image:
             _check_size(image.width * image.height, name)
             return _frame(image)
@@ -119,6 +126,21 @@ def _check_size(pixels: int, name: str) -> None:
         )
 
 
+def _check_passes(file: BinaryIO, head: bytes, name: str) -> None:
+    """A JPEG can ask for any number of passes over its pixels, in a few bytes each."""
+    if not head.startswith(JPEG):
+        return
+    data = file.read()
+    file.seek(0)
+    passes, at = 0, 2
+    # Up to the picture's end, behind which phones put a film clip.
+    while (marker := MARKER.search(data, at)) and marker[1] != ENDS:
+        passes += marker[1] == BEGINS_PASS
+        if passes > MOST_PASSES:
+            raise DataError(f"{name}: this JPEG has too many passes; save it again")
+        at = marker.end() + max(2, int.from_bytes(data[marker.end() : marker.end() + 2]))
+
+
 def _not_a_picture(head: bytes, name: str) -> str:
     if head[4:8] == b"ftyp" and head[8:12] in HEIC:
         return (
@@ -129,15 +151,24 @@ def _not_a_picture(head: bytes, name: str) -> str:
 
 
 def _frame(image: Image.Image) -> Frame:
-    upright = ImageOps.exif_transpose(image)
-    if upright.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
-        deep = np.asarray(upright).astype(np.float64)
+    """The pixels, a band at a time: Pillow's ways copy all of a picture up to four times."""
+    ImageOps.exif_transpose(image, in_place=True)
+    frame = np.empty((image.height, image.width, 3), np.uint8)
+    for top in range(0, image.height, BAND):
+        bottom = min(top + BAND, image.height)
+        frame[top:bottom] = _bgr(image.crop((0, top, image.width, bottom)))
+    return frame
+
+
+def _bgr(image: Image.Image) -> Frame:
+    if image.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
+        deep = np.asarray(image).astype(np.float64)
         grey = np.clip(np.round(deep / 257), 0, 255).astype(np.uint8)
         return np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), np.uint8)
-    if upright.mode == "F":
+    if image.mode == "F":
         raise ValueError("its pixels are floating-point numbers")
-    if upright.has_transparency_data:
-        picture = upright.convert("RGBA")
+    if image.has_transparency_data:
+        picture = image.convert("RGBA")
         paper = Image.new("RGBA", picture.size, PAPER)
-        upright = Image.alpha_composite(paper, picture)
-    return np.asarray(cv2.cvtColor(np.asarray(upright.convert("RGB")), cv2.COLOR_RGB2BGR), np.uint8)
+        image = Image.alpha_composite(paper, picture)
+    return np.asarray(cv2.cvtColor(np.asarray(image.convert("RGB")), cv2.COLOR_RGB2BGR), np.uint8)

@@ -23,13 +23,11 @@ from fer.errors import DataError, FerError
 from fer.live.state import State
 from fer.sources.pictures import decode_picture
 from fer.web import openapi
-from fer.web.frames import SCAN
 from fer.web.guard import Guard
 from fer.web.limits import Buckets, Limits
 from fer.web.metrics import Metrics
 
-AT_ONCE: Final = 1  # the largest photo takes 300 MB while it is decoded, and lessons need the rest
-MOST_SCANS: Final = 32  # a progressive JPEG has ten; one made to waste time has thousands
+AT_ONCE: Final = 1  # the largest photo takes 350 MB while it is read, and lessons need the rest
 FORM: Final = "multipart/form-data"
 RAW: Final = re.compile(r"image/[a-z0-9.+-]+|application/octet-stream|", re.I)
 NAME: Final = "the picture"
@@ -163,8 +161,6 @@ class PhotoApi:
         """In a thread: what is in the picture."""
         begun = clock.monotonic()
         try:
-            if data.count(SCAN) > MOST_SCANS and data.startswith(b"\xff\xd8"):
-                raise DataError(f"{NAME}: this JPEG has too many passes; save it again")
             picture = decode_picture(data, NAME)
             faces = self._state.analyzer.photo(picture)
         except DataError as fault:

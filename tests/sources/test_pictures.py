@@ -10,7 +10,13 @@ import pytest
 from PIL import Image
 
 from fer.errors import DataError, UsageError
-from fer.sources.pictures import MOST_PIXELS, decode_picture, find_pictures, read_picture
+from fer.sources.pictures import (
+    MOST_PASSES,
+    MOST_PIXELS,
+    decode_picture,
+    find_pictures,
+    read_picture,
+)
 from tests.sources.media import UPRIGHT, Frame, flag, patches
 
 ORIENTATION = 0x0112
@@ -124,6 +130,27 @@ def test_a_picture_that_is_cut_off_is_refused(kind: str) -> None:
     for share in (0.3, 0.7):
         with pytest.raises(DataError, match=r"a\.bin: this is not a picture that can be read"):
             decode_picture(data[: round(len(data) * share)], "a.bin")
+
+
+def passes(count: int) -> bytes:
+    """A JPEG's markers that begin a pass, each with an empty head."""
+    return b"\xff\xda\x00\x02" * count
+
+
+def test_a_jpeg_of_endless_passes_is_refused() -> None:
+    data = saved(pillow(flag()), "JPEG", progressive=True)
+    with pytest.raises(DataError, match=r"a\.jpg: this JPEG has too many passes"):
+        decode_picture(data[:-2] + passes(MOST_PASSES) + data[-2:], "a.jpg")
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_what_stands_in_a_jpegs_notes_or_behind_its_end_is_not_counted(progressive: bool) -> None:
+    comment = passes(MOST_PASSES + 1)
+    data = saved(pillow(flag()), "JPEG", progressive=progressive, comment=comment)
+    assert comment in data
+    film = b"\0\0\0\x18ftypmp42" + comment  # as phones put one behind a photo
+    assert np.array_equal(decode_picture(data + film, "a.jpg"), decode_picture(data, "a.jpg"))
+    assert patches(decode_picture(data + film, "a.jpg")) == UPRIGHT
 
 
 def bomb(width: int, height: int) -> bytes:

@@ -16,7 +16,8 @@ import cv2
 import numpy as np
 import onnxruntime
 
-from fer.detect.base import LONGEST, LooksByScan, Picture, best_of, faces_of, reduction, shrunk
+from fer.detect.base import LONGEST, LooksByScan, Picture, faces_of, reduction, shrunk
+from fer.detect.parts import Cut, joined
 from fer.errors import ModelError
 from fer.faces import Faces, Floats
 from fer.memory import keep_large_apart
@@ -25,11 +26,9 @@ SURE: Final = 0.25  # the least confidence
 ENOUGH: Final = 32  # pixels: a face of this height is found as well as any larger one
 STRIDE: Final = 4  # pixels of the picture a cell of the answer
 BLOCK: Final = 32  # the picture's sides are filled up to multiples of this
-PART: Final = 1280 * 320  # pixels searched at once where memory is to be bounded
-OVERLAP: Final = 64  # pixels that two bands share
-EDGE: Final = 12  # pixels from a cut within which a face may be cut too
+PHOTO: Final = Cut(width=1280, height=384, shared=64, edge=12)
+WHOLE: Final = Cut(width=LONGEST, height=LONGEST, shared=0, edge=0)
 INPUT: Final = "input.1"
-Found = tuple[Floats, Floats, Floats]  # boxes, how sure, landmarks
 OUTPUTS: Final = ("537", "538", "539", "540")  # how sure, size, offset, landmarks
 
 
@@ -58,32 +57,12 @@ class CenterFaceDetector(LooksByScan):
 
     def scan(self, frame: Picture, smallest: float = 0, longest: int = LONGEST) -> Faces:
         small, factors = shrunk(frame, reduction(frame, ENOUGH, smallest, longest))
-        if longest > LONGEST:
-            *others, last = _parts(small)
-            parts = [self._whole(*part, small.shape[0]) for part in others]
-            parts.append(self._whole(*last, small.shape[0], self._last))
-        else:
-            parts = [self._search(small, self._last)]
-        boxes, sure, landmarks = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-        kept = best_of(boxes, sure)
-        return faces_of(boxes[kept] / np.tile(factors, 2), sure[kept], landmarks[kept] / factors)
+        *others, last = PHOTO.parts(small) if longest > LONGEST else WHOLE.parts(small)
+        found = [part.whole(self._search(part.picture)) for part in others]
+        found.append(last.whole(self._search(last.picture, self._last)))
+        return joined(found, factors)
 
-    def _whole(
-        self, part: Picture, top: int, scale: float, height: int, options: Any = None
-    ) -> Found:
-        """The faces that a part of a picture holds whole, in the picture's pixels."""
-        boxes, sure, landmarks = self._search(part, options)
-        upper, lower = boxes[:, 1], boxes[:, 1] + boxes[:, 3]
-        bottom = top + part.shape[0]
-        cut = ((upper < EDGE) & (top > 0)) | (
-            (lower > part.shape[0] - EDGE) & (bottom < int(height * scale))
-        )
-        below = np.array([0, top], np.float32)
-        boxes[:, :2] += below
-        return boxes[~cut] / scale, sure[~cut], (landmarks[~cut] + below) / scale
-
-    def _search(self, picture: Picture, options: Any) -> Found:
-        """Boxes, how sure, and landmarks."""
+    def _search(self, picture: Picture, options: Any = None) -> Faces:
         found = self._session.run(OUTPUTS, {INPUT: _input(picture)}, options)
         heat, size, offset, points = found
         rows, columns = np.nonzero(heat[0, 0] > SURE)
@@ -94,23 +73,8 @@ class CenterFaceDetector(LooksByScan):
         boxes = np.stack([left, upper, widths, heights], axis=1).astype(np.float32)
         # Landmarks come as (y, x) pairs in shares of the box.
         shares = points[0][:, rows, columns].T.reshape(-1, 5, 2)[:, :, ::-1]
-        return boxes, heat[0, 0, rows, columns], boxes[:, None, :2] + shares * boxes[:, None, 2:]
-
-
-def _parts(picture: Picture) -> Iterator[tuple[Picture, int, float]]:
-    """A large picture in parts that bound the memory: each part, its first row, its scale.
-
-    Bands at full size overlap by OVERLAP, so no face up to that height is cut by all of them; the
-    larger ones are found in the whole picture, smaller.
-    """
-    height, width = picture.shape[:2]
-    if height * width <= PART:
-        yield picture, 0, 1.0
-        return
-    band = max(PART // width // BLOCK * BLOCK, 3 * OVERLAP)
-    for top in range(0, max(height - OVERLAP, 1), band - OVERLAP):
-        yield picture[top : top + band], top, 1.0
-    yield from ((part, top, scale / 2) for part, top, scale in _parts(shrunk(picture, 0.5)[0]))
+        landmarks = boxes[:, None, :2] + shares * boxes[:, None, 2:]
+        return faces_of(boxes, heat[0, 0, rows, columns], landmarks)
 
 
 def _input(picture: Picture) -> Floats:

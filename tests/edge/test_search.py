@@ -1,4 +1,4 @@
-"""Searching in bands, with a detector that finds white rectangles which it sees whole."""
+"""Searching in parts, with a detector that finds white rectangles which it sees whole."""
 
 import cv2
 import numpy as np
@@ -6,10 +6,10 @@ import pytest
 
 from fer.detect import LONGEST
 from fer.detect.base import LooksByScan, Picture
-from fer.edge.search import BAND, SHARED, SIDE, SmallSearch
+from fer.edge.search import CUT, SIDE, SmallSearch
 from fer.faces import Faces, Floats, overlaps
 
-SMALL = SHARED - 10  # pixels high: whole in one of two bands
+SMALL = CUT.shared - 10  # pixels high: whole in one of two parts
 
 
 class Whites(LooksByScan):
@@ -48,24 +48,24 @@ def same(found: Faces, boxes: list[list[int]], close: float = 0.9) -> bool:
 
 @pytest.mark.parametrize("top", range(0, 540 - SMALL, 37))
 def test_a_small_face_is_found_once_wherever_it_is(top: int) -> None:
-    boxes = [[100, top, SMALL, SMALL]]
+    boxes = [[left, top, SMALL, SMALL] for left in range(top % 43, SIDE - SMALL, 97)]
     found = SmallSearch(Whites()).scan(picture(boxes))
     assert same(found, boxes)
-    assert np.allclose(found.landmarks[0, 0], found.boxes[0, :2], atol=1)
+    assert np.allclose(found.landmarks[:, 0], found.boxes[:, :2], atol=1)
 
 
-@pytest.mark.parametrize("height", [60, BAND - 20, BAND + 40, 400])
-def test_a_face_higher_than_a_band_is_found_in_a_smaller_picture(height: int) -> None:
+@pytest.mark.parametrize("height", [60, CUT.height - 20, CUT.height + 40, 400])
+def test_a_face_higher_than_a_part_is_found_in_a_smaller_picture(height: int) -> None:
     boxes = [[200, 70, height, height]]
     assert same(SmallSearch(Whites()).scan(picture(boxes)), boxes, close=0.85)
 
 
-def test_never_more_than_a_band_is_searched_at_once() -> None:
+def test_never_more_than_a_part_is_searched_at_once() -> None:
     detector = Whites()
     SmallSearch(detector).scan(picture([], (1920, 1080)))
     assert len(detector.given) > 1
-    assert max(height for height, _ in detector.given) <= BAND
-    assert max(width for _, width in detector.given) <= SIDE
+    assert max(height for height, _ in detector.given) <= CUT.height
+    assert max(width for _, width in detector.given) <= CUT.width
 
 
 def test_a_larger_picture_is_made_smaller_and_boxes_are_told_in_its_own_pixels() -> None:

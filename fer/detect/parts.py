@@ -1,0 +1,96 @@
+"""A large picture searched a part at a time, so that memory is that of a part.
+
+Parts share a margin, so a face no larger than the margin is whole in one of them; larger ones are
+found in the picture at half its size, which is cut into parts in its turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from fer.detect.base import Picture, best_of, shrunk
+from fer.faces import Faces, Floats
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How pictures are cut; in pixels."""
+
+    width: int  # of a part, at most
+    height: int
+    shared: int  # between two parts
+    edge: int  # from a cut, within which a face may be cut too
+
+    def parts(self, picture: Picture) -> Iterator[Part]:
+        """All parts of a picture, and of its smaller forms; one that is small enough is whole."""
+        yield from self._parts(picture, np.ones(2, np.float32))
+
+    def _parts(self, picture: Picture, factors: Floats) -> Iterator[Part]:
+        height, width = picture.shape[:2]
+        rows = spans(height, self.height, self.shared)
+        columns = spans(width, self.width, self.shared)
+        for top, bottom in rows:
+            for left, right in columns:
+                low = np.array([left, top], np.float32)
+                high = np.array([right, bottom], np.float32)
+                # A face may stick out of the picture itself, but not come close to a cut.
+                least = np.where(low > 0, low + self.edge, -np.inf).astype(np.float32)
+                most = np.where(high < (width, height), high - self.edge, np.inf).astype(np.float32)
+                yield Part(picture[top:bottom, left:right], factors, low, least, most)
+        if len(rows) > 1 or len(columns) > 1:
+            half, shrank = shrunk(picture, 0.5)
+            yield from self._parts(half, factors * shrank)
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A piece of a picture, or of a smaller form of it."""
+
+    picture: Picture
+    factors: Floats  # (x, y): the form's sides over the picture's
+    corner: Floats  # (x, y) of its upper left in the form
+    least: Floats  # (x, y) in the form from which on a face is whole here,
+    most: Floats  # and up to which
+
+    def whole(self, found: Faces) -> Faces:
+        """Those found in the part that it holds whole, in the pixels of the whole picture."""
+        corners = found.corners + np.tile(self.corner, 2)
+        held = ((corners[:, :2] >= self.least) & (corners[:, 2:] <= self.most)).all(axis=1)
+        found = found[held]
+        boxes = np.concatenate([found.boxes[:, :2] + self.corner, found.boxes[:, 2:]], axis=1)
+        return found.but(
+            boxes=boxes / np.tile(self.factors, 2),
+            landmarks=(found.landmarks + self.corner) / self.factors,
+        )
+
+
+def spans(length: int, most: int, shared: int) -> list[tuple[int, int]]:
+    """Where to cut a side, into parts of one length.
+
+    >>> spans(100, 50, 10), spans(40, 50, 10)
+    ([(0, 40), (30, 70), (60, 100)], [(0, 40)])
+    """
+    if length <= most:
+        return [(0, length)]
+    count = -(-(length - shared) // (most - shared))
+    part = -(-(length - shared) // count) + shared
+    begins = (min(at * (part - shared), length - part) for at in range(count))
+    return [(begin, begin + part) for begin in begins]
+
+
+def joined(found: Iterable[Faces], factors: Floats) -> Faces:
+    """What the parts hold, each face once; `factors` are the searched picture's own (x, y)."""
+    parts = [*found]
+    boxes, confidence, landmarks = (
+        np.concatenate([getattr(part, name) for part in parts])
+        for name in ("boxes", "confidence", "landmarks")
+    )
+    kept = best_of(boxes, confidence)
+    return Faces.of(
+        boxes[kept] / np.tile(factors, 2),
+        confidence=confidence[kept],
+        landmarks=landmarks[kept] / factors,
+    )

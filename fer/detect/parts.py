@@ -58,8 +58,8 @@ class Part:
     def whole(self, found: Faces) -> Faces:
         """Those found in the part that it holds whole, in the pixels of the whole picture."""
         corners = found.corners + np.tile(self.corner, 2)
-        held = ((corners[:, :2] >= self.least) & (corners[:, 2:] <= self.most)).all(axis=1)
-        found = found[held]
+        held = (corners[:, :2] >= self.least) & (corners[:, 2:] <= self.most)
+        found = found[np.asarray(held.all(axis=1))]
         boxes = np.concatenate([found.boxes[:, :2] + self.corner, found.boxes[:, 2:]], axis=1)
         return found.but(
             boxes=boxes / np.tile(self.factors, 2),

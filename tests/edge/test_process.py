@@ -129,7 +129,8 @@ def test_a_viewer_sees_boxes_until_a_signal_ends_it(
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells")
-def test_it_is_small_with_somebody_looking(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["haar", "centerface"])
+def test_it_is_small_with_somebody_looking(tmp_path: Path, kind: str) -> None:
     from fer.bench.feed import gallery
 
     # Frames as large as a camera's, which is what takes the memory.
@@ -138,7 +139,8 @@ def test_it_is_small_with_somebody_looking(tmp_path: Path) -> None:
     for at in range(80):
         out.write(gallery(25, at % 30))
     out.release()
-    with device(tmp_path, "--camera", str(large), "--mjpeg-port", "0") as one:
+    watched = ["--camera", str(large), "--mjpeg-port", "0", "--detector", kind]
+    with device(tmp_path, *watched) as one:
         address = one.address()
         held = []
         with requests.get(f"{address}stream", stream=True, timeout=20) as stream:

@@ -7,7 +7,7 @@ bounded way out, so a busy server drops frames instead of showing the past.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, Protocol
 
 import av
@@ -63,11 +63,15 @@ def camera(
     ice: Ice,
     *,
     blur: bool = False,
+    words: Mapping[str, str] | None = None,
     key: str = "camera",
     streamer: Callable[..., Any] = webrtc_streamer,
     now: Callable[[], float] = time.time,
 ) -> State:
-    """Shows start and stop and the picture with its boxes; how far it has got."""
+    """Shows start and stop and the picture with its boxes; how far it has got.
+
+    `words` are what its buttons and faults say, as streamlit-webrtc names them.
+    """
     _bound_the_way_out()
     # Both sides get the same dict: an object would be replaced by a public STUN server.
     told = ice.configuration(name, now())
@@ -79,6 +83,7 @@ def camera(
         media_stream_constraints=CAMERA,
         video_frame_callback=answering(find, blur=blur),
         sendback_audio=False,
+        translations=dict(words or {}),
     ).state
     if state.playing:
         return "live"

@@ -73,7 +73,7 @@ def by_webrtc(state: State, lesson: str) -> None:
 
     attempt: Attempt = st.session_state.setdefault(ATTEMPT, Attempt())
     find = partial(state.sessions.open, lesson, "webrtc")
-    attempt.saw(camera(lesson, find, state.settings.ice))
+    attempt.saw(camera(lesson, find, state.settings.ice, words=all_of("browser.webrtc")))
     watch(state, lesson, attempt)
 
 

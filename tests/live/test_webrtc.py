@@ -64,6 +64,9 @@ def test_a_frame_without_a_time_gets_one() -> None:
     assert lesson.times[0] > 0
 
 
+WORDS = {"start": "Iniciar"}
+
+
 @pytest.mark.parametrize(
     ("playing", "signalling", "state"),
     [(True, False, "live"), (False, True, "connecting"), (False, False, "idle")],
@@ -78,7 +81,9 @@ def test_both_sides_are_told_the_same_servers_as_dicts(
         return SimpleNamespace(state=SimpleNamespace(playing=playing, signalling=signalling))
 
     ice = Ice(turn_urls=("turns:a.org",), turn_secret="secret", relay_only=True)
-    assert camera("lesson", Lesson, ice, streamer=streamer, now=lambda: 0.0) == state
+    shown = camera("lesson", Lesson, ice, words=WORDS, streamer=streamer, now=lambda: 0.0)
+    assert shown == state
+    assert told["translations"] == WORDS
     browser, server = told["frontend_rtc_configuration"], told["server_rtc_configuration"]
     assert browser["iceServers"] == server["iceServers"]
     assert browser["iceServers"][0]["username"].endswith(":lesson")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from streamlit_webrtc.config import Translations
 
 from fer.emotions import EMOTIONS
 from fer.report import ENGLISH
@@ -72,6 +73,13 @@ def test_a_report_says_all_of_it_in_every_language(name: str) -> None:
     assert sorted(said) == sorted(f"report.{key}" for key in ENGLISH)
     for key, sentence in ENGLISH.items():
         assert places(said[f"report.{key}"]) == places(sentence), key
+
+
+def test_the_camera_over_webrtc_says_all_that_its_widget_can_say() -> None:
+    """Under the names that streamlit-webrtc has for them; no microphone is asked for."""
+    widget = {key for key in Translations.__annotations__ if "microphone" not in key}
+    said = {key for key in texts(FIRST) if key.startswith("browser.webrtc.")}
+    assert said == {f"browser.webrtc.{key}" for key in widget}
 
 
 def test_every_emotion_has_its_word() -> None:

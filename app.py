@@ -40,6 +40,12 @@ def show(name: str, *given: Any) -> None:
     import_module(f"fer.ui.{name}").page(*given)
 
 
+def page(name: str, title: str, icon: str, *given: Any, default: bool = False) -> st.Page:
+    """An entry of the menu; its page is the module of that name, and so is its address."""
+    shown = partial(show, name, *given)
+    return st.Page(shown, title=title, icon=f":material/{icon}:", url_path=name, default=default)
+
+
 def main() -> None:
     """Read the settings, lay out the menu, show the page asked for."""
     from fer.ui.layout import STYLE
@@ -54,43 +60,12 @@ def main() -> None:
     settings = state.settings
     st.html(STYLE)
     pages = [
-        st.Page(
-            partial(show, "live", state),
-            title=say("menu.live"),
-            icon=":material/videocam:",
-            url_path="live",
-            default=True,
-        ),
-        st.Page(
-            partial(show, "photo", settings, state.analyzer),
-            title=say("menu.photo"),
-            icon=":material/photo_camera:",
-            url_path="photo",
-        ),
-        st.Page(
-            partial(show, "video", state),
-            title=say("menu.video"),
-            icon=":material/movie:",
-            url_path="video",
-        ),
-        st.Page(
-            partial(show, "history", state),
-            title=say("menu.history"),
-            icon=":material/history:",
-            url_path="history",
-        ),
-        st.Page(
-            partial(show, "model", settings),
-            title=say("menu.model"),
-            icon=":material/query_stats:",
-            url_path="model",
-        ),
-        st.Page(
-            partial(show, "about", settings),
-            title=say("menu.about"),
-            icon=":material/info:",
-            url_path="about",
-        ),
+        page("live", say("menu.live"), "videocam", state, default=True),
+        page("photo", say("menu.photo"), "photo_camera", settings, state.analyzer),
+        page("video", say("menu.video"), "movie", state),
+        page("history", say("menu.history"), "history", state),
+        page("model", say("menu.model"), "query_stats", settings),
+        page("about", say("menu.about"), "info", settings),
     ]
     shown = st.navigation(pages)
     chooser()

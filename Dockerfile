@@ -62,12 +62,14 @@ LABEL org.opencontainers.image.title="Class expressions" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-# Lessons lie in /data unless FER_DATABASE_URL says otherwise; nothing else is ever written.
+# Lessons lie in /data unless FER_DATABASE_URL says otherwise, and recordings without a name while
+# they are read; nothing else is ever written.
 # With more than two pools of memory, threads that come and go leave them behind half empty.
 ENV HOME=/data \
     MALLOC_ARENA_MAX=2 \
     PORT=8080 \
     PYTHONDONTWRITEBYTECODE=1 \
+    TMPDIR=/data \
     XDG_CACHE_HOME=/data/cache \
     XDG_DATA_HOME=/data
 RUN install -d -o 10001 -g 10001 -m 700 /data

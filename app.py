@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Any
 
 import streamlit as st
+from streamlit import config
 
 from fer import web
 from fer.errors import UsageError
@@ -24,6 +25,8 @@ def routes() -> dict[str, Any]:
         state = shared(Settings.from_env())
     except UsageError as fault:
         return {"routes": web.refusing(str(fault))}
+    if state.settings.max_upload is not None:
+        config.set_option("server.maxUploadSize", state.settings.max_upload)
     return {
         "routes": web.routes(state),
         "lifespan": web.lifespan(state),

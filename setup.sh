@@ -7,7 +7,8 @@ usage() {
     cat <<'TEXT'
 Usage: ./setup.sh COMMAND [ARGUMENT...]
 
-  run      set up, then start the app on port 8501 (PORT=9000 ./setup.sh run: another port);
+  run      set up, then serve the app to this computer on port 8501 (PORT=9000 ./setup.sh run:
+           another port; ADDRESS=0.0.0.0: to everybody on your network, there is no log-in);
            further arguments go to `streamlit run`
   test     set up with the test tools and a browser, then lint, types and all tests but the longest;
            further arguments go to pytest (./setup.sh test -k settings)
@@ -91,9 +92,9 @@ install() {
     touch "$UNFINISHED"
     local quiet=()
     [[ -t 1 ]] || quiet=(--quiet)
-    "$PYTHON" -m pip install --disable-pip-version-check "${quiet[@]}" -r "$requirements" >&2 ||
+    "$PYTHON" -m pip install --disable-pip-version-check ${quiet[@]+"${quiet[@]}"} -r "$requirements" >&2 ||
         fail "installing $requirements failed; see the lines above, then call this again"
-    "$PYTHON" -m pip install --disable-pip-version-check "${quiet[@]}" --no-deps \
+    "$PYTHON" -m pip install --disable-pip-version-check ${quiet[@]+"${quiet[@]}"} --no-deps \
         -r requirements-detector.txt >&2 ||
         fail "installing requirements-detector.txt failed; see above, then call this again"
     rm -f "$UNFINISHED"
@@ -139,7 +140,8 @@ run_app() {
     local port=${PORT:-8501}
     [[ $port =~ ^[0-9]{1,5}$ ]] || fail "PORT must be a number, not '$port'"
     install run
-    exec "$PYTHON" -m streamlit run app.py --server.port "$port" "$@"
+    exec "$PYTHON" -m streamlit run app.py --server.port "$port" \
+        --server.address "${ADDRESS:-localhost}" "$@"
 }
 
 # What only computes, beside the tests that a clock or a browser watches, and giving way to them.

@@ -24,7 +24,8 @@ IceServer = dict[str, Any]
 class Ice:
     """What the settings say of ICE servers."""
 
-    servers: tuple[IceServer, ...] = ()  # given whole, as browsers take them
+    # Given whole, as browsers take them; dicts have no hash, and may hold a password.
+    servers: tuple[IceServer, ...] = field(default=(), hash=False, repr=False)
     turn_urls: tuple[str, ...] = ()
     turn_secret: str | None = field(default=None, repr=False)
     relay_only: bool = False  # no direct connection is even tried

@@ -15,6 +15,7 @@
                   law there asks
     FER_MEDICAL_OR_SAFETY  1: a medical or safety reason, which that law exempts; default: 0
     FER_MAX_SESSIONS  lessons at once; default: 16
+    FER_MAX_UPLOAD  megabytes of a recording that is brought; default: as Streamlit is set up, 500
     FER_SECRET    signs the live page's tokens, at least 16 characters; several servers behind one
                   address need the same; default: one kept in the user's cache folder
     FER_ORIGINS   other sites whose pages may call this server, such as https://a.org,https://b.org
@@ -65,6 +66,7 @@ class Settings:
     region: str = ""
     medical_or_safety: bool = False
     max_sessions: int = 16
+    max_upload: int | None = None  # megabytes
     secret: str | None = field(default=None, repr=False)
     origins: tuple[str, ...] = ()
     trust_proxy: bool = False
@@ -87,6 +89,7 @@ class Settings:
             region=_region(environ.get("FER_REGION")),
             medical_or_safety=_yes(environ.get("FER_MEDICAL_OR_SAFETY"), "FER_MEDICAL_OR_SAFETY"),
             max_sessions=_count(environ.get("FER_MAX_SESSIONS"), "FER_MAX_SESSIONS") or 16,
+            max_upload=_count(environ.get("FER_MAX_UPLOAD"), "FER_MAX_UPLOAD"),
             secret=_secret(environ.get("FER_SECRET"), "FER_SECRET"),
             origins=_origins(environ.get("FER_ORIGINS"), "FER_ORIGINS"),
             trust_proxy=_yes(environ.get("FER_TRUST_PROXY"), "FER_TRUST_PROXY"),

@@ -6,6 +6,7 @@ import pytest
 
 from fer.errors import UsageError
 from fer.ice import HOURS, Ice, servers_from
+from fer.settings import Settings
 
 SECRET = "a secret of the school's own"
 
@@ -70,3 +71,12 @@ def test_relays_are_found_wherever_they_are_named() -> None:
     ice = Ice(servers=servers, turn_urls=("turn:a.org",), turn_secret=SECRET)
     assert ice.relays == ("turn:a.org", "turns:b.org", "turn:c.org")
     assert Ice().relays == ()
+
+
+def test_settings_with_servers_can_be_a_key_and_show_no_password() -> None:
+    """One state is made for each settings, so these are looked up by them."""
+    given = '[{"urls": "turn:b.org", "username": "u", "credential": "a password"}]'
+    settings, same = (Settings.from_env({"FER_ICE_SERVERS": given}) for _ in range(2))
+    assert {settings: 1}[same] == 1
+    assert settings != Settings()
+    assert "a password" not in repr(settings)

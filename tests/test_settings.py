@@ -20,6 +20,7 @@ SECRET = "a secret of the school's own"
         ({"FER_RUNTIME": "keras"}, Settings(runtime="keras")),
         ({"FER_LIVE": "socket"}, Settings(live="socket")),
         ({"FER_MAX_SESSIONS": "3"}, Settings(max_sessions=3)),
+        ({"FER_MAX_UPLOAD": "200"}, Settings(max_upload=200)),
         ({"FER_SECRET": SECRET}, Settings(secret=SECRET)),
         (
             {"FER_ORIGINS": "https://A.org/, http://b.org:8080"},

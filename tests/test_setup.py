@@ -100,7 +100,11 @@ def test_a_port_that_is_none_is_one_clear_line(checkout: Checkout) -> None:
 def test_the_app_starts_on_the_port_asked_for(checkout: Checkout) -> None:
     assert checkout("run", PORT="9000").returncode == 0
     assert checkout.calls() == ["venv", "pip", "pip", "streamlit"]
-    assert "streamlit run app.py --server.port 9000" in checkout.log.read_text()
+    # To this computer alone: there is no log-in.
+    asked = "streamlit run app.py --server.port 9000 --server.address localhost"
+    assert asked in checkout.log.read_text()
+    assert checkout("run", ADDRESS="0.0.0.0").returncode == 0
+    assert "--server.port 8501 --server.address 0.0.0.0" in checkout.log.read_text()
 
 
 def test_only_the_detectors_package_comes_without_what_it_needs(checkout: Checkout) -> None:

@@ -47,6 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except FerError as fault:
         say(f"fer: {fault}")
         return 2
+    except ModuleNotFoundError as fault:
+        say(f"fer: {fault.name} is missing: this needs requirements.txt, or the image's full form")
+        return 2
     except KeyboardInterrupt:
         say("fer: stopped; what was finished is kept")
         return 130

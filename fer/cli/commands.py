@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fer.detect import KINDS
+from fer.errors import UsageError
 from fer.settings import Settings
 
 # Does the work; the exit status, where it isn't 0.
@@ -24,6 +25,15 @@ class Commands:
         made = self._made.add_parser(name, help=about, description=about)
         made.set_defaults(handler=handler)
         return made
+
+
+def heed_the_law(options: argparse.Namespace) -> None:
+    """Refuses to read a class where FER_REGION says that the law forbids it."""
+    if options.forbidden:
+        raise UsageError(
+            "FER_REGION says that this runs where the law forbids reading a class; "
+            "the README tells more under Responsible use"
+        )
 
 
 def reading_options(one: argparse.ArgumentParser, settings: Settings) -> None:

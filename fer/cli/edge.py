@@ -8,7 +8,7 @@ import os
 import sys
 from dataclasses import fields
 
-from fer.cli.commands import Commands, reading_options
+from fer.cli.commands import Commands, heed_the_law, reading_options
 from fer.errors import UsageError
 from fer.settings import Settings
 
@@ -50,11 +50,7 @@ def edge(options: argparse.Namespace) -> int:
 
 def check(options: argparse.Namespace) -> None:
     """What the options ask for can be done, and may be."""
-    if options.forbidden:
-        raise UsageError(
-            "FER_REGION says that this runs where the law forbids reading a class; "
-            "the README tells more under Responsible use"
-        )
+    heed_the_law(options)
     for name in ("viewers", "fps", "side"):
         if not getattr(options, name) > 0:
             raise UsageError(f"--{name} must be more than 0")

@@ -16,7 +16,9 @@ def add_command(commands: Commands, settings: Settings) -> None:
     one = commands.add(
         "models", models, "the detectors' files: list them, or fetch what is missing"
     )
-    one.add_argument("what", choices=("list", "fetch"))
+    one.add_argument(
+        "what", nargs="?", choices=("list", "fetch"), default="list", help="list (default) or fetch"
+    )
     one.add_argument(
         "--to",
         type=Path,

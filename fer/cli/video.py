@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from fer.cli.commands import Commands, reading_options
+from fer.cli.commands import Commands, heed_the_law, reading_options
 from fer.cli.terminal import Progress, minutes, say
 from fer.emotions import EMOTIONS
 from fer.errors import FerError
@@ -41,7 +41,7 @@ class Step(Protocol):
 class VideoReader(Protocol):
     """What finds, follows and reads the faces: `fer.pipeline.Analyzer`."""
 
-    def video(self, source: Video) -> Iterable[Step]: ...
+    def video(self, source: Video, *, thorough: bool = False) -> Iterable[Step]: ...
 
 
 class Drawing(Protocol):
@@ -64,11 +64,17 @@ def add_command(commands: Commands, settings: Settings) -> None:
     one.add_argument(
         "--every", type=float, metavar="SECONDS", help="read one frame in each so many seconds"
     )
-    one.add_argument("--blur", action="store_true", help="blur the faces in the written video")
+    one.add_argument(
+        "--blur",
+        action="store_true",
+        help="blur every face found; searches each frame, so it takes ten times as long",
+    )
     reading_options(one, settings)
+    one.set_defaults(forbidden=settings.forbidden)
 
 
 def video(options: argparse.Namespace) -> int:
+    heed_the_law(options)
     from fer.draw import annotated
     from fer.pipeline import Analyzer
 
@@ -127,7 +133,7 @@ def read_video(
     fault: BaseException | None = None
     try:
         with source, recording, FaceTable(timeline, "time") as table:
-            for step in _shown(analyzer.video(source), source):
+            for step in _shown(analyzer.video(source, thorough=blur), source):
                 recording.add(step.time, annotated(step.frame, step.faces, blur=blur))
                 table.add(step.time, step.faces)
                 tally.add(step.faces)

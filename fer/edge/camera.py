@@ -7,6 +7,7 @@ a queue and grows old, and decodes only those that somebody will look at.
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -89,7 +90,8 @@ class Camera:
         self._opener, self._pauses = opener, pauses
         self._is_file = not source.isdigit() and "://" not in source
         if self._is_file and not Path(source).is_file():
-            raise DataError(f"{source}: no such file; a camera is a number, a stream an address")
+            name = source.rpartition("@")[2]  # a mistyped address may hold a password before it
+            raise DataError(f"{name}: no such file; a camera is a number, a stream an address")
         self._changed = threading.Condition()
         self._newest: Shot | None = None
         self._ending = threading.Event()
@@ -168,7 +170,7 @@ class Camera:
 
 
 def shown(source: str) -> str:
-    """The source without the password that an address may hold."""
+    """The source without the passwords that an address may hold, in its path and query too."""
     kind, slashes, rest = source.partition("://")
-    entry, slash, path = rest.partition("/")
-    return f"{kind}://{entry.rpartition('@')[2]}{slash}{path}" if slashes else source
+    entry = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    return f"{kind}://{entry.rpartition('@')[2]}" if slashes else source

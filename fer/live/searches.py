@@ -79,7 +79,7 @@ class LessonsAnalyzer(Analyzer):
     def _in_turn(self) -> InTurn:
         return InTurn(self.detector, Turns(os.cpu_count() or 1))
 
-    def live(self, background: bool = True) -> Live:
+    def live(self, background: bool = True, *, thorough: bool = False) -> Live:
         """What is fed one lesson's frames."""
         self.load()
-        return Live(self._in_turn, self.read, background=background)
+        return Live(self._in_turn, self.read, background=background, thorough=thorough)

@@ -87,18 +87,21 @@ class Analyzer:
         nothing = np.zeros((0, len(EMOTIONS)), np.float32)
         return np.concatenate([nothing, *(part.probabilities for part in parts)])
 
-    def video(self, source: Iterable[tuple[float, Picture]]) -> Iterator[Step]:
+    def video(
+        self, source: Iterable[tuple[float, Picture]], *, thorough: bool = False
+    ) -> Iterator[Step]:
         """Every frame of a recording in order, with its faces.
 
         `source` gives times in seconds and frames; where it has a `duration`, steps tell progress.
+        A `thorough` one searches every frame: otherwise who comes in is found within a second.
         """
         duration = getattr(source, "duration", None)
-        with self.live(background=False) as live:
+        with self.live(background=False, thorough=thorough) as live:
             for time, frame in source:
                 faces = live.feed(frame, time)
                 yield Step(time, frame, faces, min(time / duration, 1.0) if duration else None)
 
-    def live(self, background: bool = True) -> Live:
+    def live(self, background: bool = True, *, thorough: bool = False) -> Live:
         """What is fed the frames of a camera or screen as they come."""
         self.load()
-        return Live(self.detector, self.read, background=background)
+        return Live(self.detector, self.read, background=background, thorough=thorough)

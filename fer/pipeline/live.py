@@ -53,11 +53,13 @@ class Live:
 
     A frame that comes while another is worked on is left out, so nothing ever queues. With
     `background=False` searches happen within `feed`, and the same frames always give the same
-    faces, however fast the machine is.
+    faces, however fast the machine is. With `thorough` every frame is searched whole.
     """
 
-    def __init__(self, detector: Detector, read: Read, *, background: bool = True) -> None:
-        self._detector, self._read_faces = detector, read
+    def __init__(
+        self, detector: Detector, read: Read, *, background: bool = True, thorough: bool = False
+    ) -> None:
+        self._detector, self._read_faces, self._thorough = detector, read, thorough
         self._tracker = Tracker()
         self._searcher = ThreadPoolExecutor(1, "search") if background else None
         self._lock = threading.Lock()
@@ -113,7 +115,8 @@ class Live:
         if self._searching is not None or not self._search_due(time):
             return
         known = self._tracker.faces
-        whole = self._tracker.unsettled or self._searches % self._detector.full_every == 0
+        regular = self._searches % self._detector.full_every == 0
+        whole = self._thorough or self._tracker.unsettled or regular
         self._searches += 1
         self._searched = time
         if whole or not len(known):
@@ -126,7 +129,9 @@ class Live:
 
     def _search_due(self, time: float) -> bool:
         wait = SCAN_EVERY
-        if self._tracker.unsettled:
+        if self._thorough:
+            wait = 0.0
+        elif self._tracker.unsettled:
             wait = RESCAN
         elif self._searcher is not None:  # a recording is searched alike on every machine
             wait = search_wait(self._search_cost)

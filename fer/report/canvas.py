@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -153,11 +154,21 @@ def _paint(pen: ImageDraw.ImageDraw, shape: Shape, fine: int) -> None:
                 pen.line(way, fill=colour, width=max(round(width * fine), 1), joint="curve")
         case Label(x, y, words, size, anchor, colour):
             font = ImageFont.load_default(size * fine)
-            pen.text((x * fine, y * fine), words, colour, font, anchor=ANCHORS[anchor])
+            pen.text((x * fine, y * fine), plain(words), colour, font, anchor=ANCHORS[anchor])
         case Disc(x, y, radius, fill):
             box = [(at * fine - radius * fine, at * fine + radius * fine) for at in (x, y)]
             (left, right), (top, bottom) = box
             pen.ellipse((left, top, right, bottom), fill=fill)
+
+
+def plain(words: str) -> str:
+    """The words without accents: Pillow's own font has ASCII's letters only.
+
+    >>> plain("Matemáticas für 7b")
+    'Matematicas fur 7b'
+    """
+    apart = unicodedata.normalize("NFKD", words)
+    return "".join(letter for letter in apart if not unicodedata.combining(letter))
 
 
 def dashes(points: Array, dash: Iterable[float]) -> Iterator[Array]:

@@ -23,7 +23,7 @@ def sentences(session: Session, words: Words) -> list[str]:
     else:
         said += [_expressions(whole.shares[0], words), _seen(session, words)]
         if session.duration >= LONG_ENOUGH:
-            said += [_course(session, words), *_worst(session, words)]
+            said += [*_course(session, words), *_worst(session, words)]
         said.append(_alerts(session, words))
     return said + _missing(session, words)
 
@@ -49,13 +49,15 @@ def _seen(session: Session, words: Words) -> str:
     return words("seen", mean=words.many("faces", mean), most=f"{most:.0f}")
 
 
-def _course(session: Session, words: Words) -> str:
+def _course(session: Session, words: Words) -> list[str]:
     rows = session.rows()
     thirds = pool(rows, -(-len(rows) // 3)).balance
     change = thirds[-1] - thirds[0]
+    if np.isnan(change):  # nobody was seen at one end
+        return []
     if change >= CHANGED:
-        return words("brighter")
-    return words("darker" if change <= -CHANGED else "steady")
+        return [words("brighter")]
+    return [words("darker" if change <= -CHANGED else "steady")]
 
 
 def _worst(session: Session, words: Words) -> list[str]:
@@ -75,5 +77,7 @@ def _alerts(session: Session, words: Words) -> str:
 
 def _missing(session: Session, words: Words) -> list[str]:
     gaps = session.gaps()
-    seconds = sum((session.duration if g.end is None else g.end) - g.start for g in gaps)
+    ends = (session.duration if gap.end is None else gap.end for gap in gaps)
+    # A pause can begin after the last picture, where a lesson that was never ended is over.
+    seconds = sum(max(0.0, end - gap.start) for gap, end in zip(gaps, ends, strict=True))
     return [words("missing", time=words.span(seconds))] if round(seconds) else []

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from fer.emotions import COLOURS, EMOTIONS
-from fer.report.canvas import INK, SOFT, Array, Drawing, Label, Line
+from fer.report.canvas import INK, SOFT, Array, Drawing, Label, Line, plain
 from fer.report.canvas import Area as Filled
 from fer.report.canvas import Disc as Dot
 from fer.report.words import Words
@@ -94,8 +94,10 @@ def timeline(session: Session, words: Words | None = None, title: str = "") -> D
 def to_png(session: Session, words: Words | None = None) -> bytes:
     """The timeline as a picture that stands alone."""
     lesson = session.lesson
-    # The built-in font has Latin letters only; a row of boxes would help nobody.
-    name = f"{lesson.name} · " if lesson.name and max(lesson.name) < "\u0250" else ""
+    # A row of boxes for letters that the font lacks would help nobody.
+    name = f"{lesson.name} · " if lesson.name and plain(lesson.name).isascii() else ""
+    if words is not None and not plain(words("timeline.axis")).isascii():
+        words = None
     return timeline(session, words, f"{name}{lesson.started:%Y-%m-%d %H:%M}").to_png()
 
 

@@ -219,6 +219,11 @@ class Session:
             if single != (self._people is not None):
                 self._people = People() if single else None
 
+    @property
+    def following(self) -> bool:
+        """Whether single faces are followed."""
+        return self._people is not None
+
     def people(self) -> list[Person]:
         """Single faces, those first that may need attention; empty unless that was switched on."""
         with self._lock:

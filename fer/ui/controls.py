@@ -14,6 +14,7 @@ from fer.session import CALM, Alert
 from fer.ui.words import all_of, emotions, say
 
 ALERTS: Final = ("negative", "confused", "flat")
+WATCHED: Final = "lesson_watched"  # what this visit set last, and of which lesson
 FINISHED: Final = "lesson_finished"  # the session whose report is shown
 KEYS: Final = {"topic": "T", "question": "Q"}
 
@@ -53,7 +54,8 @@ def controls(state: State, lesson: str, owner: str) -> None:
 def options(running: Running | None) -> None:
     """Alerts, how much the glance window shows, and single faces."""
     st.markdown(say("live.alerts"))
-    usual = {alert.what: alert for alert in CALM}
+    # What a lesson that runs is set to: a visit that finds it again must not change it.
+    usual = {alert.what: alert for alert in (running.session.alerts if running else CALM)}
     chosen: list[Alert] = []
     for what in ALERTS:
         alert = usual.get(what, Alert(what, 0.5, 60))
@@ -95,11 +97,17 @@ def options(running: Running | None) -> None:
     )
     single = st.toggle(
         say("live.individuals"),
+        running is not None and running.session.following,
         key="individuals",
         persist_state="session",
         help=say("live.individuals_help"),
     )
-    if running is not None:
+    if running is None:
+        return
+    # Only what was changed here: the same lesson may stand in another tab.
+    setting = (running.session.lesson.id, *chosen, single)
+    if st.session_state.get(WATCHED) != setting:
+        st.session_state[WATCHED] = setting
         running.session.watch(chosen)
         running.session.follow(single)
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import streamlit as st
 
-from fer.classify import describe
+from fer.classify import MODEL_FOLDER, describe, runtime_folder
 from fer.emotions import EMOJI, EMOTIONS
 from fer.errors import ModelError
 from fer.settings import Settings
@@ -20,7 +20,7 @@ python -m fer calibrate --model runs/mine --data DATA
 python -m fer export --model runs/mine --data DATA
 """
 HOW_TO_MEASURE: Final = """
-python -m fer evaluate --data DATA --split public_test --write {folder}/metrics.json
+python -m fer evaluate --data DATA --model {folder} --write {folder}/metrics.json
 """
 CARD: Final = 156  # four in a row on a desk, two on a phone
 
@@ -43,7 +43,11 @@ def page(settings: Settings) -> None:
         return
     if metrics is None or shown is None:
         st.info(say("model.unmeasured"), icon=":material/straighten:")
-        st.code(HOW_TO_MEASURE.format(folder=settings.model.name).strip(), language="bash")
+        # By its variable: where things lie on the server is nothing for a visitor.
+        inner = runtime_folder(settings.model).relative_to(settings.model).as_posix()
+        base = "model" if settings.model == MODEL_FOLDER else "$FER_MODEL"
+        folder = f"{base}/{inner}".removesuffix("/.")
+        st.code(HOW_TO_MEASURE.format(folder=folder).strip(), language="bash")
         return
     headline(shown, metrics)
     words(shown)

@@ -58,7 +58,7 @@ def downloads(session: Session, settings: Settings, words: Words) -> None:
             ),
             (say("record.csv"), "csv", "text/csv", partial(to_csv, session), None),
             (say("record.json"), "json", "application/json", partial(to_json, session), None),
-            (say("record.png"), "png", "image/png", partial(to_png, session), None),
+            (say("record.png"), "png", "image/png", partial(to_png, session, words), None),
         ):
             st.download_button(
                 title,

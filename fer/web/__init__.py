@@ -39,7 +39,7 @@ def routes(state: State, limits: Limits | None = None) -> list[BaseRoute]:
     return [
         WebSocketRoute("/ws/live", LiveSocket(state, guard, limits).serve),
         *PhotoApi(state, guard, limits, metrics).routes(),
-        health.route(state),
+        *health.routes(state),
         metrics.route(),
     ]
 
@@ -55,7 +55,7 @@ def refusing(fault: str) -> list[BaseRoute]:
     async def refuse(_: Request) -> JSONResponse:
         return health.unavailable(fault)
 
-    paths = ("/healthz", "/metrics", "/api/{rest:path}")
+    paths = (*health.PATHS, "/metrics", "/api/{rest:path}")
     return [Route(path, refuse, methods=["GET", "POST"]) for path in paths]
 
 

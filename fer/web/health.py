@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from fer.live.state import State
 
+# The second one because Cloud Run keeps addresses that end with a z for itself.
+PATHS: Final = ("/healthz", "/health")
 
-def route(state: State) -> Route:
+
+def routes(state: State) -> list[Route]:
     """GET /healthz: 200 once the network has answered, else 503 and why in a line."""
 
     async def healthz(_: Request) -> JSONResponse:
@@ -17,7 +22,7 @@ def route(state: State) -> Route:
             return JSONResponse({"status": "ready"})
         return unavailable(state.not_ready)
 
-    return Route("/healthz", healthz)
+    return [Route(path, healthz) for path in PATHS]
 
 
 def unavailable(why: str) -> JSONResponse:

@@ -29,6 +29,7 @@ class FakeAnalyzer:
     at: int = -1
     ends: type[BaseException] = KeyboardInterrupt
     seen: int = 0
+    thorough: bool | None = None  # whether a video was read so
 
     def photo(self, frame: Frame) -> Faces:
         if self.seen == self.at:
@@ -40,7 +41,8 @@ class FakeAnalyzer:
         box = [columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1]
         return Faces.of([box], probabilities=[SHARES])
 
-    def video(self, source: Video) -> Iterator[Step]:
+    def video(self, source: Video, *, thorough: bool = False) -> Iterator[Step]:
+        self.thorough = thorough
         for time, frame in source:
             faces = self.photo(frame)
             progress = time / source.duration if source.duration else None

@@ -59,7 +59,9 @@ def test_json_sums_it_up(lesson: Path, tmp_path: Path, capsys: pytest.CaptureFix
 
 
 def test_blur_reaches_the_drawing(lesson: Path, tmp_path: Path) -> None:
-    assert read(lesson, tmp_path, blur=True) == 0
+    analyzer = FakeAnalyzer()
+    assert read(lesson, tmp_path, analyzer, blur=True) == 0
+    assert analyzer.thorough  # otherwise who comes in would be shown for up to a second
     _, frame = next(iter(Video(tmp_path / "lesson_faces.mp4")))
     assert frame[-10:].mean() < 10
 
@@ -121,3 +123,12 @@ def test_the_commands_have_help(command: str, capsys: pytest.CaptureFixture[str]
 def test_a_wrong_stretch_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["video", "a.mp4", "--every", "0"]) == 2
     assert capsys.readouterr().err == "fer: --every must be more than 0\n"
+
+
+def test_where_the_law_forbids_it_no_video_is_read(
+    lesson: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FER_REGION", "FR")
+    assert main(["video", str(lesson)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "the law forbids" in line

@@ -115,6 +115,11 @@ def test_a_file_that_is_none_is_a_clear_fault(tmp_path: Path) -> None:
     assert "words.mp4: this is not a video" in str(camera.fault)
 
 
+def test_a_mistyped_address_is_told_without_its_password() -> None:
+    with pytest.raises(DataError, match=r"^10\.0\.0\.5/live: no such file"):
+        Camera("rtsp:/me:secret@10.0.0.5/live", 10, say=quiet)
+
+
 def test_what_cannot_be_opened_is_none_and_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     assert open_capture("http://127.0.0.1:9/stream") is None
     assert open_capture("99") is None
@@ -122,6 +127,7 @@ def test_what_cannot_be_opened_is_none_and_says_nothing(capfd: pytest.CaptureFix
 
 
 def test_an_address_is_shown_without_its_password() -> None:
-    assert shown("rtsp://me:secret@10.0.0.5/live@1") == "rtsp://10.0.0.5/live@1"
-    assert shown("rtsp://10.0.0.5/live") == "rtsp://10.0.0.5/live"
+    assert shown("rtsp://me:secret@10.0.0.5/live@1") == "rtsp://10.0.0.5"
+    assert shown("rtsp://10.0.0.5:554/user=a&password=secret") == "rtsp://10.0.0.5:554"
+    assert shown("http://cam?pwd=secret") == "http://cam"
     assert shown("0") == "0"

@@ -210,3 +210,13 @@ def test_costly_searches_come_more_rarely_but_not_too_rarely() -> None:
     assert search_wait(0.0) == SCAN_EVERY
     assert search_wait(1.5 * SCAN_EVERY * SCAN_SHARE) == pytest.approx(1.5 * SCAN_EVERY)
     assert search_wait(100.0) == SCAN_LATEST
+
+
+def test_a_thorough_one_searches_every_frame_whole() -> None:
+    """So that whoever comes in is found in the very first frame."""
+    detector = Squares()
+    live = Live(detector, Reads(), background=False, thorough=True)
+    for at in range(10):
+        live.feed(grid(4), at / FPS)
+    assert len(live.feed(grid(9), 10 / FPS)) == 9
+    assert (len(detector.asked), detector.looked) == (11, 0)

@@ -69,3 +69,20 @@ def test_without_faces_little_is_said() -> None:
     empty, blind = session(), session()
     run(blind, Faces.none(), range(5))
     assert said(empty) == said(blind) == ["No face was read in this lesson."]
+
+
+@pytest.mark.parametrize("seen", [range(200, 300), range(100)])
+def test_no_course_is_told_where_one_end_was_not_seen(seen: range) -> None:
+    lesson = session()
+    run(lesson, crowd(happy=10), seen)
+    lesson.finish(300)
+    course = {Words()(key) for key in ("brighter", "darker", "steady")}
+    assert not course & {*said(lesson)}
+
+
+def test_a_pause_after_the_last_picture_takes_no_time() -> None:
+    """In a lesson that was never ended."""
+    lesson = session()
+    run(lesson, crowd(happy=10), range(100))
+    lesson.pause(160)
+    assert not [line for line in said(lesson) if "-" in line]

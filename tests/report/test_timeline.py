@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageColor
 
 from fer.emotions import COLOURS, EMOTIONS
-from fer.report import timeline, to_png
+from fer.report import ENGLISH, Words, timeline, to_png
 from fer.report.canvas import SCALE, Area, Disc, Drawing, Label, Line, dashes
 from fer.report.timeline import LEFT, NOTHING, RIGHT, STACK, STROKES, ink_on
 from fer.session import Session
@@ -111,6 +111,18 @@ def test_the_picture_shows_the_same() -> None:
         middle = (points[:, 1].min() + points[:, 1].max()) / 2
         seen = pixels[round(middle * SCALE) + 30, round(x_of(10, 100) * SCALE)]
         assert tuple(seen) == ImageColor.getrgb(COLOURS[name])
+
+
+def test_the_pictures_letters_are_those_that_its_font_has() -> None:
+    made = session(name="Matemáticas")
+    run(made, crowd(happy=10), range(100))
+    plainly = session(name="Matematicas")
+    run(plainly, crowd(happy=10), range(100))
+    assert to_png(made) == to_png(plainly)
+    hindi = Words(ENGLISH | {"timeline.axis": "मिनट"})  # all of which would be boxes
+    assert to_png(made, hindi) == to_png(made)
+    spanish = Words(ENGLISH | {"happy": "feliz", "timeline.axis": "minutos, según el reloj"})
+    assert to_png(made, spanish) != to_png(made)
 
 
 def test_dashes_follow_the_line() -> None:

@@ -45,7 +45,7 @@ def test_a_network_that_was_not_measured_tells_how(tmp_path: Path) -> None:
     opened = open_page("model", write_tiny_model(tmp_path / "mine"))
     assert not opened.exception
     assert "not measured yet" in opened.info[0].value
-    assert "--write mine/metrics.json" in opened.code[0].value
+    assert "--model $FER_MODEL --write $FER_MODEL/metrics.json" in opened.code[0].value
 
 
 def test_broken_figures_are_a_clear_error(tmp_path: Path) -> None:

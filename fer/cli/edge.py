@@ -29,7 +29,11 @@ def add_command(commands: Commands, settings: Settings) -> None:
         "--host", default="127.0.0.1", help="to whom: this computer (127.0.0.1), or 0.0.0.0 for all"
     )
     one.add_argument("--viewers", type=int, default=4, metavar="N", help="at most, at once (4)")
-    one.add_argument("--window", action="store_true", help="show it in a window on this computer")
+    one.add_argument(
+        "--window",
+        action="store_true",
+        help="show it in a window here; needs opencv-python instead of opencv-python-headless",
+    )
     one.add_argument("--blur", action="store_true", help="blur the faces in what is shown")
     one.add_argument("--fps", type=float, default=10.0, help="pictures a second, at most (10)")
     one.add_argument(

@@ -7,7 +7,7 @@
     │   └── TokenError a token that is forged, damaged or too old
     ├── ModelError     a model or run folder that is none, or cannot be used
     ├── StoreError     lessons cannot be kept or read
-    │   └── GoneError  no such lesson, or somebody else's
+    │   └── GoneError  no such lesson: deleted, somebody else's, or in another process now
     └── UsageError     a call whose words do not fit together
 
 The command line prints such an error as one line and exits with status 2.

@@ -18,11 +18,13 @@ from typing import Any, Final
 from fer.faces import Faces
 from fer.session import CALM, Alert, Lesson, Moment, Session
 from fer.session.lesson import new_id
-from fer.store import Keeper, Store, StoreError
+from fer.store import GoneError, Keeper, Store, StoreError, broke_off
 
-ABANDONED: Final = 900.0  # seconds without a picture after which a lesson is over
+# Seconds without a picture after which a lesson is over, or without its page one that never began.
+ABANDONED: Final = 900.0
 NEWS_EVERY: Final = 0.9  # seconds; a class doesn't change faster
 MINUTE: Final = 12  # points of the mood line, five seconds each
+WHEN: Final = "{when}"  # in a lesson's name: the day and the minute in which it began
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Plan:
     """What a lesson will be, once its first picture comes."""
 
     name: str = ""
+    unnamed: str = ""  # its name where it has none, such as "Lesson of {when}"
     acknowledged: datetime | None = None
     region: str = ""
     model: str = ""
@@ -40,10 +43,11 @@ class Plan:
 
     def session(self, started: datetime, *, name: str = "", id: str = "") -> Session:
         """Begins it, under this name or id where it has one of its own."""
+        agreed = self.acknowledged
         lesson = Lesson(
-            name or self.name,
+            name or self.name or self.unnamed.replace(WHEN, f"{started:%Y-%m-%d %H:%M}"),
             started,
-            self.acknowledged,
+            agreed and agreed.astimezone(started.tzinfo),  # one lesson, one clock
             self.region,
             self.model,
             self.version,
@@ -59,7 +63,7 @@ class Running:
     session: Session
     owner: str
     origin: float  # our clock's time at the lesson's start
-    heard: float  # when a picture came last
+    heard: float  # when a picture came last, or somebody came back to it
     news: dict[str, Any] = field(default_factory=dict)
     told: float = float("-inf")  # when the news were made
 
@@ -76,14 +80,14 @@ class Lessons:
     ) -> None:
         self._store, self._keeper, self._now, self._wall = store, keeper, now, wall
         self._lock = threading.RLock()
-        self._planned: dict[str, tuple[Plan, str]] = {}
+        self._planned: dict[str, tuple[Plan, str, float]] = {}  # and when a page said so last
         self._running: dict[str, Running] = {}
 
     def plan(self, id: str, owner: str, plan: Plan) -> None:
-        """The lesson with that id will be this when its first picture comes."""
+        """The lesson with that id will be this if its first picture comes before long."""
         with self._lock:
             if id not in self._running:
-                self._planned[id] = plan, owner
+                self._planned[id] = plan, owner, self._now()
 
     def heard(self, id: str, faces: Faces) -> None:
         """A picture of that lesson was read just now."""
@@ -106,7 +110,8 @@ class Lessons:
     def back(self, owner: str) -> str | None:
         """The id of the lesson that this owner has running, or had when it was cut off just now.
 
-        Lessons that were cut off longer ago are ended where they broke off.
+        Another process may still have it: who asked last goes on with it. Those that were cut off
+        longer ago are ended where they broke off.
         """
         with self._lock:
             mine = [one for one in self._running.values() if one.owner == owner]
@@ -116,8 +121,10 @@ class Lessons:
             return None
         for kept in self._store.left_open(owner, quiet=ABANDONED):
             self._store.end(kept.id, owner)
-        open_ones = self._store.left_open(owner, quiet=0.0)
-        return self._go_on(self._store.load(open_ones[0].id, owner), owner) if open_ones else None
+        for kept in self._store.left_open(owner, quiet=0.0):
+            with contextlib.suppress(GoneError):  # ended or deleted meanwhile
+                return self._go_on(self._store.adopt(kept.id, owner), owner)
+        return None
 
     def news(self, id: str) -> dict[str, Any] | None:
         """The class in a few numbers, for a page that has no Python at hand; None before any."""
@@ -158,22 +165,22 @@ class Lessons:
             if running is None:
                 return None
             del self._running[id]
-        running.session.finish(self._now() - running.origin)
-        if self._keeper is not None:
-            self._keeper.release(id)
-        return running.session
+        return self._end(running.session, self.time(running))
 
     def fault(self, id: str) -> str | None:
         """Why that lesson could not be saved lately."""
         return None if self._keeper is None else self._keeper.fault(id)
 
     def tidy(self) -> None:
-        """Ends the lessons of which no picture has come for long."""
+        """Ends the lessons of which no picture has come for long, and drops old plans."""
         since = self._now() - ABANDONED
         with self._lock:
-            ended = [one for one in self._running.values() if one.heard < since]
-        for one in ended:
-            self.finish(one.session.lesson.id, one.owner)
+            over = [running for running in self._running.values() if running.heard < since]
+            for running in over:
+                del self._running[running.session.lesson.id]
+            self._planned = {id: one for id, one in self._planned.items() if one[2] >= since}
+        for running in over:
+            self._end(running.session, broke_off(running.session))
 
     def close(self) -> None:
         """Saves all that run; they can go on in another process."""
@@ -183,10 +190,9 @@ class Lessons:
             self._store.close()
 
     def _begin(self, id: str, now: float) -> Running | None:
-        planned = self._planned.pop(id, None)
-        if planned is None:
+        if id not in self._planned:
             return None
-        plan, owner = planned
+        plan, owner, _ = self._planned.pop(id)
         started = self._wall()
         started = started if plan.zone is None else started.astimezone(plan.zone)
         return self._run(plan.session(started, id=id), owner, now, begun=False)
@@ -204,8 +210,21 @@ class Lessons:
         running = Running(session, owner, origin, heard=origin)
         self._running[session.lesson.id] = running
         if self._keeper is not None:
-            self._keeper.keep(session, owner, begun=begun)
+            self._keeper.keep(session, owner, begun=begun, gone=lambda: self._drop(running))
         return running
+
+    def _end(self, session: Session, time: float) -> Session:
+        session.finish(time)
+        if self._keeper is not None:
+            self._keeper.release(session.lesson.id)
+        return session
+
+    def _drop(self, running: Running) -> None:
+        """It was deleted, or another process has it: no end of ours is written."""
+        id = running.session.lesson.id
+        with self._lock:
+            if self._running.get(id) is running:
+                del self._running[id]
 
 
 def _news(session: Session, time: float) -> dict[str, Any]:

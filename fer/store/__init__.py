@@ -2,7 +2,7 @@
 
 from fer.store.faults import GoneError, StoreError
 from fer.store.keeper import Keeper
-from fer.store.rows import Kept
+from fer.store.rows import Kept, broke_off
 from fer.store.store import Page, Store
 
-__all__ = ["GoneError", "Keeper", "Kept", "Page", "Store", "StoreError"]
+__all__ = ["GoneError", "Keeper", "Kept", "Page", "Store", "StoreError", "broke_off"]

@@ -1,7 +1,12 @@
-"""What can go wrong with a database, told so that somebody can mend it."""
+"""What can go wrong with a database, told so that somebody can mend it.
+
+Pages show these errors to whoever opens them, so an error holds what a fault means and no more;
+which database has it, and what its driver said, the log tells.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,13 +14,15 @@ from sqlalchemy import exc
 
 from fer.errors import FerError
 
+log = logging.getLogger(__name__)
+
 
 class StoreError(FerError):
     """Lessons cannot be kept or read: the disk, the file or the server is at fault."""
 
 
 class GoneError(StoreError):
-    """No such lesson: it was deleted, or it is somebody else's."""
+    """No such lesson: it was deleted, is somebody else's, or goes on in another process."""
 
 
 # What the drivers say: what that means. The first that fits is told.
@@ -28,24 +35,29 @@ MEANINGS = {
     "is locked": "another program holds it for too long",
     "disk i/o error": "the disk cannot be written to or read; it may be full",
     "no space left": "the server's disk is full",
-    "connection": "the database's server cannot be reached",
+    "resolve host": "the database's server cannot be reached; its name is not known here",
+    "connection option": "the database's URL has an option that is none, or of a wrong kind",
+    "connection": "the database's server cannot be reached; see that it runs and lets this one in",
 }
+UNKNOWN = "the database has a fault, of which the server's log tells more"
 
 
 @contextmanager
-def told(name: str) -> Iterator[None]:
-    """Within it, a database's faults become a StoreError about the store of that name."""
+def told(address: str) -> Iterator[None]:
+    """Within it, a database's faults become a StoreError; the address is for the log alone."""
     try:
         yield
-    except exc.NoSuchModuleError as fault:
-        raise StoreError(f"{name}: no such kind of database is known") from fault
-    except ModuleNotFoundError as fault:
-        raise StoreError(
-            f"{name}: its driver is missing; run: pip install -r requirements-postgres.txt"
-        ) from fault
-    except exc.SQLAlchemyError as fault:
-        said = str(getattr(fault, "orig", None) or fault)
-        meaning = next((means for sign, means in MEANINGS.items() if sign in said.lower()), None)
-        raise StoreError(f"{name}: {meaning or ' '.join(said.split())[:200]}") from fault
-    except OSError as fault:
-        raise StoreError(f"{name}: {fault.strerror or fault}") from fault
+    except (exc.SQLAlchemyError, ModuleNotFoundError, OSError) as fault:
+        said = " ".join(str(getattr(fault, "orig", None) or fault).split())
+        log.error("%s: %s", address, said[:200])
+        raise StoreError(_meaning(fault, said)) from fault
+
+
+def _meaning(fault: Exception, said: str) -> str:
+    if isinstance(fault, exc.NoSuchModuleError):
+        return "no such kind of database is known"
+    if isinstance(fault, ModuleNotFoundError):
+        return "the database's driver is missing; run: pip install -r requirements-postgres.txt"
+    if isinstance(fault, OSError):
+        return fault.strerror or UNKNOWN
+    return next((means for sign, means in MEANINGS.items() if sign in said.lower()), UNKNOWN)

@@ -29,6 +29,7 @@ class _Charge:
     session: Session
     owner: str
     begun: bool  # whether the store has it already
+    gone: Callable[[], None]  # called where it is not ours to save any more
     due: float  # when it is to be saved
     fault: str | None = None
     last: bool = False  # the lesson is over: one save that succeeds is the last one
@@ -50,10 +51,21 @@ class Keeper:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def keep(self, session: Session, owner: str = "", *, begun: bool = False) -> None:
-        """Saves it from now on; `begun` where it was loaded from the store and goes on."""
+    def keep(
+        self,
+        session: Session,
+        owner: str = "",
+        *,
+        begun: bool = False,
+        gone: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Saves it from now on; `begun` where it was adopted from the store and goes on.
+
+        Where it is deleted, or another process adopts it, it is let go and `gone` is called.
+        """
+        charge = _Charge(session, owner, begun, gone, self._now())
         with self._lock:
-            self._charges[session.lesson.id] = _Charge(session, owner, begun, self._now())
+            self._charges[session.lesson.id] = charge
 
     def release(self, id: str) -> str | None:
         """Saves it once more and lets it go; gives what was wrong with that, if anything.
@@ -73,11 +85,6 @@ class Keeper:
         with self._lock:
             if charge := self._charges.get(id):
                 charge.due = min(charge.due, self._now())
-
-    def forget(self, id: str) -> None:
-        """Lets it go without saving: the teacher doesn't want it kept."""
-        with self._saving, self._lock:
-            self._charges.pop(id, None)
 
     def fault(self, id: str) -> str | None:
         """Why that lesson could not be saved the last time; None where it was."""
@@ -109,12 +116,6 @@ class Keeper:
         for id in ids:
             self.release(id)
 
-    def __enter__(self) -> Keeper:
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def _run(self) -> None:
         while not self._stop.wait(min(self._every / 4, 1.0)):
             self.turn()
@@ -126,14 +127,15 @@ class Keeper:
                 if self._charges.get(id) is not charge:
                     return  # it was let go meanwhile
             charge.due = self._now() + self._every
-            if not self._saved(charge):
+            if not self._done(charge):
                 return
             with self._lock:
-                if charge.last and self._charges.get(id) is charge:
+                if self._charges.get(id) is charge:
                     del self._charges[id]
 
-    def _saved(self, charge: _Charge) -> bool:
-        """Tries it; false where another try may do better."""
+    def _done(self, charge: _Charge) -> bool:
+        """Tries to save it; whether that was the last time."""
+        last = charge.last  # before: an end that comes meanwhile is not in this save
         try:
             if charge.begun:
                 self._store.save(charge.session, charge.owner)
@@ -141,9 +143,11 @@ class Keeper:
                 self._store.begin(charge.session, charge.owner)
                 charge.begun = True
             charge.fault = None
-            return True
-        except GoneError as fault:  # deleted by its teacher: it must not come back
-            charge.fault, charge.due = str(fault), float("inf")
+            return last
+        except GoneError as fault:  # it must not come back, nor be in another process's way
+            charge.fault = str(fault)
+            log.info("a lesson is let go: %s", fault)
+            charge.gone()
             return True
         except StoreError as fault:
             charge.fault = str(fault)

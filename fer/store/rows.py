@@ -77,6 +77,11 @@ def kept(row: Mapping[Any, Any]) -> Kept:
     )
 
 
+def broke_off(session: Session) -> float:
+    """Where a lesson ends that nobody ended: with its last second or moment."""
+    return max([session.duration, *(moment.time for moment in session.moments)])
+
+
 def write(connection: sa.Connection, session: Session) -> None:
     """The rows below the lesson's own: only what may have changed since the last time."""
     id = session.lesson.id

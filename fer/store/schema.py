@@ -60,7 +60,9 @@ _FIRST: Final[Step] = (
         begun DOUBLE PRECISION NOT NULL, ended DOUBLE PRECISION, peak DOUBLE PRECISION NOT NULL,
         PRIMARY KEY (lesson, place))""",
 )
-STEPS: Final[tuple[Step, ...]] = (_FIRST,)
+# 2: who saves a lesson, so that a process that lost it can't write over the one that goes on.
+_WRITER: Final[Step] = ("ALTER TABLE lessons ADD COLUMN writer TEXT NOT NULL DEFAULT ''",)
+STEPS: Final[tuple[Step, ...]] = (_FIRST, _WRITER)
 
 LESSONS: Final = sa.table(
     "lessons",
@@ -68,7 +70,7 @@ LESSONS: Final = sa.table(
         sa.column,
         (
             *("id", "owner", "name", "started", "zone", "acknowledged", "region", "model"),
-            *("version", "ended", "saved", "duration", "faces", "balance"),
+            *("version", "ended", "saved", "duration", "faces", "balance", "writer"),
         ),
     ),
 )

@@ -2,15 +2,18 @@
 
 Every call names an owner and sees that owner's lessons only: a server for several teachers shows
 nobody another one's. Who the owner is, the caller decides; on a laptop it is "".
+
+A lesson that runs has one writer: the store that began it, or the one that adopted it last.
 """
 
 from __future__ import annotations
 
+import secrets
 import time as clock
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 import sqlalchemy as sa
 
@@ -25,6 +28,7 @@ from fer.store.schema import LESSONS, MOMENTS, migrate
 
 PAGE: Final = 20  # lessons
 NO_SUCH: Final = "there is no such lesson; it may have been deleted"
+NOT_OURS: Final = "this lesson was deleted, or goes on in another process"
 QUIET: Final = 30.0  # seconds without a save after which nobody seems to run a lesson any more
 
 
@@ -49,9 +53,10 @@ class Store:
         patience: float = PATIENCE,
     ) -> None:
         read = read_url(url or file_url(data_folder() / FILE))
-        self.name = read.render_as_string(hide_password=True)
-        self._now = now
-        with told(self.name):
+        # For the log; a password may stand in the query too.
+        self._address = read.set(query={}).render_as_string(hide_password=True)
+        self._now, self._writer = now, secrets.token_hex(8)
+        with told(self._address):
             self.engine = connect(read, patience)
             self._writing = self.engine.execution_options(writes=True)
             with self._writing.begin() as connection:
@@ -63,27 +68,36 @@ class Store:
 
     def begin(self, session: Session, owner: str = "") -> None:
         """Keeps a new lesson from here on; `save` then adds to it."""
-        with told(self.name), self._writing.begin() as connection:
-            known = rows.of_lesson(session) | {"owner": owner, "saved": self._now()}
+        with told(self._address), self._writing.begin() as connection:
+            known = rows.of_lesson(session) | {"owner": owner} | self._mark()
             connection.execute(sa.insert(LESSONS).values(known))
             rows.write(connection, session)
 
     def save(self, session: Session, owner: str = "") -> None:
-        """Adds what came since the last time. GoneError where the lesson was deleted meanwhile."""
-        with told(self.name), self._writing.begin() as connection:
-            update = sa.update(LESSONS).where(_is(session.lesson.id, owner))
-            values = rows.progress(session) | {"saved": self._now()}
-            if not connection.execute(update.values(values)).rowcount:
-                raise GoneError(f"{session.lesson.name}: this lesson is not kept any more")
+        """Adds what came since the last time.
+
+        GoneError where the lesson was deleted meanwhile, or adopted by another store.
+        """
+        with told(self._address), self._writing.begin() as connection:
+            ours = _is(session.lesson.id, owner) & (LESSONS.c.writer == self._writer)
+            update = sa.update(LESSONS).where(ours).values(rows.progress(session) | self._mark())
+            if not connection.execute(update).rowcount:
+                raise GoneError(NOT_OURS)
             rows.write(connection, session)
 
     def load(self, id: str, owner: str = "") -> Session:
-        """A lesson as it was saved last; one that has not ended may go on."""
-        with told(self.name), self.engine.begin() as connection:
-            found = connection.execute(sa.select(LESSONS).where(_is(id, owner))).first()
-            if found is None:
+        """A lesson as it was saved last."""
+        with told(self._address), self.engine.begin() as connection:
+            return _read(connection, id, owner)
+
+    def adopt(self, id: str, owner: str = "") -> Session:
+        """A lesson that has not ended, to go on with it: from now on no other store saves it."""
+        with told(self._address), self._writing.begin() as connection:
+            open_one = _is(id, owner) & LESSONS.c.ended.is_(None)
+            update = sa.update(LESSONS).where(open_one).values(self._mark())
+            if not connection.execute(update).rowcount:
                 raise GoneError(NO_SUCH)
-            return rows.read(connection, found._mapping)
+            return _read(connection, id, owner)
 
     def find(self, owner: str = "", search: str = "", page: int = 0, size: int = PAGE) -> Page:
         """Lessons, the newest first; of a search those whose name or moments hold its words."""
@@ -93,7 +107,7 @@ class Store:
             wanted &= _holds(LESSONS.c.name, word) | LESSONS.c.id.in_(noted)
         order = (LESSONS.c.started.desc(), LESSONS.c.id)
         chosen = sa.select(LESSONS).where(wanted).order_by(*order).limit(size).offset(page * size)
-        with told(self.name), self.engine.begin() as connection:
+        with told(self._address), self.engine.begin() as connection:
             count = connection.scalar(sa.select(sa.func.count()).where(wanted)) or 0
             return Page([rows.kept(row._mapping) for row in connection.execute(chosen)], count)
 
@@ -102,25 +116,25 @@ class Store:
         since = self._now() - quiet
         wanted = (LESSONS.c.owner == owner) & LESSONS.c.ended.is_(None) & (LESSONS.c.saved < since)
         chosen = sa.select(LESSONS).where(wanted).order_by(LESSONS.c.started.desc())
-        with told(self.name), self.engine.begin() as connection:
+        with told(self._address), self.engine.begin() as connection:
             return [rows.kept(row._mapping) for row in connection.execute(chosen)]
 
     def end(self, id: str, owner: str = "") -> None:
         """Ends a lesson that was cut off, where it was cut off."""
-        session = self.load(id, owner)
-        session.finish(session.duration)
+        session = self.adopt(id, owner)
+        session.finish(rows.broke_off(session))
         self.save(session, owner)
 
     def rename(self, id: str, name: str, owner: str = "") -> None:
         """Calls a lesson something else. A running one also needs `session.rename`."""
-        with told(self.name), self._writing.begin() as connection:
+        with told(self._address), self._writing.begin() as connection:
             update = sa.update(LESSONS).where(_is(id, owner)).values(name=clean(name, LONGEST_NAME))
             if not connection.execute(update).rowcount:
                 raise GoneError(NO_SUCH)
 
     def delete(self, id: str, owner: str = "") -> None:
         """Deletes a lesson for good: of a file, its bytes are written over too."""
-        with told(self.name):
+        with told(self._address):
             with self._writing.begin() as connection:
                 if not connection.execute(sa.delete(LESSONS).where(_is(id, owner))).rowcount:
                     raise GoneError(NO_SUCH)
@@ -129,7 +143,7 @@ class Store:
     def export(self, target: BinaryIO, owner: str = "") -> int:
         """Writes all lessons as a zip file, each as JSON and CSV; gives their number."""
         names = sa.select(LESSONS.c.id).where(LESSONS.c.owner == owner).order_by(LESSONS.c.started)
-        with told(self.name), self.engine.begin() as connection:
+        with told(self._address), self.engine.begin() as connection:
             ids = list(connection.scalars(names))
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
             for id in ids:
@@ -142,6 +156,10 @@ class Store:
                 archive.writestr(f"{stem}.csv", to_csv(session))
         return len(ids)
 
+    def _mark(self) -> dict[str, Any]:
+        """What every save leaves in the lesson's row: who it was, and when."""
+        return {"writer": self._writer, "saved": self._now()}
+
     def _forget(self) -> None:
         """What was deleted leaves the journal too; a server is told that the room is free."""
         if self.engine.dialect.name == "postgresql":
@@ -153,13 +171,20 @@ class Store:
             busy = plain.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar()
         if busy:
             raise StoreError(
-                f"{self.name}: the lesson is deleted, but another program is still reading the "
-                "file, so its bytes stay in the journal until that has ended"
+                "the lesson is deleted, but another program is still reading the file, so its "
+                "bytes stay in the journal until that has ended"
             )
 
 
 def _is(id: str, owner: str) -> sa.ColumnElement[bool]:
     return sa.and_(LESSONS.c.id == id, LESSONS.c.owner == owner)
+
+
+def _read(connection: sa.Connection, id: str, owner: str) -> Session:
+    found = connection.execute(sa.select(LESSONS).where(_is(id, owner))).first()
+    if found is None:
+        raise GoneError(NO_SUCH)
+    return rows.read(connection, found._mapping)
 
 
 def _holds(column: sa.ColumnElement[str], word: str) -> sa.ColumnElement[bool]:

@@ -10,6 +10,7 @@ from typing import Any, Final
 import streamlit as st
 
 from fer.errors import FerError, ModelError
+from fer.live.lessons import WHEN, Plan
 from fer.live.sessions import LiveSession
 from fer.live.state import State
 from fer.session import CALM, Session
@@ -18,7 +19,7 @@ from fer.ui.capture import capture
 from fer.ui.consent import acknowledged
 from fer.ui.controls import FINISHED, controls, glance
 from fer.ui.plan import plan_of
-from fer.ui.visitor import owner, zone
+from fer.ui.visitor import owner
 from fer.ui.words import say
 
 LESSON: Final = "live_lesson"  # the id of the lesson that this visit's picture belongs to
@@ -33,15 +34,14 @@ def page(state: State) -> None:
     done: Session | None = st.session_state.get(FINISHED)
     if done is not None:
         if st.button(say("live.again"), icon=":material/restart_alt:"):
-            _forget()
+            _anew(state)
             st.rerun()
         record.show(done, state.settings)
         return
     me, lesson = owner(), _lesson(state)
     if st.session_state.get(BEGUN) and state.lessons.get(lesson, me) is None:
-        # It was ended or deleted on another page, or nobody fed it for long.
-        _forget()
-        lesson = _lesson(state)
+        # It was ended or deleted on another page, goes on in another process, or nobody fed it.
+        lesson = _anew(state)
     running = state.lessons.get(lesson, me)
     given = acknowledged(state.settings, running.session.lesson.acknowledged if running else None)
     if given is None:
@@ -56,9 +56,10 @@ def page(state: State) -> None:
         persist_state="session",
         on_change=partial(_rename, state, lesson, me),
     ).strip()
+    plan = None
     if running is None:
         try:
-            _plan(state, lesson, me, name, given)
+            plan = _plan(state, name, given)
         except ModelError as fault:
             st.info(say("video.missing"), icon=":material/model_training:")
             st.caption(str(fault))
@@ -69,16 +70,18 @@ def page(state: State) -> None:
         controls(state, lesson, me)
         st.caption(say("live.privacy"))
     with right:
-        now(state, lesson, me)
+        now(state, lesson, me, plan)
 
 
 @st.fragment(run_every=1.0)
-def now(state: State, lesson: str, me: str) -> None:
-    """How the class looks, anew every second."""
+def now(state: State, lesson: str, me: str, plan: Plan | None) -> None:
+    """How the class looks, anew every second; before the first picture, what it will be."""
     running, picture = state.lessons.get(lesson, me), state.sessions.get(lesson)
     if (running is not None) != bool(st.session_state.get(BEGUN)):
         st.rerun()  # the first picture has come, or the lesson was ended elsewhere
     if running is None:
+        if plan is not None:
+            state.lessons.plan(lesson, me, plan)  # for as long as this page is open
         st.info(say("live.waiting"), icon=":material/play_circle:")
     else:
         seen = running.session.now(state.lessons.time(running))
@@ -105,9 +108,16 @@ def figures(picture: LiveSession) -> str:
     return " · ".join([*parts, "WebRTC"])
 
 
-def _forget() -> None:
-    for key in (FINISHED, LESSON, BEGUN):
+def _anew(state: State) -> str:
+    """The id of another lesson for this visit.
+
+    Not of one that could go on: it may be the one that another process has just taken over.
+    """
+    for key in (FINISHED, BEGUN):
         st.session_state.pop(key, None)
+    lesson: str = state.issue_token(None)[0]
+    st.session_state[LESSON] = lesson
+    return lesson
 
 
 def _lesson(state: State) -> str:
@@ -126,16 +136,15 @@ def _lesson(state: State) -> str:
     return lesson
 
 
-def _plan(state: State, lesson: str, me: str, name: str, given: datetime) -> None:
-    """Says what the lesson will be, once its first picture comes."""
-    here = f"{datetime.now(zone()):%Y-%m-%d %H:%M}"
-    plan = replace(
+def _plan(state: State, name: str, given: datetime) -> Plan:
+    """What the lesson will be, once its first picture comes."""
+    return replace(
         plan_of(state, given),
-        name=name or say("live.unnamed", when=here),
+        name=name,
+        unnamed=say("live.unnamed", when=WHEN),
         alerts=st.session_state.get("alerts", CALM),
         individuals=bool(st.session_state.get("individuals")),
     )
-    state.lessons.plan(lesson, me, plan)
 
 
 def _rename(state: State, lesson: str, me: str) -> None:

@@ -1,10 +1,11 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from fer.faces import Faces
-from fer.live.lessons import ABANDONED, Lessons, Plan
+from fer.live.lessons import ABANDONED, WHEN, Lessons, Plan
 from fer.store import Keeper, Store
 
 HAPPY = Faces.of([[0, 0, 9, 9]] * 3, probabilities=[[0, 0, 0, 1, 0, 0, 0]] * 3)
@@ -25,6 +26,13 @@ class World:
 
     def wall(self) -> datetime:
         return NINE + timedelta(seconds=self.seconds)
+
+    def teach(self, lessons: Lessons, keeper: Keeper, until: int) -> None:
+        """A picture in each second from now on, and the keeper's turns."""
+        for second in range(round(self.seconds), until):
+            self.seconds = second
+            lessons.heard(ID, HAPPY)
+            keeper.turn()
 
 
 @pytest.fixture
@@ -71,10 +79,7 @@ def test_a_later_plan_does_not_change_a_lesson_that_runs() -> None:
 def test_a_killed_server_costs_what_was_not_saved_yet(world: World) -> None:
     lessons, keeper = world.process()
     lessons.plan(ID, OWNER, Plan("Algebra"))
-    for second in range(60):
-        world.seconds = second
-        lessons.heard(ID, HAPPY)
-        keeper.turn()
+    world.teach(lessons, keeper, 60)
     del lessons, keeper  # killed: nothing is closed
     world.seconds = 90
     lessons, _ = world.process()
@@ -104,6 +109,54 @@ def test_what_was_cut_off_long_ago_is_over(world: World) -> None:
     assert store.load(ID, OWNER).ended is not None
 
 
+@pytest.mark.parametrize("left", ["a save", "finishing", "tidying", "closing"])
+def test_a_process_that_was_left_behind_changes_nothing(world: World, left: str) -> None:
+    first, old = world.process()
+    first.plan(ID, OWNER, Plan("Algebra"))
+    world.teach(first, old, 10)
+    world.seconds = 12  # the first process is there still, and has saved it a moment ago
+    second, new = world.process()
+    assert second.back(OWNER) == ID
+    second.mark(ID, OWNER, "note", "Fractions")
+    world.teach(second, new, 30)
+    session = second.finish(ID, OWNER)
+    assert session is not None
+    world.seconds = 40
+    if left == "a save":
+        old.turn()
+        assert first.get(ID, OWNER) is None  # it has found out
+    elif left == "finishing":
+        first.finish(ID, OWNER)
+    elif left == "tidying":
+        world.seconds += ABANDONED
+        first.tidy()
+    else:
+        first.close()
+    assert old.fault(ID) is None  # and tries no more
+    kept = Store(world.url).load(ID, OWNER)
+    assert kept.ended == session.ended == 29
+    assert [moment.text for moment in kept.moments] == ["Fractions"]
+    assert (kept.rows() == session.rows()).all()
+    assert kept.rows()["frames"][12:30].all()
+
+
+def test_who_adopts_a_lesson_last_has_it(world: World) -> None:
+    first, old = world.process()
+    first.plan(ID, OWNER, Plan())
+    world.teach(first, old, 10)
+    second, new = world.process()
+    assert second.back(OWNER) == ID
+    world.teach(second, new, 20)
+    old.turn()
+    world.seconds += 1
+    assert first.back(OWNER) == ID  # the browser came back here
+    world.teach(first, old, 30)
+    new.turn()
+    assert second.get(ID, OWNER) is None
+    assert first.finish(ID, OWNER) is not None
+    assert Store(world.url).load(ID, OWNER).rows()["frames"][10:].all()
+
+
 def test_an_abandoned_lesson_ends_by_itself(world: World) -> None:
     lessons, _ = world.process()
     lessons.plan(ID, OWNER, Plan())
@@ -115,6 +168,69 @@ def test_an_abandoned_lesson_ends_by_itself(world: World) -> None:
     lessons.tidy()
     assert lessons.get(ID, OWNER) is None
     assert Store(world.url).load(ID, OWNER).ended is not None
+
+
+@pytest.mark.parametrize("noted", [30, 90])
+def test_an_abandoned_lesson_ends_where_it_broke_off(world: World, noted: float) -> None:
+    lessons, keeper = world.process()
+    lessons.plan(ID, OWNER, Plan())
+    world.teach(lessons, keeper, 60)
+    world.seconds = noted
+    lessons.mark(ID, OWNER, "note", "a late word counts too")
+    world.seconds = 60 + ABANDONED
+    lessons.tidy()
+    assert lessons.get(ID, OWNER) is None
+    assert Store(world.url).load(ID, OWNER).ended == max(60, noted)
+
+
+def test_a_lesson_that_nobody_went_on_with_ends_where_it_broke_off(world: World) -> None:
+    lessons, keeper = world.process()
+    lessons.plan(ID, OWNER, Plan())
+    world.teach(lessons, keeper, 60)
+    keeper.close()
+    world.seconds += ABANDONED / 2
+    again, _ = world.process()
+    assert again.back(OWNER) == ID  # a page was opened, and nothing more
+    world.seconds += ABANDONED + 1
+    again.tidy()
+    assert Store(world.url).load(ID, OWNER).ended == 60
+
+
+def test_a_lesson_without_a_name_has_the_time_of_its_beginning(world: World) -> None:
+    lessons, _ = world.process()
+    india = ZoneInfo("Asia/Kolkata")
+    lessons.plan(ID, OWNER, Plan(unnamed=f"Lesson of {WHEN}", zone=india))
+    world.seconds = 600
+    lessons.heard(ID, HAPPY)
+    running = lessons.get(ID, OWNER)
+    assert running is not None
+    begun = (NINE + timedelta(minutes=10)).astimezone(india)
+    assert running.session.lesson.name == f"Lesson of {begun:%Y-%m-%d %H:%M}"
+    named = Plan("Algebra", unnamed=f"Lesson of {WHEN}").session(begun)
+    assert named.lesson.name == "Algebra"
+
+
+def test_consent_is_told_by_the_classs_clock() -> None:
+    new_york = ZoneInfo("America/New_York")
+    evening = datetime(2026, 3, 2, 19, 30, tzinfo=new_york)  # after midnight by UTC
+    agreed = evening - timedelta(minutes=5)
+    lesson = Plan(acknowledged=agreed.astimezone(UTC), zone=new_york).session(evening).lesson
+    assert lesson.acknowledged is not None
+    assert f"{lesson.acknowledged:%d %H:%M}" == f"{agreed:%d %H:%M}"
+    assert Plan().session(evening).lesson.acknowledged is None
+
+
+@pytest.mark.parametrize(("repeated", "begins"), [(False, False), (True, True)])
+def test_a_plan_lasts_as_long_as_its_page(world: World, repeated: bool, begins: bool) -> None:
+    lessons, _ = world.process()
+    lessons.plan(ID, OWNER, Plan())
+    world.seconds = ABANDONED
+    if repeated:
+        lessons.plan(ID, OWNER, Plan())
+    world.seconds = ABANDONED + 1
+    lessons.tidy()
+    lessons.heard(ID, HAPPY)
+    assert (lessons.get(ID, OWNER) is not None) == begins
 
 
 def test_the_news_are_made_once_a_second_and_hold_no_nan() -> None:

@@ -147,7 +147,7 @@ def test_a_server_that_cuts_connections_costs_nothing(postgres: str) -> None:
 def test_a_file_that_is_none(file: Path) -> None:
     file.parent.mkdir()
     file.write_bytes(b"this is a shopping list" * 100)
-    with pytest.raises(StoreError, match=r"lessons\.sqlite3: the file is damaged"):
+    with pytest.raises(StoreError, match="the file is damaged"):
         Store(file_url(file))
 
 
@@ -183,16 +183,42 @@ def test_another_program_that_does_not_let_go(file: Path) -> None:
     ("url", "said"),
     [
         ("no url", "write it like postgresql"),
-        ("postgresql://u:secret@127.0.0.1:1/x", "cannot be reached"),
-        ("fantasy://u:secret@host/x", "no such kind of database"),
-        ("mssql+pyodbc://u:secret@host/x", "its driver is missing"),
-        ("postgresql://u:secret@[::1/x", "write it like postgresql"),
+        ("postgresql://u5er:secret@127.0.0.1:1/x", "cannot be reached"),
+        ("postgresql://127.0.0.1:1/x?user=u5er&password=secret", "cannot be reached"),
+        ("postgresql://u5er:secret@no.such.host.invalid/x", "cannot be reached"),
+        ("postgresql://u5er:secret@127.0.0.1/x?pool=unheard.of", "an option that is none"),
+        ("fantasy://u5er:secret@host/x", "no such kind of database"),
+        ("mssql+pyodbc://u5er:secret@host/x", "driver is missing"),
+        ("postgresql://u5er:secret@[::1/x", "write it like postgresql"),
+        ("sqlite:////proc/no/such/place/lessons.sqlite3", "No such file"),
     ],
 )
-def test_a_server_that_cannot_be_used(url: str, said: str) -> None:
+def test_of_a_database_that_cannot_be_used_a_visitor_reads_no_address(
+    url: str, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
     with pytest.raises(StoreError, match=said) as fault:
         Store(url)
-    assert "secret" not in str(fault.value)
+    for private in ("secret", "u5er", "host", "127.0.0.1", "unheard", "/proc"):
+        assert private not in str(fault.value)
+    assert "secret" not in caplog.text
+
+
+def test_a_fault_that_nobody_foresaw_is_in_the_log_alone(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    with store.engine.execution_options(writes=True).begin() as connection:
+        connection.execute(sa.text("DROP TABLE moments"))
+    with pytest.raises(StoreError, match="the server's log tells more") as fault:
+        store.begin(session())
+    assert "moments" not in str(fault.value)
+    assert "moments" in caplog.text
+
+
+def test_the_log_tells_which_database_has_what_fault(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(StoreError):
+        Store("fantasy://u5er:secret@host/lessons?password=secret")
+    (record,) = caplog.records
+    assert "fantasy://u5er:***@host/lessons: Can't load plugin" in record.getMessage()
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])

@@ -1,5 +1,6 @@
-"""The keeper saves in time, outlives faults, and lets go of what was deleted."""
+"""The keeper saves in time, outlives faults, and lets go of what is not ours any more."""
 
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ class FakeStore(Store):
     def __init__(self) -> None:
         self.calls: list[tuple[str, str, str]] = []
         self.fault: Exception | None = None
+        self.meanwhile: Callable[[], None] = lambda: None  # what happens while it saves
 
     def begin(self, session: Session, owner: str = "") -> None:
         self._call("begin", session, owner)
@@ -27,6 +29,7 @@ class FakeStore(Store):
 
     def _call(self, name: str, session: Session, owner: str) -> None:
         self.calls.append((name, session.lesson.name, owner))
+        self.meanwhile()
         if self.fault is not None:
             raise self.fault
 
@@ -86,13 +89,33 @@ def test_one_lesson_that_breaks_does_not_stop_the_others(caplog: pytest.LogCaptu
     assert "a mistake of ours" in caplog.text
 
 
-def test_a_deleted_lesson_is_not_tried_again() -> None:
+def test_a_lesson_that_is_gone_is_told_and_not_tried_again() -> None:
+    steps, lesson = Steps(), session()
+    told: list[str] = []
+    steps.keeper.keep(lesson, gone=lambda: told.append("gone"))
+    steps.after(0)
+    assert told == []
+    steps.store.fault = GoneError("deleted, or in another process")
+    assert [steps.after(s) for s in (5, 5, 500)] == [["save"], [], []]
+    assert told == ["gone"]
+    assert steps.keeper.fault(lesson.lesson.id) is None
+
+
+def test_a_lesson_that_ends_during_a_save_is_saved_once_more() -> None:
     steps, lesson = Steps(), session()
     steps.keeper.keep(lesson)
     steps.after(0)
-    steps.store.fault = GoneError("not kept any more")
-    assert [steps.after(s) for s in (5, 5, 500)] == [["save"], [], []]
-    assert steps.keeper.fault(lesson.lesson.id) == "not kept any more"
+    ending = threading.Thread(target=steps.keeper.release, args=(lesson.lesson.id,))
+
+    def end() -> None:
+        steps.store.meanwhile = lambda: None
+        ending.start()
+        ending.join(0.2)  # it waits for the save in which we are
+
+    steps.store.meanwhile = end
+    steps.after(5)
+    ending.join()
+    assert [name for name, *_ in steps.store.calls] == ["begin", "save", "save"]
 
 
 def test_releasing_saves_once_more() -> None:
@@ -127,13 +150,6 @@ def test_a_deleted_lesson_that_ends_is_let_go() -> None:
     assert steps.after(100) == []
 
 
-def test_forgetting_saves_nothing() -> None:
-    steps, lesson = Steps(), session()
-    steps.keeper.keep(lesson)
-    steps.keeper.forget(lesson.lesson.id)
-    assert steps.after(10) == []
-
-
 def wait_until(true: Callable[[], bool]) -> None:
     until = time.monotonic() + 20
     while not true():
@@ -143,13 +159,14 @@ def wait_until(true: Callable[[], bool]) -> None:
 
 def test_its_thread_saves_by_itself_and_at_the_end(tmp_path: Path) -> None:
     store, lesson = Store(file_url(tmp_path / "lessons.sqlite3")), session()
-    with Keeper(store, every=0.05) as keeper:
-        keeper.keep(lesson)
-        run(lesson, crowd(happy=1), range(10))
-        wait_until(lambda: store.find().found == 1)
-        wait_until(lambda: store.find().lessons[0].duration == 10)
-        run(lesson, crowd(happy=1), range(10, 20))
-        lesson.finish(20)
+    keeper = Keeper(store, every=0.05).start()
+    keeper.keep(lesson)
+    run(lesson, crowd(happy=1), range(10))
+    wait_until(lambda: store.find().found == 1)
+    wait_until(lambda: store.find().lessons[0].duration == 10)
+    run(lesson, crowd(happy=1), range(10, 20))
+    lesson.finish(20)
+    keeper.close()
     assert store.load(lesson.lesson.id).ended == 20
     store.close()
 

@@ -113,6 +113,7 @@ def test_nobody_sees_another_ones_lessons(store: Store) -> None:
         assert store.left_open(other, quiet=-1) == []
         for call, *words in (
             (store.load, id, other),
+            (store.adopt, id, other),
             (store.save, made, other),
             (store.end, id, other),
             (store.rename, id, "x", other),
@@ -210,11 +211,35 @@ def test_what_was_cut_off_is_found_and_ended_or_goes_on(store: Store, wall: Wall
     assert {kept.name for kept in store.left_open()} == {"goes on", "ended"}
     store.end(ended.lesson.id)
     assert store.load(ended.lesson.id).ended == 14
-    again = store.load(gone_on.lesson.id)
+    again = store.adopt(gone_on.lesson.id)
+    assert store.left_open() == []  # somebody runs it again
     assert again.add(crowd(happy=2), 100)
     store.save(again)
-    assert store.left_open() == []  # somebody runs it again
     assert store.load(gone_on.lesson.id).gaps()[-1].end == 100
+
+
+def test_only_who_adopted_a_lesson_last_saves_it(opened: Callable[[], Store]) -> None:
+    first, second, made = opened(), opened(), lesson()
+    id = made.lesson.id
+    first.begin(made)
+    theirs = second.adopt(id)
+    run(theirs, crowd(happy=2), range(20, 30))
+    theirs.mark("note", "theirs", 25)
+    second.save(theirs)
+    run(made, crowd(sad=2), range(18, 20))
+    made.finish(900)
+    with pytest.raises(GoneError, match="another process"):
+        first.save(made)
+    assert to_dict(first.load(id)) == to_dict(theirs)  # whole: nothing of it was touched
+    ours = first.adopt(id)
+    assert to_dict(ours) == to_dict(theirs)
+    with pytest.raises(GoneError):
+        second.save(theirs)
+    ours.finish(30)
+    first.save(ours)
+    assert second.load(id).ended == 30
+    with pytest.raises(GoneError):
+        second.adopt(id)  # it is over
 
 
 def test_everything_can_be_taken_away(store: Store) -> None:

@@ -1,6 +1,7 @@
 """The page Live under AppTest: the gate, waiting, a lesson that runs, its end."""
 
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +9,14 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from fer.faces import Faces
-from fer.live.lessons import Lessons
+from fer.live.lessons import ABANDONED, Lessons
 from fer.live.sessions import Sessions
 from fer.live.state import State
 from fer.settings import Settings
-from tests.live.fakes import FakeAnalyzer
+from fer.store import Keeper, Store
+from fer.store.places import file_url
+from tests.live.fakes import Clock, FakeAnalyzer
+from tests.live.test_lessons import NINE
 from tests.ui.pages import text_of
 
 PICTURE = np.zeros((120, 160, 3), np.uint8)
@@ -31,8 +35,8 @@ def state(tiny_model: Path) -> State:
     return made(Settings(model=tiny_model, live="socket"))
 
 
-def made(settings: Settings) -> State:
-    analyzer, lessons = FakeAnalyzer(), Lessons()
+def made(settings: Settings, lessons: Lessons | None = None) -> State:
+    analyzer, lessons = FakeAnalyzer(), lessons or Lessons()
     sessions = Sessions(analyzer, listener=lessons)
     return State(settings, analyzer, sessions, b"a secret of the tests", lessons)
 
@@ -157,6 +161,73 @@ def test_a_store_that_fails_is_told_and_the_lesson_goes_on(state: State) -> None
     assert "the disk is full" in page.warning[0].value
 
 
+def test_of_a_database_that_fails_no_address_is_shown(tiny_model: Path) -> None:
+    address = "fantasy://u5er:pa55@somewhere/lessons"
+    settings = Settings(
+        model=tiny_model, live="socket", database_url=address, secret="of the tests"
+    )
+    page = agreed(State.of(settings, FakeAnalyzer()))
+    assert not page.exception
+    assert page.warning[0].value.endswith("no such kind of database is known")
+    for private in ("u5er", "pa55", "somewhere"):
+        assert private not in text_of(page)
+
+
+def test_a_lesson_without_a_name_has_the_time_of_its_beginning(tiny_model: Path) -> None:
+    opened_at = Clock()
+    lessons = Lessons(wall=lambda: NINE + timedelta(seconds=opened_at.at))
+    state = made(Settings(model=tiny_model, live="socket"), lessons)
+    page = agreed(state)
+    opened_at.at += 5400
+    feed(state, page)
+    running = lessons.get(page.session_state["live_lesson"], owner_of(page))
+    assert running is not None
+    begun = running.session.lesson.started
+    assert begun == NINE + timedelta(seconds=opened_at.at)
+    assert running.session.lesson.name == f"Lesson of {begun:%Y-%m-%d %H:%M}"
+
+
+@pytest.mark.parametrize("stays", [True, False])
+def test_a_lesson_may_begin_as_long_as_its_page_is_open(tiny_model: Path, stays: bool) -> None:
+    clock = Clock()
+    lessons = Lessons(now=clock)
+    state = made(Settings(model=tiny_model, live="socket"), lessons)
+    page = agreed(state)
+    for _ in range(2):
+        clock.at += ABANDONED - 1
+        if stays:
+            page.run()  # as the view of the class does by itself, every second
+        lessons.tidy()
+    feed(state, page)
+    begun = lessons.get(page.session_state["live_lesson"], owner_of(page))
+    assert (begun is not None) == stays
+
+
+def test_a_page_that_was_left_behind_does_not_take_the_lesson_back(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    url = file_url(tmp_path / "lessons.sqlite3")
+    old, new = Keeper(here := Store(url), every=0), Keeper(there := Store(url), every=0)
+    lessons, elsewhere = Lessons(here, old), Lessons(there, new)
+    state = made(Settings(model=tiny_model, live="socket"), lessons)
+    page = agreed(state)
+    feed(state, page)
+    page.run()
+    lesson, me = page.session_state["live_lesson"], owner_of(page)
+    old.turn()
+    assert elsewhere.back(me) == lesson
+    new.turn()
+    old.turn()
+    page.run()
+    assert not page.exception
+    assert "Press Start" in text_of(page)
+    assert page.session_state["live_lesson"] != lesson
+    new.turn()
+    assert elsewhere.get(lesson, me) is not None
+    elsewhere.close()
+    lessons.close()
+
+
 def test_nobody_sees_another_ones_lesson(state: State) -> None:
     mine = agreed(state)
     feed(state, mine)
@@ -172,7 +243,6 @@ def owner_of(page: AppTest) -> str:
 def test_faces_that_are_not_read_yet_are_only_counted() -> None:
     from fer.session import Lesson, Session
     from fer.ui.class_now import panel
-    from tests.live.test_lessons import NINE
 
     session = Session(Lesson("x", NINE))
     session.add(Faces.of([[0, 0, 9, 9]] * 2), 0.5)

@@ -19,6 +19,7 @@ from typing import Any, Final
 from fer.detect.files import cache_folder
 from fer.errors import DataError, FerError, UsageError
 from fer.training.archives import MOST_BYTES, MOST_FILES, Progress, mb, stays_inside, unpack
+from fer.training.folders import split_folders
 
 REMOTE: Final = ("s3", "gs")
 CHUNK: Final = 4 << 20
@@ -178,10 +179,13 @@ def key(name: str, *parts: str) -> str:
 
 
 def inside(folder: Path) -> Path:
-    """The folder itself, or the only one in it: zips often hold one folder around everything."""
+    """The folder itself, or the only one in it: zips often hold one folder around everything.
+
+    One that is a split is no such folder: it belongs to the data.
+    """
     while True:
         found = [p for p in folder.iterdir() if not p.name.startswith((".", "__MACOSX"))]
-        if len(found) != 1 or not found[0].is_dir():
+        if len(found) != 1 or not found[0].is_dir() or split_folders(folder):
             return folder
         folder = found[0]
 

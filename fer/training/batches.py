@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fer.errors import UsageError
+from fer.errors import DataError
 from fer.training.augment import augment, mixup_pairs
 from fer.training.data import Dataset, one_hot
 from fer.training.recipe import Recipe
@@ -23,7 +23,7 @@ def targets(recipe: Recipe, data: Dataset) -> tuple[dict[str, Any], dict[str, An
     labels, everyone = one_hot(data.labels), np.ones(len(data), np.float32)
     crowd, counted = data.crowd
     if recipe.targets != "labels" and data.votes is None:
-        raise UsageError(f"recipe {recipe.name} learns from FER+ votes, and this data has none")
+        raise DataError(f"recipe {recipe.name} learns from FER+ votes, and this data has none")
     known = counted[:, None]
     if recipe.targets == "votes":
         return {"emotion": crowd}, {"emotion": counted}

@@ -20,7 +20,7 @@ from fer.training import data as datasets
 from fer.training.data import Dataset, Ints
 from fer.training.metrics import calibration_error, reliability
 from fer.training.readers import load
-from fer.training.runs import Run, replacing
+from fer.training.runs import Run, write_text
 from fer.training.sizes import sized_batches
 from fer.training.truth import true_answers, truth_of
 
@@ -37,8 +37,7 @@ def calibrate(model: Path, data: Path, *, say: Callable[[str], None]) -> dict[st
     parts = [network.logits(part) for part in sized_batches(held.faces, network.size)]
     logits = {head: np.concatenate([part[head] for part in parts]) for head in network.heads}
     temperatures = fit(logits, held, targets=targets, say=say)
-    with replacing(model / "temperature.json") as path:
-        path.write_text(json.dumps(temperatures, indent=1) + "\n")
+    write_text(model / "temperature.json", json.dumps(temperatures, indent=1) + "\n")
     return temperatures
 
 

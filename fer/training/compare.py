@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from fer.classify import EXPORT, Classifier, OnnxClassifier, describe
-from fer.errors import ModelError, UsageError
+from fer.errors import DataError, FerError, ModelError, UsageError
 from fer.training.compare_page import write_page
 from fer.training.evaluate import evaluate
 from fer.training.export import export
 from fer.training.published import PUBLISHED, listed
 from fer.training.recipe import Recipe, recipe_from
 from fer.training.recipes import RECIPES, recipe_named
-from fer.training.runs import Run, replacing
+from fer.training.runs import Run, write_text
 from fer.training.schedule import Pace, is_over, stands_still
 from fer.training.train import Trainer
 
@@ -52,15 +52,20 @@ class Comparison:
     def make(self, recipes: Sequence[Recipe]) -> dict[str, Any]:
         """Train what is not trained, measure all; the page is written anew after each."""
         rows: dict[str, Row] = {}
+        faults: list[FerError] = []
         for recipe in recipes:
             self.write(recipes, rows)
             self.say(f"{recipe.name}: {len(rows) + 1} of {len(recipes)}")
             try:
                 rows[recipe.name] = self.row(recipe)
-            except ModelError as fault:  # the others can still be compared
+            except (DataError, ModelError) as fault:  # the others can still be compared
                 self.say(f"{recipe.name}: {fault}")
                 rows[recipe.name] = listed(recipe) | {"fault": str(fault)}
-        return self.write(recipes, rows)
+                faults.append(fault)
+        result = self.write(recipes, rows)
+        if faults and len(faults) == len(recipes):
+            raise faults[-1]
+        return result
 
     def write(self, recipes: Sequence[Recipe], rows: dict[str, Row]) -> dict[str, Any]:
         """The page and its figures as they are so far."""
@@ -71,8 +76,7 @@ class Comparison:
             "rows": [*rows.values()],
             "missing": [recipe.name for recipe in recipes if recipe.name not in rows],
         }
-        with replacing(self.out / "compare.json") as path:
-            path.write_text(json.dumps(result, indent=1) + "\n")
+        write_text(self.out / "compare.json", json.dumps(result, indent=1) + "\n")
         write_page(self.out / "index.html", result)
         return result
 
@@ -90,8 +94,8 @@ class Comparison:
         else:
             described = export(folder, self.data, folder / EXPORT, say=self.say)
             figures = self.figures(folder / EXPORT, described)
-            with replacing(folder / KEPT) as path:
-                path.write_text(json.dumps({"of": of, "figures": figures}, indent=1) + "\n")
+            told = {"of": of, "figures": figures}
+            write_text(folder / KEPT, json.dumps(told, indent=1) + "\n")
         return listed(recipe) | figures | story(recipe, run)
 
     def train(self, recipe: Recipe, run: Run) -> None:

@@ -10,7 +10,7 @@ from fer.report.html import Html, join
 from fer.training.charts import bars
 from fer.training.evaluation_page import number, percent
 from fer.training.page import page, table, tag
-from fer.training.runs import replacing
+from fer.training.runs import write_text
 
 Row = Mapping[str, Any]
 
@@ -42,8 +42,7 @@ def write_page(path: Path, result: Mapping[str, Any]) -> None:
     if failed:
         parts.append(tag("h2", "Could not be trained"))
         parts += [tag("p", tag("strong", row["name"]), f": {row['fault']}") for row in failed]
-    with replacing(path) as temporary:
-        temporary.write_text(page("The recipes side by side", join(parts)))
+    write_text(path, page("The recipes side by side", join(parts)))
 
 
 def measured(rows: list[Row]) -> Html:

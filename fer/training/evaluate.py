@@ -17,7 +17,17 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
-from fer.classify import Classifier, Crops, Floats, KerasClassifier, keras_file, load_classifier
+from fer.classify import (
+    EXPORT,
+    Classifier,
+    Crops,
+    Floats,
+    KerasClassifier,
+    OnnxClassifier,
+    holds_run,
+    keras_file,
+    runtime_folder,
+)
 from fer.emotions import EMOTIONS
 from fer.errors import DataError, ModelError
 from fer.training.data import Dataset, Ints
@@ -55,19 +65,30 @@ def evaluate(
         training = load(data, "training")
     if runtime is None:
         runtime = "onnx" if (model / "model.json").exists() else "keras"
-    classifier: Classifier = (
-        KerasClassifier(model) if runtime == "keras" else load_classifier(model, runtime)
-    )
+    classifier, file = in_form(model, runtime)
     heads = read_faces(classifier, dataset.faces, tta=tta, say=say)
-    file = keras_file(model) if runtime == "keras" else model / "emotion.onnx"
     targets = targets_of(file)
     metrics = judge(heads, dataset, targets=targets, training=training)
-    metrics["model"] = {"file": f"{file.resolve().parent.name}/{file.name}", "runtime": runtime}
+    metrics["model"] = {"file": name_of(file), "runtime": runtime}
     metrics["tta"] = tta
     if report is not None:
         truths = {head: true_answers(truth_of(head, targets), dataset) for head in heads}
         say(f"report: {write_page(report, metrics, heads, truths, dataset)}")
     return metrics
+
+
+def in_form(model: Path, runtime: str) -> tuple[Classifier, Path]:
+    """The network in one of its forms, and the file that it lies in."""
+    if runtime == "keras":
+        return KerasClassifier(model), keras_file(model)
+    folder = runtime_folder(model)
+    file = folder / "emotion.onnx"
+    if holds_run(folder) and not file.exists():
+        raise ModelError(
+            f"{model}: not exported yet; python -m fer export --data DIR --model {model} "
+            f"--out {model / EXPORT} writes its runtime form"
+        )
+    return OnnxClassifier(folder), file
 
 
 def read_faces(
@@ -172,10 +193,22 @@ def accuracy_without_copies(
     return float(right[new].mean()) if new.any() else None
 
 
+def home_of(file: Path) -> Path:
+    """The folder of a model or run that a file belongs to; an export lies inside its run."""
+    folder = file.parent.resolve()
+    inside = folder.name == EXPORT and holds_run(folder.parent)
+    return folder.parent if inside else folder
+
+
+def name_of(file: Path) -> str:
+    """A file's name with the folder that people know it by."""
+    return (file.parent.resolve() / file.name).relative_to(home_of(file).parent).as_posix()
+
+
 def targets_of(file: Path) -> str:
-    """What the run beside a .keras file was taught; a file without its run: the labels."""
+    """What the run that a file belongs to was taught; a file without its run: the labels."""
     try:
-        config = json.loads((file.parent / "config.json").read_text())
+        config = json.loads((home_of(file) / "config.json").read_text())
         return str(config["recipe"]["targets"])
     except (OSError, ValueError, KeyError, TypeError):
         return "labels"

@@ -17,7 +17,7 @@ from fer.report.html import Html, join
 from fer.training.charts import heat, lines
 from fer.training.data import FERPLUS, Dataset, Ints
 from fer.training.page import figure, page, picture, row, table, tag
-from fer.training.runs import replacing
+from fer.training.runs import write_text
 
 WORST: Final = 24  # mistakes shown a head
 SHOWN: Final = 12  # faces drawn by chance and shown a head
@@ -63,8 +63,7 @@ def write_page(
             parts.append(tag("p", "No face here has a known answer to compare with.", kind="soft"))
     parts += [tag("h2", "More figures"), further_table(metrics["further"])]
     path = folder / "index.html"
-    with replacing(path) as temporary:
-        temporary.write_text(page("How well the network reads faces", join(parts)))
+    write_text(path, page("How well the network reads faces", join(parts)))
     return path
 
 

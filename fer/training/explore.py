@@ -30,7 +30,7 @@ from fer.training.pool import (
     predict_with_keras,
 )
 from fer.training.readers import load, splits_in, tell_skipped
-from fer.training.runs import replacing
+from fer.training.runs import write_text
 
 FOR_WORK: Final = ("training", "public_test")
 PAGE: Final = "index.html"
@@ -59,9 +59,8 @@ def explore(
     target.mkdir(parents=True, exist_ok=True)
     cleaning.write(target / FINDINGS, seen.findings)
     say("drawing the page")
-    with replacing(target / PAGE) as path:
-        html = render(pool, seen, clean=clean, folds=len(folds), seconds=time.monotonic() - begun)
-        path.write_text(html, encoding="utf-8")
+    html = render(pool, seen, clean=clean, folds=len(folds), seconds=time.monotonic() - begun)
+    write_text(target / PAGE, html)
     changed = {(f.split, f.row) for f in seen.findings if f.action != "keep"}
     say(f"{len(seen.findings):,} findings; by them {len(changed):,} faces would change")
     return target / PAGE

@@ -40,6 +40,7 @@ class Learner:
         self.recipe = recipe
         self.model = build(recipe, fast=keras.backend.backend() == "torch", pretrained=pretrained)
         self.plain = build(recipe)  # the same weights, in the form that is saved and validated
+        self.seeds = [v for v in self.model.variables if v.name == "seed_generator_state"]
         self.begin(0)
         self.average = Average(self.model, recipe.ema)
 
@@ -56,6 +57,16 @@ class Learner:
             jit_compile=False,  # measured on a CPU: XLA and torch.compile cost more than they bring
         )
         self.optimizer.build(self.model.trainable_variables)
+
+    def reseed(self, epoch: int) -> None:
+        """Let an epoch's dropout depend on seed and epoch alone: a resumed run has the same.
+
+        TensorFlow draws it by each layer's own state, torch by one for all.
+        """
+        rng = np.random.default_rng((self.recipe.seed, epoch))
+        keras.utils.set_random_seed(int(rng.integers(2**32)))
+        for seed in self.seeds:
+            seed.assign([int(rng.integers(2**31)), 0])  # 31 bits: torch's are signed
 
     def step(self, batch: Batch, rate: float) -> dict[str, float]:
         """Learn from a batch; gives its losses and accuracies."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from fer.errors import ModelError
+from fer.errors import ModelError, UsageError
 from fer.training.augment import Augmentation
 
 Targets = Literal["labels", "votes", "fusion", "both"]
@@ -39,7 +39,7 @@ class Recipe:
     min_delta: float = 0.0  # what counts as better for early stopping
     plateau: int = 0  # epochs without a better val_loss before the rate falls; 0: never
     plateau_factor: float = 0.2  # what the rate is multiplied by then
-    validate_every: int = 1  # epochs between looks at PublicTest (the last tenth: always)
+    validate_every: int = 1  # epochs between looks at PublicTest (last tenth, last epoch: always)
     hold_out: float = 0.05  # share of Training kept for calibration, never trained on
     balance: int = 0  # faces of each class in an epoch, drawn again where there are fewer; 0: all
     groups: tuple[tuple[str, ...], ...] = ()  # layers by what their names start with, early to late
@@ -47,6 +47,10 @@ class Recipe:
     slower: float = 1.0  # each earlier group's rate, as a share of the next one's
     augmentation: Augmentation = field(default_factory=Augmentation)
     seed: int = 1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**32:
+            raise UsageError(f"seed must be from 0 to {2**32 - 1}, not {self.seed}")
 
 
 def heads_of(recipe: Recipe) -> tuple[str, ...]:

@@ -47,6 +47,12 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def write_text(path: Path, text: str) -> None:
+    """Text in place of the path's; UTF-8 on every machine, as the pages say they are."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
 @dataclass
 class State:
     """Where training stands after a finished epoch."""
@@ -74,9 +80,7 @@ class Run:
         return self.folder / "log.csv"
 
     def write_config(self, config: dict[str, Any]) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with replacing(self.folder / "config.json") as path:
-            path.write_text(json.dumps(config, indent=1) + "\n")
+        write_text(self.folder / "config.json", json.dumps(config, indent=1) + "\n")
 
     def config(self) -> dict[str, Any]:
         path = self.folder / "config.json"
@@ -102,31 +106,34 @@ class Run:
         """The last finished epoch, or None where none was finished."""
         if not self.state_file.exists():
             return None
-        try:
-            # Opened here, so that it is closed again when it turns out to be no state.
-            with self.state_file.open("rb") as file, np.load(file) as kept:
-                lists = {
-                    kind: [kept[f"{kind}{i}"] for i in range(sum(k.startswith(kind) for k in kept))]
-                    for kind in ("weight", "optimizer", "average")
-                }
-                return State(
-                    int(kept["epoch"]),
-                    float(kept["seconds"]),
-                    lists["weight"],
-                    lists["optimizer"],
-                    lists["average"],
-                    int(kept["stage"]) if "stage" in kept else 0,  # older runs had no stages
-                )
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as fault:
-            raise ModelError(f"{self.state_file}: not a training state ({fault})") from fault
+        with self._kept() as kept:
+            lists = {
+                kind: [kept[f"{kind}{i}"] for i in range(sum(k.startswith(kind) for k in kept))]
+                for kind in ("weight", "optimizer", "average")
+            }
+            return State(
+                int(kept["epoch"]),
+                float(kept["seconds"]),
+                lists["weight"],
+                lists["optimizer"],
+                lists["average"],
+                int(kept["stage"]) if "stage" in kept else 0,  # older runs had no stages
+            )
 
     def stands(self) -> tuple[int, float] | None:
         """Epochs finished and seconds spent, without reading the weights; None before the first."""
         if not self.state_file.exists():
             return None
+        with self._kept() as kept:
+            return int(kept["epoch"]), float(kept["seconds"])
+
+    @contextmanager
+    def _kept(self) -> Iterator[Any]:
+        """The state file's arrays; whatever is wrong with them, in one line."""
         try:
+            # Opened here, so that it is closed again when it turns out to be no state.
             with self.state_file.open("rb") as file, np.load(file) as kept:
-                return int(kept["epoch"]), float(kept["seconds"])
+                yield kept
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as fault:
             raise ModelError(f"{self.state_file}: not a training state ({fault})") from fault
 
@@ -139,8 +146,7 @@ class Run:
             save(str(path))
 
     def write_text(self, name: str, text: str) -> None:
-        with replacing(self.folder / name) as path:
-            path.write_text(text)
+        write_text(self.folder / name, text)
 
     def log(self) -> list[Row]:
         """The finished epochs' lines."""

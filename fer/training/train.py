@@ -91,6 +91,10 @@ class Trainer:
         """Train to the end; returns the run folder."""
         while not is_over(self.recipe, self.epoch, self.column("val_loss"), self.pace):
             self.one_epoch()
+        if self.rows and self.rows[-1]["val_loss"] is None:  # time ran out while it was saved
+            self.rows[-1] |= look(self.learner.averaged(), self.recipe, self.validation)
+            self.save(self.rows[-1])
+            self.say(self.line(self.rows[-1]))
         self.say(f"finished {self.epoch} epochs in {self.pace.seconds / 60:.1f} minutes")
         return self.run.folder
 
@@ -105,6 +109,7 @@ class Trainer:
         stage = max(stage_at(recipe, start), self.learner.stage)  # a stage lasts whole epochs
         if stage > self.learner.stage:
             self.learner.begin(stage)
+        self.learner.reseed(self.epoch)
         size, factor = size_at(recipe, start), falls(recipe, self.column("val_loss"))
         sums: Counter[str] = Counter()  # Keras gives a step's figures; the log holds their mean
         rate = shown = 0.0
@@ -127,6 +132,7 @@ class Trainer:
         row: Row = {"epoch": self.epoch, "size": size, "rate": rate}
         row |= {name: total / steps for name, total in sums.items()}
         looks = self.epoch % recipe.validate_every == 0 or start >= 0.9
+        looks |= self.pace.fraction(self.epoch, 0) >= 1  # the last epoch, however early it began
         network = self.learner.averaged()
         row |= look(network, recipe, self.validation) if looks else unseen(recipe)
         row["seconds"] = round(time.monotonic() - begun, 1)

@@ -19,6 +19,8 @@ import pytest
 from fer.errors import DataError, FerError, UsageError
 from fer.training.addresses import inside, local
 from fer.training.readers import load
+from tests.training.faces import drawings
+from tests.training.forms import write_pictures
 
 SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
@@ -68,6 +70,21 @@ def test_the_only_folder_of_a_zip_is_gone_into(tmp_path: Path) -> None:
     (tmp_path / "__MACOSX").mkdir()
     (tmp_path / "a" / "b" / "x.csv").write_text("")
     assert inside(tmp_path) == tmp_path / "a" / "b"
+
+
+@pytest.mark.parametrize("below", ["", "archive/"])
+@pytest.mark.parametrize("name", ["train", "Training"])
+def test_a_zip_with_nothing_but_a_split_in_it_is_read(
+    name: str, below: str, tmp_path: Path
+) -> None:
+    write_pictures(tmp_path / "set" / name, drawings(140))
+    file = zip_of(tmp_path / "set", tmp_path / "faces.zip", below)
+    plain, zipped = (
+        load(folder, "training")
+        for folder in (tmp_path / "set", fetched(str(file), tmp_path / "cache"))
+    )
+    assert len(zipped) > 0
+    assert zipped.digests == plain.digests
 
 
 @pytest.mark.parametrize(

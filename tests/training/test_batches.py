@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fer.errors import UsageError
+from fer.errors import DataError
 from fer.training.augment import Augmentation
 from fer.training.batches import Batches, targets
 from fer.training.data import Dataset, one_hot
@@ -45,7 +45,7 @@ def test_a_face_without_votes_keeps_its_plain_label() -> None:
 
 def test_votes_are_asked_for_by_name_where_there_are_none() -> None:
     bare = Dataset("training", DATA.faces, DATA.labels)
-    with pytest.raises(UsageError, match=r"plain learns from FER\+ votes"):
+    with pytest.raises(DataError, match=r"plain learns from FER\+ votes"):
         targets(replace(PLAIN, targets="both"), bare)
     assert targets(PLAIN, bare)[0]["emotion"].shape == (100, 7)
 

@@ -29,6 +29,8 @@ def test_recipes_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     ("words", "says"),
     [
         (["train", "--recipe", "ours", "--weights", "none"], "begins without weights anyway"),
+        (["train", "--seed", "-1"], f"seed must be from 0 to {2**32 - 1}, not -1"),
+        (["train", "--seed", str(2**32)], f"seed must be from 0 to {2**32 - 1}, not {2**32}"),
         (["compare", "--recipes", "best"], "no recipe is called 'best'"),
         (["compare", "--minutes", "0"], "--minutes must be more than 0"),
     ],

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fer.classify import Classifier
-from fer.errors import UsageError
+from fer.errors import DataError, UsageError
 from fer.training.clean import Finding, write
 from fer.training.compare import Comparison, chosen, is_finished
 from fer.training.compare_page import differences, trained
@@ -14,6 +14,8 @@ from fer.training.recipe import Recipe
 from fer.training.recipes import RECIPES
 from fer.training.runs import Run
 from fer.training.train import Trainer
+from tests.training.faces import drawings
+from tests.training.forms import write_table
 
 FAST = {"dense": 16, "stages": ((4,), (8,)), "dropouts": (0.0, 0.0)}
 FIRST = replace(RECIPES["sequential-48"], options=FAST, batch=28)
@@ -129,6 +131,20 @@ def test_private_test_is_never_read(small_set: Path, tmp_path: Path) -> None:
     result = comparison(data, tmp_path, Tool()).make([FIRST])
     assert result["split"] == "public_test"
     assert "fault" not in result["rows"][0]
+
+
+def test_a_recipe_that_the_data_is_not_for_leaves_the_others_alone(tmp_path: Path) -> None:
+    parts = [drawings(140, 0, "training"), drawings(70, 1, "public_test")]
+    data = write_table(tmp_path / "data", parts).parent  # a table alone, without FER+'s votes
+    first, second = comparison(data, tmp_path, Tool()).make([RECIPES["ours"], FIRST])["rows"]
+    assert "learns from FER+ votes" in first["fault"]
+    assert "accuracy" in second
+    assert "Could not be trained" in page_of(tmp_path)
+
+
+def test_where_no_recipe_can_be_trained_that_is_the_answer(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such folder"):
+        comparison(tmp_path / "nowhere", tmp_path, Tool()).make([FIRST, SECOND])
 
 
 @pytest.mark.long

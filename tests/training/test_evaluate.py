@@ -232,21 +232,41 @@ def test_a_run_and_a_keras_file_are_evaluated(form: str, small_set: Path, tmp_pa
     assert f"{metrics['accuracy']:.2%}" in summary(metrics)
 
 
-def test_a_model_folder_is_read_in_its_runtime_form(small_set: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "model"
+def exported(folder: Path, model: keras.Model) -> Path:
+    """A model folder with both forms of a network, the runtime form in float."""
     folder.mkdir()
-    heads = ("crowd", "fer2013")
-    exact = with_probabilities(network(tmp_path / "best.keras"), dict.fromkeys(heads, 1.0))
+    heads = [*model.output]
+    exact = with_probabilities(model, dict.fromkeys(heads, 1.0))
     exact.save(folder / "emotion.keras")
-    (folder / "emotion.onnx").write_bytes(to_onnx(exact, 48, "crowd").SerializeToString())
-    described = {"size": 48, "emotions": [*EMOTIONS], "heads": heads, "shown": "crowd"}
+    (folder / "emotion.onnx").write_bytes(to_onnx(exact, 48, heads[0]).SerializeToString())
+    described = {"size": 48, "emotions": [*EMOTIONS], "heads": heads, "shown": heads[0]}
     (folder / "model.json").write_text(json.dumps(described))
+    return folder
+
+
+def test_a_model_folder_is_read_in_its_runtime_form(small_set: Path, tmp_path: Path) -> None:
+    folder = exported(tmp_path / "model", network(tmp_path / "best.keras"))
     quick = evaluate(folder, small_set, "public_test", say=quiet)
     slow = evaluate(folder, small_set, "public_test", runtime="keras", say=quiet)
     assert quick["model"] == {"file": "model/emotion.onnx", "runtime": "onnx"}
     assert slow["model"] == {"file": "model/emotion.keras", "runtime": "keras"}
     assert quick["log_loss"] == pytest.approx(slow["log_loss"], abs=1e-4)
     assert quick["confusion"] == slow["confusion"]
+
+
+def test_the_runtime_form_of_a_run_is_its_export(small_set: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    network(run / "best.keras", heads=("emotion",))
+    (run / "config.json").write_text('{"recipe": {"targets": "votes"}}')
+    with pytest.raises(ModelError, match=r"python -m fer export .*run/export") as missing:
+        evaluate(run, small_set, "public_test", runtime="onnx", say=quiet)
+    assert "\n" not in str(missing.value)
+    exported(run / "export", network(tmp_path / "other.keras", heads=("emotion",)))
+    for model, runtime in ((run, "onnx"), (run / "export", None)):
+        metrics = evaluate(model, small_set, "public_test", runtime=runtime, say=quiet)
+        assert metrics["model"] == {"file": "run/export/emotion.onnx", "runtime": "onnx"}
+        assert metrics["heads"]["emotion"]["truth"] == "ferplus"  # as the run was taught
 
 
 def test_the_training_split_is_not_compared_with_itself(small_set: Path, tmp_path: Path) -> None:

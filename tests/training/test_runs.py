@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +48,20 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_rubbish(tmp_path: Path) -
         write_half()
     assert path.read_text() == "old"
     assert [*tmp_path.iterdir()] == [path]
+
+
+def test_text_is_utf_8_whatever_the_machine_writes(tmp_path: Path) -> None:
+    """Every page declares it."""
+    program = (
+        "from pathlib import Path; from fer.training.compare_page import write_page; "
+        "write_page(Path('page.html'), {'rows': [], 'missing': ['caf\\u00e9'], 'minutes': 1})"
+    )
+    bare = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    bare["PYTHONPATH"] = str(Path(__file__).resolve().parents[2])
+    command = [sys.executable, "-c", program]
+    subprocess.run(command, env=os.environ | bare, cwd=tmp_path, check=True)
+    page = (tmp_path / "page.html").read_bytes().decode("utf-8")
+    assert "caf\u00e9" in page
 
 
 def test_the_log_keeps_empty_figures_apart_from_zero(tmp_path: Path) -> None:

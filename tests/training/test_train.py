@@ -6,8 +6,10 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -15,11 +17,13 @@ from fer.classify import KerasClassifier
 from fer.errors import UsageError
 from fer.training.data import fold
 from fer.training.find_rate import find_rate, suggest
+from fer.training.learner import Learner
 from fer.training.pool import out_of_fold, predict_with_keras
 from fer.training.readers import load
 from fer.training.recipe import Recipe, recipe_from
 from fer.training.recipes import RECIPES
 from fer.training.runs import Run
+from fer.training.schedule import Pace
 from fer.training.train import Trainer
 
 TINY = Recipe(
@@ -70,16 +74,75 @@ def test_a_run_learns_and_leaves_everything_behind(small_set: Path, tmp_path: Pa
 
 def test_a_run_in_two_sittings_is_the_run_in_one(small_set: Path, tmp_path: Path) -> None:
     whole, halves = tmp_path / "whole", tmp_path / "halves"
-    Trainer(TINY, small_set, whole, say=quiet).train()
-    first = Trainer(TINY, small_set, halves, say=quiet)
+    recipe = replace(TINY, options=TINY.options | {"dropout": 0.25})
+    Trainer(recipe, small_set, whole, say=quiet).train()
+    first = Trainer(recipe, small_set, halves, say=quiet)
     first.one_epoch()
-    Trainer(TINY, small_set, halves, resume=True, say=quiet).train()
+    Trainer(recipe, small_set, halves, resume=True, say=quiet).train()
     one, other = Run(whole).load_state(), Run(halves).load_state()
     assert one is not None
     assert other is not None
     assert one.epoch == other.epoch == 3
     for mine, theirs in zip(one.weights, other.weights, strict=True):
         assert np.allclose(mine, theirs, atol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed")
+@pytest.mark.skipif(keras.backend.backend() == "torch", reason="the test itself runs on torch")
+def test_a_run_in_two_sittings_is_the_run_in_one_on_torch_too() -> None:
+    name = test_a_run_in_two_sittings_is_the_run_in_one.__name__
+    command = [sys.executable, "-m", "pytest", "-q", f"{Path(__file__)}::{name}"]
+    environment = os.environ | {"KERAS_BACKEND": "torch"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "1 passed" in done.stdout
+
+
+def test_an_epoch_has_dropout_of_its_own_and_always_the_same() -> None:
+    learner = Learner(replace(TINY, options=TINY.options | {"dropout": 0.25}), pretrained=False)
+
+    def seeds(epoch: int) -> list[list[int]]:
+        learner.reseed(epoch)
+        return [[*map(int, seed.numpy())] for seed in learner.seeds]
+
+    assert len(seeds(1)) == 1  # a dropout, a seed
+    assert seeds(1) == seeds(1)
+    assert seeds(1) != seeds(2)
+
+
+def test_the_last_epoch_is_looked_at(small_set: Path, tmp_path: Path) -> None:
+    rare = replace(TINY, epochs=5, validate_every=3)
+    Trainer(rare, small_set, tmp_path, say=quiet).train()
+    looked = [row["epoch"] for row in Run(tmp_path).log() if row["val_loss"] is not None]
+    assert looked == [3, 5]
+
+
+class Sudden(Pace):
+    """Half the time is left until two steps are done, and then none."""
+
+    def fraction(self, epoch: int, step: int) -> float:
+        return 1.0 if epoch or step >= 2 else 0.5
+
+
+def test_an_epoch_that_time_broke_off_is_looked_at(small_set: Path, tmp_path: Path) -> None:
+    trainer = Trainer(replace(TINY, validate_every=3), small_set, tmp_path, minutes=1, say=quiet)
+    trainer.pace = Sudden(TINY.epochs, trainer.batches.steps, 1)
+    trainer.train()
+    (row,) = Run(tmp_path).log()
+    assert row["val_loss"] is not None
+    assert (tmp_path / "best.keras").exists()
+
+
+def test_an_epoch_after_which_time_ran_out_is_looked_at(small_set: Path, tmp_path: Path) -> None:
+    rare = replace(TINY, validate_every=3)
+    Trainer(rare, small_set, tmp_path, minutes=60, say=quiet).one_epoch()
+    (row,) = Run(tmp_path).log()
+    assert row["val_loss"] is None
+    Trainer(rare, small_set, tmp_path, minutes=1e-6, resume=True, say=quiet).train()
+    (row,) = Run(tmp_path).log()
+    assert row["val_loss"] is not None
+    assert (tmp_path / "best.keras").exists()
 
 
 def test_a_finished_run_is_not_trained_over(small_set: Path, tmp_path: Path) -> None:

@@ -46,6 +46,7 @@ def live_view(
     session: str,
     source: Source = "screen",
     *,
+    visit: str,
     words: Mapping[str, str],
     emotions: Mapping[str, str],
     autostart: bool = False,
@@ -54,9 +55,11 @@ def live_view(
 ) -> Report:
     """The picture with its buttons. `on_need_token` runs when the server refused the token.
 
-    Another `source` stops what runs and waits for Start. `autostart` starts a camera by itself,
-    once when the view comes onto the page; a screen needs somebody's press. `words` are its
-    sentences and `emotions` the seven words, both in the page's language.
+    `session` is the lesson's id. Another one in the same `visit` means that the lesson was ended:
+    what runs stops. In another visit, as after the server was lost, it goes on. Another `source`
+    stops what runs, too. `autostart` starts a camera by itself, once when the view comes onto the
+    page; a screen needs somebody's press. `words` are its sentences and `emotions` the seven
+    words, both in the page's language.
     """
     # Registered at every run, as each test and server has a registry of its own; it costs nothing.
     mount = st.components.v2.component(
@@ -67,6 +70,7 @@ def live_view(
         data=plain(
             token=token,
             session=session,
+            visit=visit,
             source=source,
             autostart=autostart,
             route=ROUTE,

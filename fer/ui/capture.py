@@ -8,6 +8,7 @@ from typing import Final
 import streamlit as st
 
 from fer.live.component import Source, live_view
+from fer.live.sessions import new_id
 from fer.live.state import State
 from fer.live.way import Attempt, Way, first_way
 from fer.ui.words import all_of, emotions, say
@@ -15,6 +16,7 @@ from fer.ui.words import all_of, emotions, say
 TOKEN: Final = "live_token"
 ATTEMPT: Final = "live_attempt"
 WAY: Final = "live_way"
+VISIT: Final = "live_visit"  # tells the browser a visit's next lesson from a server that was lost
 GO_ON: Final = "live_go_on"  # Start was pressed for WebRTC, so the socket needs no press
 
 
@@ -57,6 +59,7 @@ def by_socket(state: State, lesson: str, source: Source) -> None:
         kept[TOKEN],
         lesson,
         source,
+        visit=kept.setdefault(VISIT, new_id()),
         words=all_of("browser.live"),
         emotions=emotions(),
         autostart=source == "camera" and GO_ON in kept,
@@ -73,7 +76,10 @@ def by_webrtc(state: State, lesson: str) -> None:
 
     attempt: Attempt = st.session_state.setdefault(ATTEMPT, Attempt())
     find = partial(state.sessions.open, lesson, "webrtc")
-    attempt.saw(camera(lesson, find, state.settings.ice, words=all_of("browser.webrtc")))
+    words = all_of("browser.webrtc")
+    # A widget of its own for each lesson: when one is ended elsewhere, its camera goes off with it.
+    key = f"camera-{lesson}"
+    attempt.saw(camera(lesson, find, state.settings.ice, words=words, key=key))
     watch(state, lesson, attempt)
 
 

@@ -49,6 +49,7 @@ POLICY: Final = 1008
 TOO_BIG: Final = 1009
 FAULT: Final = 1011
 TRY_LATER: Final = 1013
+REPLACED: Final = 4001  # ours: another page brings this lesson's frames now
 
 
 class Frame(NamedTuple):

@@ -58,7 +58,7 @@ class LiveSocket:
         self._turns = self._turns or Turns()
         connection = Connection(socket, session, self._limits, self._turns)
         if before := self._connections.get(session.id):
-            before.end(RefusedError(frames.POLICY, "replaced by a newer connection"))
+            before.end(RefusedError(frames.REPLACED, "replaced by a newer connection"))
         self._connections[session.id] = connection
         try:
             await connection.run()

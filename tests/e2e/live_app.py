@@ -34,12 +34,13 @@ def bare(first: str) -> None:
         st.session_state.token,
         st.session_state.lesson,
         "screen" if source == "screen" else "camera",
+        visit=st.session_state.setdefault("visit", new_id()),
         words=all_of("browser.live"),
         emotions=emotions(),
         autostart="autostart" in st.query_params,
         on_need_token=renew,
     )
-    st.text(f"Visit {st.session_state.setdefault('visit', new_id())}")
+    st.text(f"Visit {st.session_state.visit}")
     st.text(f"Lesson {st.session_state.lesson}")
     st.text(f"Report {report.state} {'with' if report.faces else 'without'} faces")
 

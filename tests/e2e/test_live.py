@@ -227,8 +227,12 @@ def test_a_camera_that_gives_nothing_for_a_while(live_tab: LiveTab) -> None:
     live_tab.page.evaluate("window.tracks[0].dispatchEvent(new Event('mute'))")
     live_tab.expect_message("No pictures are coming.")
     live_tab.expect_state("live")
+    # The camera of the test goes on: what the worker gets meanwhile it keeps to itself.
+    id = live_tab.id
+    wait_until(lambda: lessons(live_tab.server)[id]["idle"] > 2, SOON, "nothing is sent any more")
     live_tab.page.evaluate("window.tracks[0].dispatchEvent(new Event('unmute'))")
     expect(live_tab.page.locator(".message")).to_be_empty()
+    wait_until(lambda: lessons(live_tab.server)[id]["idle"] < 1, SOON, "pictures are sent again")
 
 
 def test_it_can_be_used_without_a_mouse(live_tab: LiveTab) -> None:

@@ -7,49 +7,15 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
-from fer.live.component import joined
+from fer.web import frames
+from tests.e2e.live_world import run
 
-# Time that only the test moves, and sockets that it opens, answers and closes.
-WORLD = """
-const world = { now: 1000, timers: [], sockets: [], told: [] };
-const performance = { now: () => world.now, timeOrigin: 0 };
-const setTimeout = (run, wait) => { world.timers.push({ run, at: world.now + wait }); return run; };
-const clearTimeout = (run) => { world.timers = world.timers.filter((one) => one.run !== run); };
-class WebSocket {
-  constructor(url) { this.url = url; this.sent = []; world.sockets.push(this); }
-  send(data) { this.sent.push(data); }
-  close(code) { this.closed = code ?? 1000; }
-  say(text) { this.onmessage({ data: JSON.stringify(text) }); }
-  drop(code = 1006) { this.onclose?.({ code }); }
-  greet() { this.say({ hello: "lesson", inflight: 2, max_bytes: 9 }); }
-}
-// Lets time pass, and rings what is due.
-const pass = (ms) => {
-  const end = world.now + ms;
-  for (;;) {
-    const [next] = world.timers.filter((one) => one.at <= end).sort((a, b) => a.at - b.at);
-    if (!next) break;
-    clearTimeout(next.run);
-    world.now = next.at;
-    next.run();
-  }
-  world.now = end;
-};
-const last = () => world.sockets.at(-1);
-const note = (name) => (...said) => world.told.push([name, ...said]);
-const told = Object.fromEntries(["state", "token", "tooBig", "faces"].map((n) => [n, note(n)]));
-"""
 OPENED = "const link = new Link(told); link.open('ws://x/live', 'one'); last().greet();"
 
 
 @pytest.fixture(scope="module")
 def blank(browser: BrowserContext) -> Page:
     return browser.new_page()
-
-
-def run(page: Page, module: str, script: str) -> Any:
-    """What a script returns that stands after the module, in the made-up world."""
-    return page.evaluate(f"() => {{ {WORLD}\n{joined((module,))}\n{script} }}")
 
 
 def link(page: Page, script: str) -> Any:
@@ -185,6 +151,57 @@ def test_closed_is_closed(blank: Page) -> None:
     link.retryNow(); link.check(world.now + 60000); pass(60000);
     return [first.closed, world.sockets.length, link.free];"""
     assert link(blank, OPENED + script) == [1000, 1, False]
+
+
+REPLACED = f"last().drop({frames.REPLACED});"
+
+
+def test_whom_another_tab_replaced_stays_away(blank: Page) -> None:
+    """Or both would throw each other out for ever."""
+    script = f"""{REPLACED}
+    link.retryNow(); link.check(world.now + 60000); pass(60000); link.renew("two", false);
+    return [world.sockets.length, link.free, world.told.slice(1)];"""
+    assert link(blank, OPENED + script) == [1, False, [["replaced"]]]
+
+
+def test_who_stayed_away_comes_again_when_asked_to(blank: Page) -> None:
+    script = f"""{REPLACED}
+    link.open("ws://x/live", "two"); last().greet();
+    return [world.sockets.length, link.free];"""
+    assert link(blank, OPENED + script) == [2, True]
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        "link.send(new Blob(['x']), world.now); pass(13000); link.check(world.now); pass(500);",
+        "link.renew('one', true);",  # changes over
+        "link.close(); link.open('ws://x/live', 'one');",  # Stop and Start
+    ],
+)
+def test_a_line_that_its_own_tab_replaced_stops_nothing(blank: Page, lost: str) -> None:
+    """The server hears late that the old one is gone, and closes it for the new one's sake."""
+    script = f"""
+    const before = last();
+    const late = before.onclose;  // as it was given: a browser may have the event under way
+    {lost}
+    last().greet();
+    late({{ code: {frames.REPLACED} }});
+    const names = world.told.map(([name]) => name);
+    return [before === last(), names.includes("replaced"), link.free];"""
+    assert link(blank, OPENED + script) == [False, False, True]
+
+
+def test_at_rest_nothing_goes_out_and_a_lost_line_is_left(blank: Page) -> None:
+    script = """
+    link.rest(true);
+    const seen = [link.free];
+    last().drop(1001);  // the server waits no longer
+    pass(60000); link.check(world.now);
+    seen.push(world.sockets.length, world.told.length);
+    link.rest(false); last().greet();
+    return [...seen, world.sockets.length, link.free];"""
+    assert link(blank, OPENED + script) == [False, 1, 1, 2, True]
 
 
 def answers(count: int, delay: float, every: float = 500, smallest: float = 80) -> str:

@@ -128,7 +128,11 @@ def _page() -> None:
     from fer.emotions import EMOTIONS
     from fer.live.component import live_view
 
-    said = {"words": {"start": "Go"}, "emotions": {name: name for name in EMOTIONS}}
+    said = {
+        "visit": "mine",
+        "words": {"start": "Go"},
+        "emotions": {name: name for name in EMOTIONS},
+    }
     st.text(live_view("token", "lesson-1", "camera", autostart=True, **said).state)
     st.text(live_view("token", "lesson-1", key="another", **said).state)
 
@@ -141,7 +145,7 @@ def test_it_is_shown() -> None:
     (camera,), (screen,) = (json.loads(one.json) for one in shown)
     assert (camera["source"], camera["autostart"]) == ("camera", True)
     assert (screen["source"], screen["autostart"]) == ("screen", False)
-    assert (camera["token"], camera["session"]) == ("token", "lesson-1")
+    assert (camera["token"], camera["session"], camera["visit"]) == ("token", "lesson-1", "mine")
     assert all(one.js_content == script() for one in shown)
 
 
@@ -153,3 +157,31 @@ def test_the_looks_are_those_of_the_drawn_pictures() -> None:
         bgr = colour_of(name)
         assert colour == "#{2:02X}{1:02X}{0:02X}".format(*bgr)
         assert ink == "#" + "".join(f"{part:02X}" for part in ink_on(bgr))
+
+
+def _capturing() -> None:
+    import streamlit as st
+
+    from fer.live.sessions import Sessions
+    from fer.live.state import State
+    from fer.settings import Settings
+    from fer.ui.capture import capture
+    from tests.live.fakes import FakeAnalyzer
+
+    analyzer = FakeAnalyzer()
+    state = State(Settings(live="socket"), analyzer, Sessions(analyzer), b"a secret of the tests")
+    capture(state, st.session_state["lesson"])
+
+
+def test_a_visit_stays_the_same_when_its_lesson_is_another() -> None:
+    """Or the browser would take a lesson that was ended for a server that was lost."""
+
+    def told(page: AppTest, lesson: str) -> dict[str, Any]:
+        page.session_state["lesson"] = lesson
+        shown = page.run().get("bidi_component")[0].proto
+        return dict(json.loads(shown.json)[0])
+
+    first, second = (AppTest.from_function(_capturing, default_timeout=60) for _ in range(2))
+    one, next, other = told(first, "lesson-1"), told(first, "lesson-2"), told(second, "lesson-2")
+    assert (one["session"], next["session"], other["session"]) == ("lesson-1", *["lesson-2"] * 2)
+    assert one["visit"] == next["visit"] != other["visit"]

@@ -15,7 +15,7 @@ from fer.live import tokens
 from fer.live.lessons import Plan
 from fer.live.sessions import LiveSession
 from fer.settings import Settings
-from fer.web import Limits
+from fer.web import Limits, frames
 from fer.web.socket import AT_ONCE, Connection, Turns
 from tests.live.fakes import FakeAnalyzer
 from tests.web.server import SECRET, Site, heard, jpeg, message, site, wait_until
@@ -83,7 +83,8 @@ def test_a_lesson_is_counted_and_its_news_come_once_a_second(served: Site) -> No
 
 def test_a_newer_connection_replaces_the_old_one(served: Site) -> None:
     with served.connect("two-at-once") as old, served.connect("two-at-once") as new:
-        assert closing(old) == (1008, "replaced by a newer connection")
+        # A code of its own: with a refusal's the old one would ask for a token and come back.
+        assert closing(old) == (frames.REPLACED, "replaced by a newer connection")
         heard(new)
         new.send(message())
         assert heard(new)["seq"] == 1

@@ -7,6 +7,7 @@ const SILENCE = 12000; // ms without an answer after which the socket counts as 
 const BUSY_WAIT = 2000;
 const BLIND = 3; // tries that fail without a reason before the token is doubted: proxies hide reasons
 const ASK_AGAIN = 5000;
+const REPLACED = 4001; // close code: another tab brings this lesson's pictures now
 
 export class Link {
   #socket = null;
@@ -18,12 +19,13 @@ export class Link {
   #asked = 0;
   #called = 0; // when the socket was made
 
-  // told: {state(name), faces(answer, delay), token(), tooBig()}
+  // told: {state(name), faces(answer, delay), token(), tooBig(), replaced()}
   constructor(told) {
     this.told = told;
     this.inflight = 2;
     this.maxBytes = Infinity;
     this.ready = false;
+    this.resting = false;
   }
 
   open(url, token) {
@@ -43,8 +45,14 @@ export class Link {
     this.retryNow();
   }
 
+  // Whether there is nothing to send for now. A line lost meanwhile is made again afterwards.
+  rest(resting) {
+    this.resting = resting;
+    if (!resting) this.retryNow();
+  }
+
   get free() {
-    return this.ready && this.#pending.size < this.inflight;
+    return this.ready && !this.resting && this.#pending.size < this.inflight;
   }
 
   send(jpeg, began) {
@@ -112,12 +120,18 @@ export class Link {
   }
 
   #lost(socket, { code }) {
-    if (socket !== this.#socket) return;
+    if (socket !== this.#socket) return; // an earlier one, which this tab itself has replaced
+    if (code === REPLACED) {
+      this.close(); // or each would throw the other out for ever
+      this.told.replaced();
+      return;
+    }
     this.#socket = null;
     this.ready = false;
     this.#pending.clear();
     socket.onclose = null;
     socket.close();
+    if (this.resting) return;
     if (code === 1009) this.told.tooBig();
     this.told.state(code === 1013 ? "busy" : "reconnecting");
     this.#failures += 1;

@@ -48,11 +48,14 @@ class Live {
     speak(data.words);
     this.overlay.looks = data.looks;
     this.need = () => setTriggerValue("need_token", (this.asks += 1));
-    const { token, session, source } = data;
+    const { token, session, visit, source } = data;
     if (token !== this.token) {
       const moved = this.session !== undefined && session !== this.session;
+      // A visit has another lesson once its own was ended, and nobody asked for that one to be
+      // read. Where the visit is another too, the server was lost, and reading goes on.
+      if (moved && visit === this.visit) this.rest();
       this.worker.postMessage({ do: "token", token, moved });
-      [this.token, this.session] = [token, session];
+      Object.assign(this, { token, session, visit });
     }
     const address = new URL(data.route, document.baseURI);
     address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
@@ -85,14 +88,19 @@ class Live {
     this.pull = handOver(track, this.panel.video, this.worker);
     this.device = track.getSettings().deviceId;
     track.onended = () => this.ended(source);
-    track.onmute = track.onunmute = ({ type }) => {
-      this.muted = type === "mute";
-      this.on_state(this.panel);
-    };
+    this.muted = track.muted;
+    track.onmute = track.onunmute = ({ type }) => this.hold(type === "mute");
     this.set("reconnecting", "");
-    const { url, token, turn } = this;
-    this.worker.postMessage({ do: "start", url, token, source, turn });
+    const { url, token, turn, muted: held } = this;
+    this.worker.postMessage({ do: "start", url, token, source, turn, held });
     this.devices(); // their names are known now
+  }
+
+  // A muted track gives no pictures, or a frozen one: nothing is read until it is back.
+  hold(held) {
+    this.muted = held;
+    this.worker.postMessage({ do: "hold", held });
+    this.on_state(this.panel);
   }
 
   async ended(source) {
@@ -148,7 +156,7 @@ class Live {
   }
 
   on_state({ state }) {
-    this.set(state, TOLD.includes(state) ? say(state) : this.muted ? say("muted") : "");
+    this.set(state, this.muted ? say("muted") : TOLD.includes(state) ? say(state) : "");
   }
 
   on_faces({ size, faces, fps, delay, news }) {
@@ -158,6 +166,10 @@ class Live {
     this.panel.count(faces.length, fps, delay);
     this.overlay.show({ size, faces });
     this.tell();
+  }
+
+  on_replaced() {
+    this.stop("ended", say("replaced"));
   }
 
   on_token() {

@@ -29,23 +29,30 @@ const link = new Link({
   token: () => tell({ is: "token" }),
   tooBig: () => pace?.tooBig(),
   faces: (answer, delay) => answered(answer, delay),
+  replaced: () => tell({ is: "replaced" }),
 });
 
 const ORDERS = {
-  start({ url, token, source, turn: now }) {
+  start({ url, token, source, turn: now, held }) {
     turn = now;
     asked = -Infinity;
     pace = new Pace(source);
     readings = [];
     last = { jpeg: null, size: null, sent: 0 };
     link.open(url, token);
+    link.rest(held);
     clearTimeout(timer);
     tick();
   },
   frames: (given) => frames.follow(given),
+  // The window is minimised or the camera covered: what was seen last says nothing about now.
+  hold({ held }) {
+    link.rest(held);
+    if (held) frames.put(null);
+  },
   bitmap({ bitmap }) {
     asked = -Infinity;
-    if (!pace) return bitmap?.close();
+    if (!pace || link.resting) return bitmap?.close();
     if (bitmap) frames.put(bitmap);
     if (frames.fresh && link.free && !encoding) send(performance.now());
   },

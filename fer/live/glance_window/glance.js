@@ -6,13 +6,14 @@ const BLUE = [0, 114, 178];
 const GREY = [138, 138, 138];
 const ORANGE = [230, 159, 0];
 const LINE = { width: 200, height: 36 };
+const STALE = 5000; // ms after which news say nothing about the class; they come every second
 
 class Glance {
   constructor(root) {
     this.root = root;
     this.button = root.querySelector(".open");
     this.button.onclick = () => (this.floating ? this.floating.close() : this.open());
-    this.heard = ({ detail }) => this.show(detail);
+    this.heard = ({ detail }) => this.hear(detail);
     window.addEventListener("fer-news", this.heard);
   }
 
@@ -24,7 +25,11 @@ class Glance {
     this.button.disabled = !this.can;
     this.button.title = this.can ? this.words.what : this.words.cannot;
     this.label();
-    this.show(data.news);
+    // A page that is drawn again, as without its server, may bring what it brought before.
+    const told = JSON.stringify(data.news);
+    if (told === this.told) this.show();
+    else this.hear(data.news);
+    this.told = told;
   }
 
   label() {
@@ -63,29 +68,39 @@ class Glance {
       this.label();
     });
     this.label();
-    this.show(this.news);
+    this.show();
   }
 
-  show(news) {
+  // Where no others follow, they are forgotten: an old mood must not pass for the present one.
+  hear(news) {
+    clearTimeout(this.ageing);
+    if (news) this.ageing = setTimeout(() => this.hear(null), STALE);
     this.news = news;
+    this.show();
+  }
+
+  show() {
     const document = this.floating?.document;
     if (!document) return;
     const part = (name) => document.querySelector(`.${name}`);
-    const { words, amount } = this;
+    const put = (name, text) => {
+      const { textContent } = part(name);
+      if (textContent !== text) part(name).textContent = text; // or it would be read out again
+    };
+    const { words, amount, news } = this;
     document.body.dataset.amount = amount;
     const seen = Boolean(news && news.faces && !news.paused);
-    part("faces").textContent = news?.paused
-      ? words.paused
-      : seen
-        ? words[news.faces === 1 ? "faces_one" : "faces_many"].replace("{n}", news.faces)
-        : words.nothing;
+    const faces = seen
+      ? words[news.faces === 1 ? "faces_one" : "faces_many"].replace("{n}", news.faces)
+      : words.nothing;
+    put("faces", news?.paused ? words.paused : faces);
     const balance = seen ? (news.balance ?? 0) : 0;
     const blob = part("blob");
     blob.style.fill = shade(balance);
     blob.style.transform = `scale(${seen ? 0.55 + 0.45 * (news.liveliness ?? 0) : 0.35})`;
-    part("mood").textContent = seen ? words[moodOf(balance)] : "";
+    put("mood", seen ? words[moodOf(balance)] : "");
     part("line").setAttribute("d", seen ? path(news.line) : "");
-    part("alert").textContent = seen ? news.alerts.map((name) => words[`alert_${name}`]).join(" · ") : "";
+    put("alert", seen ? news.alerts.map((name) => words[`alert_${name}`]).join(" · ") : "");
     part("bars").replaceChildren(
       ...(seen && amount === "full" ? this.looks : []).map(([name, colour], at) => {
         const row = document.createElement("div");
@@ -100,6 +115,7 @@ class Glance {
 
   close() {
     window.removeEventListener("fer-news", this.heard);
+    clearTimeout(this.ageing);
     this.floating?.close();
   }
 }

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from fer.emotions import COLOURS
+from fer.emotions import COLOURS, is_light
 from fer.faces import NOBODY, Faces
 
 BGR = npt.NDArray[np.uint8]
@@ -132,11 +132,9 @@ def colour_of(word: str) -> Colour:
 
 
 def ink_on(colour: Colour) -> Colour:
-    """Black or white: what has more contrast on this colour, by WCAG's relative luminance."""
-    parts = [value / 255 for value in colour]
-    blue, green, red = (v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in parts)
-    luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
-    return (0, 0, 0) if (luminance + 0.05) ** 2 > 1.05 * 0.05 else (255, 255, 255)
+    """Black or white, whichever can be read on this colour."""
+    blue, green, red = colour
+    return (0, 0, 0) if is_light(red, green, blue) else (255, 255, 255)
 
 
 def _corners(faces: Faces, shape: tuple[int, ...]) -> Whole:

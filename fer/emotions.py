@@ -30,3 +30,15 @@ EMOJI: Final = {
     "surprise": "😮",
     "neutral": "😐",
 }
+
+
+def is_light(red: int, green: int, blue: int) -> bool:
+    """Whether black letters have more contrast on this colour than white ones (WCAG).
+
+    >>> is_light(255, 255, 255), is_light(0, 0, 0)
+    (True, False)
+    """
+    parts = (value / 255 for value in (red, green, blue))
+    r, g, b = (v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in parts)
+    luminance = 0.2126 * r + 0.7152 * g + 0.0722 * b
+    return (luminance + 0.05) ** 2 > 1.05 * 0.05

@@ -7,7 +7,6 @@ whoever shows the lesson reads from the same object. No picture is held once it 
 from __future__ import annotations
 
 import re
-import secrets
 import statistics
 import threading
 import time as clock
@@ -21,6 +20,7 @@ import numpy.typing as npt
 from fer.errors import BusyError, LiveError
 from fer.faces import Faces
 from fer.live.clock import FrameClock
+from fer.session.lesson import new_id
 
 BGR = npt.NDArray[np.uint8]
 Clock = Callable[[], float]
@@ -237,8 +237,3 @@ class Sessions:
         for session in idle:
             del self._open[session.id]
         return idle
-
-
-def new_id() -> str:
-    """An id that nobody can guess and any address can hold."""
-    return secrets.token_urlsafe(12)

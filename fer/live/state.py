@@ -18,8 +18,9 @@ from fer.faces import Faces, Floats
 from fer.live import tokens
 from fer.live.lessons import Lessons
 from fer.live.searches import LessonsAnalyzer
-from fer.live.sessions import BGR, Sessions, Streams, new_id
+from fer.live.sessions import BGR, Sessions, Streams
 from fer.memory import give_back
+from fer.session.lesson import new_id
 from fer.settings import Settings
 from fer.store import Keeper, Store, StoreError
 

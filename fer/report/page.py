@@ -12,12 +12,11 @@ from fer.emotions import COLOURS, EMOTIONS
 from fer.report.html import Html, join, table, tag, text
 from fer.report.summary import sentences
 from fer.report.timeline import POINTS, timeline
-from fer.report.trust import Trust
+from fer.report.trust import FEW, Trust
 from fer.report.words import Words
 from fer.session import LOOKS, Fired, Moment, Session
 from fer.session.looks import FLAT, HALF, NEGATIVE, UNSURE
 
-FEW: Final = 100  # pictures; a share of fewer is loose
 # Whatever a name or note may hold, nothing runs and nothing is fetched.
 POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 STYLE: Final = """

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from fer.emotions import COLOURS, EMOTIONS
+from fer.emotions import COLOURS, EMOTIONS, is_light
 from fer.report.canvas import INK, SOFT, Array, Drawing, Label, Line, plain
 from fer.report.canvas import Area as Filled
 from fer.report.canvas import Disc as Dot
@@ -220,8 +220,5 @@ def _moments(drawing: Drawing, session: Session, panels: tuple[Panel, ...]) -> N
 
 
 def ink_on(colour: str) -> str:
-    """Black or white, whichever has more contrast on this colour (WCAG)."""
-    parts = np.array(list(bytes.fromhex(colour[1:]))) / 255
-    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
-    light = float(linear @ [0.2126, 0.7152, 0.0722])
-    return "#000000" if (light + 0.05) ** 2 > 1.05 * 0.05 else "#FFFFFF"
+    """Black or white, whichever can be read on this colour."""
+    return "#000000" if is_light(*bytes.fromhex(colour[1:])) else "#FFFFFF"

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from fer.classify import describe, runtime_folder
 from fer.emotions import EMOTIONS
 from fer.errors import ModelError
+
+FEW: Final = 100  # faces; a share of fewer is too loose to lean on
 
 
 @dataclass(frozen=True)

@@ -136,11 +136,6 @@ class Session:
             self._moments.append(moment)
         return moment
 
-    def unmark(self, moment: Moment) -> None:
-        """Takes a moment back; one that is gone already is no fault."""
-        with self._lock:
-            self._moments = [one for one in self._moments if one is not moment and one != moment]
-
     def rename(self, name: str) -> None:
         """Calls the lesson something else."""
         self._lesson = self._lesson.renamed(name)

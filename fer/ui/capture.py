@@ -8,9 +8,9 @@ from typing import Final
 import streamlit as st
 
 from fer.live.component import Source, live_view
-from fer.live.sessions import new_id
 from fer.live.state import State
 from fer.live.way import Attempt, Way, first_way
+from fer.session.lesson import new_id
 from fer.ui.words import all_of, emotions, say
 
 TOKEN: Final = "live_token"

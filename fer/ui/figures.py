@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from fer.classify import runtime_folder
 from fer.emotions import EMOTIONS
 from fer.errors import ModelError
+from fer.report.trust import FEW
 from fer.ui.words import say
-
-FEW: Final = 50  # with fewer faces a share is too loose to lean on
 
 
 @dataclass(frozen=True)
@@ -59,14 +58,11 @@ class Figures:
         if not sum(column):
             return say("model.says.never", word=said) + say("model.end")
         tenths = _tenths(self.precision()[emotion])
-        if tenths == 0:
-            line = say("model.says.none", word=said)
-        elif tenths == 1:
-            line = say("model.says.one", word=said)
-        elif tenths == 10:
-            line = say("model.says.all", word=said)
-        else:
-            line = say("model.says.many", word=said, number=_number(tenths))
+        line = {
+            0: say("model.says.none", word=said),
+            1: say("model.says.one", word=said),
+            10: say("model.says.all", word=said),
+        }.get(tenths) or say("model.says.many", word=said, number=_number(tenths))
         other = _most_of_the_rest(column, emotion) if tenths < 10 else None
         rest = say("model.says.rest", other=other) if other else say("model.end")
         return line + rest + _few(sum(column))
@@ -77,14 +73,11 @@ class Figures:
         if not sum(row):
             return say("model.finds.never", word=said) + say("model.end")
         tenths = _tenths(self.recall()[emotion])
-        if tenths == 0:
-            line = say("model.finds.none", word=said)
-        elif tenths == 1:
-            line = say("model.finds.one", word=said)
-        elif tenths == 10:
-            line = say("model.finds.all", word=said)
-        else:
-            line = say("model.finds.many", word=said, number=_number(tenths))
+        line = {
+            0: say("model.finds.none", word=said),
+            1: say("model.finds.one", word=said),
+            10: say("model.finds.all", word=said),
+        }.get(tenths) or say("model.finds.many", word=said, number=_number(tenths))
         other = _most_of_the_rest(row, emotion) if tenths < 10 else None
         rest = say("model.finds.rest", other=other) if other else say("model.end")
         return line + rest + _few(sum(row))

@@ -13,8 +13,8 @@ from starlette.routing import Route
 
 from fer import web
 from fer.live.component import live_view
-from fer.live.sessions import new_id
 from fer.live.state import shared
+from fer.session.lesson import new_id
 from fer.settings import Settings
 from fer.ui import live
 from fer.ui.words import all_of, emotions

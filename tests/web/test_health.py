@@ -50,7 +50,9 @@ def test_a_lesson_may_begin_while_the_network_loads() -> None:
         assert heard(client)["seq"] == 4
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/health", "/metrics", "/api/photo", "/api/openapi.json"])
+@pytest.mark.parametrize(
+    "path", ["/healthz", "/health", "/metrics", "/api/photo", "/api/openapi.json"]
+)
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_settings_that_do_not_fit_are_told_everywhere(path: str, method: str) -> None:
     with serving(Starlette(routes=web.refusing("FER_LIVE is 'x':\ntake auto"))) as port:

@@ -89,6 +89,16 @@ FORM: Final[Schema] = {
     "properties": {"file": PICTURE},
 }
 
+READY: Final[Schema] = {
+    "get": {
+        "summary": "Whether pictures can be read",
+        "responses": {
+            "200": answer("Ready", HEALTH),
+            "503": answer("Not yet, or not at all", HEALTH),
+        },
+    }
+}
+
 DESCRIPTION: Final[Schema] = {
     "openapi": "3.1.0",
     "info": {
@@ -130,15 +140,8 @@ DESCRIPTION: Final[Schema] = {
                 "responses": {"200": answer("OpenAPI 3.1", {"type": "object"})},
             }
         },
-        "/healthz": {
-            "get": {
-                "summary": "Whether pictures can be read",
-                "responses": {
-                    "200": answer("Ready", HEALTH),
-                    "503": answer("Not yet, or not at all", HEALTH),
-                },
-            }
-        },
+        "/healthz": READY,
+        "/health": READY,
         "/metrics": {
             "get": {
                 "summary": "Figures for Prometheus",

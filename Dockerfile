@@ -27,7 +27,8 @@ RUN pip install --no-cache-dir --no-compile --disable-pip-version-check -q \
     && pip install --no-cache-dir --no-compile --disable-pip-version-check -q \
         --no-deps -r /tmp/requirements-detector.txt
 
-# 760 MB become 460, and 497 with the compiled form: tests, tools and second copies go, and what is left must prove that it works.
+# 760 MB become 460, and 497 with the compiled form: tests, tools and second copies go, and what is
+# left must prove that it works.
 FROM installed AS served
 COPY deploy/image/slim.py /tmp/slim.py
 RUN pip uninstall -y -q --disable-pip-version-check setuptools pip \

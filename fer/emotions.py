@@ -32,6 +32,11 @@ EMOJI: Final = {
 }
 
 
+def ink_on(colour: str) -> str:
+    """Black or white, whichever can be read on this colour; both as #RRGGBB."""
+    return "#000000" if is_light(*bytes.fromhex(colour[1:])) else "#FFFFFF"
+
+
 def is_light(red: int, green: int, blue: int) -> bool:
     """Whether black letters have more contrast on this colour than white ones (WCAG).
 

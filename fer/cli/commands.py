@@ -45,4 +45,6 @@ def reading_options(one: argparse.ArgumentParser, settings: Settings) -> None:
         "--model", type=Path, default=settings.model, metavar="DIR", help="folder of the network"
     )
     one.add_argument("--json", action="store_true", help="print the results as JSON")
-    one.set_defaults(runtime=settings.runtime, files=settings.detector_files)
+    one.set_defaults(
+        runtime=settings.runtime, files=settings.detector_files, forbidden=settings.forbidden
+    )

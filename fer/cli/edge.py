@@ -44,7 +44,6 @@ def add_command(commands: Commands, settings: Settings) -> None:
         help="search at this size (960); a larger one finds smaller faces and takes more memory",
     )
     reading_options(one, settings)
-    one.set_defaults(forbidden=settings.forbidden)
 
 
 def edge(options: argparse.Namespace) -> int:

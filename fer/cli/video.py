@@ -70,7 +70,6 @@ def add_command(commands: Commands, settings: Settings) -> None:
         help="blur every face found; searches each frame, so it takes ten times as long",
     )
     reading_options(one, settings)
-    one.set_defaults(forbidden=settings.forbidden)
 
 
 def video(options: argparse.Namespace) -> int:

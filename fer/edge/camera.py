@@ -90,8 +90,9 @@ class Camera:
         self._opener, self._pauses = opener, pauses
         self._is_file = not source.isdigit() and "://" not in source
         if self._is_file and not Path(source).is_file():
-            name = source.rpartition("@")[2]  # a mistyped address may hold a password before it
-            raise DataError(f"{name}: no such file; a camera is a number, a stream an address")
+            raise DataError(
+                f"{shown(source)}: no such file; a camera is a number, a stream an address"
+            )
         self._changed = threading.Condition()
         self._newest: Shot | None = None
         self._ending = threading.Event()
@@ -170,7 +171,9 @@ class Camera:
 
 
 def shown(source: str) -> str:
-    """The source without the passwords that an address may hold, in its path and query too."""
+    """The source without the passwords that an address may hold, a mistyped one too."""
     kind, slashes, rest = source.partition("://")
+    if not slashes:
+        return source.rpartition("@")[2]
     entry = re.split(r"[/?#]", rest, maxsplit=1)[0]
-    return f"{kind}://{entry.rpartition('@')[2]}" if slashes else source
+    return f"{kind}://{entry.rpartition('@')[2]}"

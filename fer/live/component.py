@@ -15,8 +15,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 import streamlit as st
 
-from fer.draw import colour_of, ink_on
-from fer.emotions import COLOURS, EMOTIONS
+from fer.emotions import COLOURS, EMOTIONS, ink_on
 
 Source = Literal["camera", "screen"]
 State = Literal["idle", "asking", "live", "reconnecting", "denied", "ended", "busy"]
@@ -75,7 +74,7 @@ def live_view(
             autostart=autostart,
             route=ROUTE,
             words=dict(words),
-            looks=[[emotions[name], COLOURS[name], _ink(name)] for name in EMOTIONS],
+            looks=[[emotions[name], COLOURS[name], ink_on(COLOURS[name])] for name in EMOTIONS],
         ),
         default={"report": None},
         on_report_change=lambda: None,
@@ -113,7 +112,3 @@ def joined(names: tuple[str, ...]) -> str:
 @cache
 def _text(name: str) -> str:
     return (FOLDER / name).read_text(encoding="utf-8")
-
-
-def _ink(name: str) -> str:
-    return "#000000" if ink_on(colour_of(name)) == (0, 0, 0) else "#FFFFFF"

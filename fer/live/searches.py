@@ -19,7 +19,7 @@ from typing import Final
 from fer.detect import LONGEST, Detector
 from fer.faces import Faces, Floats
 from fer.live.sessions import BGR
-from fer.pipeline import Analyzer, Live
+from fer.pipeline import Analyzer
 
 FEW: Final = 4  # processors; with fewer, searching gets half of one, else one in four
 Clock = Callable[[], float]
@@ -76,10 +76,6 @@ class LessonsAnalyzer(Analyzer):
     """The analyzer of a server: its lessons' searches take turns."""
 
     @cached_property
-    def _in_turn(self) -> InTurn:
+    def live_detector(self) -> InTurn:
+        """The detector, a lesson at a time."""
         return InTurn(self.detector, Turns(os.cpu_count() or 1))
-
-    def live(self, background: bool = True, *, thorough: bool = False) -> Live:
-        """What is fed one lesson's frames."""
-        self.load()
-        return Live(self._in_turn, self.read, background=background, thorough=thorough)

@@ -62,6 +62,11 @@ class Analyzer:
         return load_detector(given, self._files) if isinstance(given, str) else given
 
     @cached_property
+    def live_detector(self) -> Detector:
+        """What finds those of a live picture."""
+        return self.detector
+
+    @cached_property
     def classifier(self) -> Classifier:
         """What reads them."""
         return self._given_classifier or load_classifier(self._model, self._runtime)
@@ -104,4 +109,4 @@ class Analyzer:
     def live(self, background: bool = True, *, thorough: bool = False) -> Live:
         """What is fed the frames of a camera or screen as they come."""
         self.load()
-        return Live(self.detector, self.read, background=background, thorough=thorough)
+        return Live(self.live_detector, self.read, background=background, thorough=thorough)

@@ -128,10 +128,10 @@ class Live:
             self._searching = self._searcher.submit(self._scan, frame.copy(), time, known)
 
     def _search_due(self, time: float) -> bool:
-        wait = SCAN_EVERY
         if self._thorough:
-            wait = 0.0
-        elif self._tracker.unsettled:
+            return True
+        wait = SCAN_EVERY
+        if self._tracker.unsettled:
             wait = RESCAN
         elif self._searcher is not None:  # a recording is searched alike on every machine
             wait = search_wait(self._search_cost)

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from fer.emotions import COLOURS, EMOTIONS, is_light
+from fer.emotions import COLOURS, EMOTIONS, ink_on
 from fer.report.canvas import INK, SOFT, Array, Drawing, Label, Line, plain
 from fer.report.canvas import Area as Filled
 from fer.report.canvas import Disc as Dot
@@ -217,8 +217,3 @@ def _moments(drawing: Drawing, session: Session, panels: tuple[Panel, ...]) -> N
         for top, panel in zip((y, *(one.top for one in panels[1:])), panels, strict=True):
             drawing.stroke((x, top), (x, panel.bottom), INK, 0.75, (2, 3))
         drawing.add(Dot(x, y, 9, INK), Label(x, y + 4, f"{number}", 11, "middle", "#FFFFFF"))
-
-
-def ink_on(colour: str) -> str:
-    """Black or white, whichever can be read on this colour."""
-    return "#000000" if is_light(*bytes.fromhex(colour[1:])) else "#FFFFFF"

@@ -24,10 +24,10 @@ from PIL import Image
 
 from fer.faces import Faces
 from fer.live.sessions import BGR
+from fer.sources.pictures import JPEG
 
 VERSION: Final = 1
 HEADER: Final = struct.Struct("<IId")
-JPEG: Final = b"\xff\xd8\xff"
 SCAN: Final = b"\xff\xda"  # begins each pass over a JPEG's pixels; stands nowhere else in its data
 MOST_SCANS: Final = 4  # a canvas writes one; a few kilobytes can claim thousands, each a full pass
 SUREST: Final = 99  # percent; nobody is ever quite sure, and rounding must not say so

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageColor
 
-from fer.emotions import COLOURS, EMOTIONS
+from fer.emotions import COLOURS, EMOTIONS, ink_on
 from fer.report import ENGLISH, Words, timeline, to_png
 from fer.report.canvas import SCALE, Area, Disc, Drawing, Label, Line, dashes
-from fer.report.timeline import LEFT, NOTHING, RIGHT, STACK, STROKES, ink_on
+from fer.report.timeline import LEFT, NOTHING, RIGHT, STACK, STROKES
 from fer.session import Session
 from tests.report.lessons import HOSTILE, taught
 from tests.session.classes import crowd, run, session

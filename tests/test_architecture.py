@@ -78,10 +78,15 @@ def violations(path: str, source: str) -> list[str]:
         if fault:
             found.append(f"{path}:{line}: {fault}")
     for node in ast.walk(tree):
-        fault = settings_fault(part, node)
-        if fault:
+        for fault in filter(None, (settings_fault(part, node), fragment_fault(path, node))):
             found.append(f"{path}:{getattr(node, 'lineno', 0)}: {fault}")
     return found
+
+
+def fragment_fault(path: str, node: ast.AST) -> str | None:
+    """Whether a piece of code draws a fragment that has no place of its own on the page."""
+    bare = isinstance(node, ast.Attribute) and ast.unparse(node) == "st.fragment"
+    return "write @part" if bare and path != "fer/ui/layout.py" else None
 
 
 def settings_fault(part: str, node: ast.AST) -> str | None:
@@ -167,6 +172,7 @@ def test_modules_stay_short(path: str) -> None:
         ("fer/ui/a.py", 'import os\nos.environ["FER_MODEL"]', "only settings.py reads FER_MODEL"),
         ("fer/cli.py", 'import os\nos.getenv("FER_RUNTIME")', "only settings.py reads"),
         ("fer/ui/a.py", "Settings.from_env()", "app.py and cli.py only"),
+        ("fer/ui/a.py", "@st.fragment(run_every=1)\ndef f(): ...", "write @part"),
     ],
 )
 def test_the_checker_catches(path: str, source: str, fault: str) -> None:
@@ -189,6 +195,7 @@ def test_the_checker_catches(path: str, source: str, fault: str) -> None:
         ("fer/draw.py", "import cv2\nfrom fer.session import Session"),
         ("fer/settings.py", 'import os\nos.environ.get("FER_MODEL")'),
         ("fer/ui/face.py", 'say("Set FER_MODEL to another folder")'),
+        ("fer/ui/layout.py", "alone = st.fragment(draw)"),
     ],
 )
 def test_the_checker_lets_pass(path: str, source: str) -> None:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal
 
 import streamlit as st
 
@@ -30,16 +30,6 @@ IMPORT: Final = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.M)
 EXPORT: Final = re.compile(r"^export (?!default )", re.M)
 
 
-class Report(NamedTuple):
-    """What the component last said about itself; Python hears of changes only."""
-
-    state: State = "idle"
-    message: str = ""
-    fps: float = 0.0
-    delay_ms: int = 0
-    faces: int = 0
-
-
 def live_view(
     token: str,
     session: str,
@@ -51,8 +41,10 @@ def live_view(
     autostart: bool = False,
     key: str = "live_view",
     on_need_token: Callable[[], None] = lambda: None,
-) -> Report:
-    """The picture with its buttons. `on_need_token` runs when the server refused the token.
+    on_begun: Callable[[], None] = lambda: None,
+) -> None:
+    """The picture with its buttons. `on_need_token` runs when the server refused the token, and
+    `on_begun` when a picture started by itself; of nothing else Python hears from here.
 
     `session` is the lesson's id. Another one in the same `visit` means that the lesson was ended:
     what runs stops. In another visit, as after the server was lost, it goes on. Another `source`
@@ -64,7 +56,7 @@ def live_view(
     mount = st.components.v2.component(
         NAME, html=_text("panel.html"), css=_text("style.css"), js=script()
     )
-    said = mount(
+    mount(
         key=key,
         data=plain(
             token=token,
@@ -76,11 +68,9 @@ def live_view(
             words=dict(words),
             looks=[[emotions[name], COLOURS[name], ink_on(COLOURS[name])] for name in EMOTIONS],
         ),
-        default={"report": None},
-        on_report_change=lambda: None,
         on_need_token_change=on_need_token,
+        on_begun_change=on_begun,
     )
-    return heard(said.get("report"))
 
 
 def plain(**data: Any) -> list[dict[str, Any]]:
@@ -89,12 +79,6 @@ def plain(**data: Any) -> list[dict[str, Any]]:
     In a bare dict Streamlit would look for tables, and load pandas for that: 70 MB.
     """
     return [data]
-
-
-def heard(said: Mapping[str, Any] | None) -> Report:
-    """What the browser told, of what is known here."""
-    said = said or {}
-    return Report(**{name: said[name] for name in Report._fields if name in said})
 
 
 @cache

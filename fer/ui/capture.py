@@ -11,6 +11,7 @@ from fer.live.component import Source, live_view
 from fer.live.state import State
 from fer.live.way import Attempt, Way, first_way
 from fer.session.lesson import new_id
+from fer.ui.layout import part
 from fer.ui.words import all_of, emotions, say
 
 TOKEN: Final = "live_token"
@@ -51,11 +52,13 @@ def way(state: State) -> Way:
     return found
 
 
-@st.fragment
 def by_socket(state: State, lesson: str, source: Source) -> None:
-    """What the browser grabs. A fragment, so that its reports don't run the whole page."""
+    """What the browser grabs.
+
+    No part of its own: the server might take it away for a moment, and the picture would stop.
+    """
     kept = st.session_state
-    report = live_view(
+    live_view(
         kept[TOKEN],
         lesson,
         source,
@@ -64,9 +67,8 @@ def by_socket(state: State, lesson: str, source: Source) -> None:
         emotions=emotions(),
         autostart=source == "camera" and GO_ON in kept,
         on_need_token=partial(_renew, state, lesson),
+        on_begun=_begun,
     )
-    if report.state != "idle":
-        kept.pop(GO_ON, None)
 
 
 def by_webrtc(state: State, lesson: str) -> None:
@@ -83,7 +85,7 @@ def by_webrtc(state: State, lesson: str) -> None:
     watch(state, lesson, attempt)
 
 
-@st.fragment(run_every=0.5)
+@part(every=0.5)
 def watch(state: State, lesson: str, attempt: Attempt) -> None:
     """Changes over to the socket when WebRTC brings nothing."""
     session = state.sessions.get(lesson)
@@ -98,3 +100,8 @@ def watch(state: State, lesson: str, attempt: Attempt) -> None:
 def _renew(state: State, lesson: str) -> None:
     """A new token for this visit's lesson."""
     _, st.session_state[TOKEN] = state.issue_token(lesson)
+
+
+def _begun() -> None:
+    """The picture started by itself: the next one waits for a press again."""
+    st.session_state.pop(GO_ON, None)

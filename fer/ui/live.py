@@ -18,6 +18,7 @@ from fer.ui import class_now, record
 from fer.ui.capture import capture
 from fer.ui.consent import acknowledged
 from fer.ui.controls import FINISHED, controls, glance
+from fer.ui.layout import part
 from fer.ui.plan import plan_of
 from fer.ui.visitor import owner
 from fer.ui.words import say
@@ -73,7 +74,7 @@ def page(state: State) -> None:
         now(state, lesson, me, plan)
 
 
-@st.fragment(run_every=1.0)
+@part(every=1.0)
 def now(state: State, lesson: str, me: str, plan: Plan | None) -> None:
     """How the class looks, anew every second; before the first picture, what it will be."""
     running, picture = state.lessons.get(lesson, me), state.sessions.get(lesson)

@@ -22,6 +22,7 @@ from fer.live.state import State
 from fer.pipeline import Step
 from fer.ui import class_now, record
 from fer.ui.consent import acknowledged
+from fer.ui.layout import part
 from fer.ui.plan import plan_of
 from fer.ui.visitor import owner
 from fer.ui.words import report_words, say
@@ -109,7 +110,7 @@ def begin(jobs: Recordings, me: str, file: Any, order: Order) -> None:
     st.rerun()
 
 
-@st.fragment(run_every=1.0)
+@part(every=1.0)
 def follow(jobs: Recordings, me: str) -> None:
     """How far it has come, anew every second."""
     job = jobs.get(me)

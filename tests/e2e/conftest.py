@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,8 +17,9 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from tests.e2e import server as servers
 from tests.e2e.live_tab import LiveTab, camera_file, camera_flags, wait_until
-from tests.e2e.server import ROOT, START_SECONDS, Server, served
+from tests.e2e.server import ROOT, START_SECONDS, Server
 
 __all__ = ["ROOT", "Launch", "LiveTab", "Server", "Visit", "chromium", "served"]
 
@@ -49,17 +50,40 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 CONTEXTS: list[BrowserContext] = []  # every browser that a test started
+SEEN: list[tuple[str, str]] = []  # what a test left behind that failed with a server of its own
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     """What stood in the browsers' tabs goes into the report of a test that failed."""
     report = yield
+    if report.when == "setup":
+        SEEN.clear()
     if report.failed and report.when != "teardown":
-        for context in CONTEXTS:
-            with suppress(Error):  # it may be closed
-                report.sections += [(f"tab {tab.url}", shown(tab)) for tab in context.pages]
+        report.sections += SEEN or tabs()
     return report
+
+
+@contextmanager
+def served(script: str, log: Path, **environ: str) -> Iterator[Server]:
+    """The script, running until the block ends. A fault is looked at while the server still runs:
+    pages say something else without it."""
+    with servers.served(script, log, **environ) as running:
+        try:
+            yield running
+        except BaseException:
+            SEEN[:] = [*tabs(), ("the server's log", running.log.read_text()[-2000:])]
+            raise
+
+
+def tabs() -> list[tuple[str, str]]:
+    """What stands in every tab that shows a page."""
+    found = []
+    for context in CONTEXTS:
+        with suppress(Error):  # it may be closed
+            pages = [page for page in context.pages if page.url.startswith("http")]
+            found += [(f"tab {page.url}", shown(page)) for page in pages]
+    return found
 
 
 def shown(page: Page) -> str:

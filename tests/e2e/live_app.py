@@ -17,6 +17,7 @@ from fer.live.state import shared
 from fer.session.lesson import new_id
 from fer.settings import Settings
 from fer.ui import live
+from fer.ui.layout import part
 from fer.ui.words import all_of, emotions
 from fer.web.frames import rows
 
@@ -30,7 +31,7 @@ def bare(first: str) -> None:
     st.checkbox("Another widget")
     source = st.radio("Source", ["camera", "screen"], index=["camera", "screen"].index(first))
     renew()
-    report = live_view(
+    live_view(
         st.session_state.token,
         st.session_state.lesson,
         "screen" if source == "screen" else "camera",
@@ -42,7 +43,15 @@ def bare(first: str) -> None:
     )
     st.text(f"Visit {st.session_state.visit}")
     st.text(f"Lesson {st.session_state.lesson}")
-    st.text(f"Report {report.state} {'with' if report.faces else 'without'} faces")
+    passing()
+
+
+@part(every=1.0)
+def passing() -> None:
+    """Drawn anew every second, as what stands beside the picture on the page Live.
+
+    After a lost connection Streamlit asks for the page only where something does that.
+    """
 
 
 def renew() -> None:

@@ -141,6 +141,7 @@ class LiveTab:
         return np.asarray(cv2.imdecode(data, cv2.IMREAD_UNCHANGED), np.uint8)
 
     def open_sockets(self) -> int:
+        self.page.evaluate("0")  # until something is asked, nothing is heard of what has closed
         return sum(not socket.is_closed() for socket in self.sockets)
 
     def label(self) -> str:

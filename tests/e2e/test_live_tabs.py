@@ -5,9 +5,8 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import Launch
+from tests.e2e.conftest import Launch, served
 from tests.e2e.live_tab import LiveTab, lessons, wait_until
-from tests.e2e.server import served
 from tests.e2e.test_journey import begin
 from tests.e2e.test_webrtc import FRAME, start_webrtc, to_camera
 

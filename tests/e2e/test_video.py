@@ -10,9 +10,9 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from fer.bench.feed import LENGTH, gallery
-from tests.e2e.conftest import Visit
+from tests.e2e.conftest import Visit, served
 from tests.e2e.live_tab import wait_until
-from tests.e2e.server import START_SECONDS, Server, served
+from tests.e2e.server import START_SECONDS, Server
 from tests.sources.media import cut
 
 FACES, RATE = 9, 10

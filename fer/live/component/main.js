@@ -5,7 +5,6 @@ import { cameras, forbidden, handOver, obstacleTo, open } from "./grab.js";
 import { Panel } from "./panel.js";
 import { say, sentenceFor, speak } from "./words.js";
 
-const REPORT_EVERY = 2000; // ms at least between two reports to Python: each one runs the page again
 const TOLD = ["reconnecting", "busy"]; // states that need a sentence
 
 class Live {
@@ -43,8 +42,7 @@ class Live {
   }
 
   // Runs at every rerun of the page: takes what has changed and leaves the picture alone.
-  update({ data: [data], setStateValue, setTriggerValue }) {
-    this.report = (value) => setStateValue("report", value);
+  update({ data: [data], setTriggerValue }) {
     speak(data.words);
     this.overlay.looks = data.looks;
     this.need = () => setTriggerValue("need_token", (this.asks += 1));
@@ -90,7 +88,7 @@ class Live {
     track.onended = () => this.ended(source);
     this.muted = track.muted;
     track.onmute = track.onunmute = ({ type }) => this.hold(type === "mute");
-    this.set("reconnecting", "");
+    this.panel.set("reconnecting", "", source);
     const { url, token, turn, muted: held } = this;
     this.worker.postMessage({ do: "start", url, token, source, turn, held });
     this.devices(); // their names are known now
@@ -123,8 +121,7 @@ class Live {
     });
     this.stream = this.panel.video.srcObject = null;
     this.overlay.clear();
-    this.figures = { faces: 0, fps: 0, delay: 0 };
-    this.set(state, message);
+    this.panel.set(state, message, this.source);
   }
 
   // Why Start would be in vain, as a sentence's key; null where it wouldn't.
@@ -156,16 +153,15 @@ class Live {
   }
 
   on_state({ state }) {
-    this.set(state, this.muted ? say("muted") : TOLD.includes(state) ? say(state) : "");
+    const message = this.muted ? say("muted") : TOLD.includes(state) ? say(state) : "";
+    this.panel.set(state, message, this.source);
   }
 
   on_faces({ size, faces, fps, delay, news }) {
     // For whoever shows the class: while the page is hidden, nothing else reaches it every second.
     if (news) window.dispatchEvent(new CustomEvent("fer-news", { detail: news }));
-    this.figures = { faces: faces.length, fps, delay };
     this.panel.count(faces.length, fps, delay);
     this.overlay.show({ size, faces });
-    this.tell();
   }
 
   on_replaced() {
@@ -180,33 +176,8 @@ class Live {
     this.pull?.();
   }
 
-  set(state, message) {
-    this.panel.set(state, message, this.source);
-    this.tell();
-  }
-
-  // Python hears of a change of state, and whether there are faces at all; never of every figure.
-  tell() {
-    const { faces, fps, delay } = this.figures;
-    const { state, message } = this.panel;
-    const change = [state, message.textContent, faces > 0].join("|");
-    clearTimeout(this.telling);
-    if (change === this.told || !this.report) return;
-    const wait = (this.toldAt ?? -Infinity) + REPORT_EVERY - performance.now();
-    if (wait > 0) {
-      this.telling = setTimeout(() => this.tell(), wait);
-      return;
-    }
-    this.told = change;
-    this.toldAt = performance.now();
-    const rounded = { fps: Math.round(10 * fps) / 10, delay_ms: Math.round(delay) };
-    this.report({ state, message: message.textContent, faces, ...rounded });
-  }
-
   close() {
-    this.report = null; // nobody listens any more
     this.stop("idle", "");
-    clearTimeout(this.telling);
     clearInterval(this.timer);
     this.closing.abort();
     this.overlay.close();
@@ -223,7 +194,10 @@ export default function live(component) {
   const one = mounted.get(root);
   one.update(component);
   // Only a camera: a browser shares its screen at a press of a button alone.
-  if (fresh && data.autostart && data.source === "camera") one.start();
+  if (fresh && data.autostart && data.source === "camera") {
+    one.start();
+    component.setTriggerValue("begun", true);
+  }
   return () => {
     one.close();
     mounted.delete(root);

@@ -6,15 +6,26 @@ const BLUE = [0, 114, 178];
 const GREY = [138, 138, 138];
 const ORANGE = [230, 159, 0];
 const LINE = { width: 200, height: 36 };
+const GRACE = 3000; // ms: Streamlit may take it off the page and put it back while it draws
 const STALE = 5000; // ms after which news say nothing about the class; they come every second
 
 class Glance {
-  constructor(root) {
+  constructor() {
+    this.heard = ({ detail }) => this.hear(detail);
+    window.addEventListener("fer-news", this.heard);
+  }
+
+  // Takes a place on the page, the first one or another.
+  settle(root) {
+    clearTimeout(this.leaving);
     this.root = root;
     this.button = root.querySelector(".open");
     this.button.onclick = () => (this.floating ? this.floating.close() : this.open());
-    this.heard = ({ detail }) => this.hear(detail);
-    window.addEventListener("fer-news", this.heard);
+  }
+
+  // Its place has gone: another one may come at once, or the page was left.
+  leave() {
+    this.leaving = setTimeout(() => this.close(), GRACE);
   }
 
   // Runs at every rerun of the page.
@@ -114,6 +125,7 @@ class Glance {
   }
 
   close() {
+    if (homeless === this) homeless = null;
     window.removeEventListener("fer-news", this.heard);
     clearTimeout(this.ageing);
     this.floating?.close();
@@ -184,14 +196,20 @@ p { margin: 0; text-align: center; }
 @media (prefers-reduced-motion: reduce) { .blob { transition: none; } }`;
 
 const mounted = new WeakMap();
+let homeless = null; // whose place has just gone
 
 export default function glance(component) {
   const root = component.parentElement;
-  if (!mounted.has(root)) mounted.set(root, new Glance(root));
+  if (!mounted.has(root)) {
+    mounted.set(root, homeless ?? new Glance());
+    mounted.get(root).settle(root);
+    homeless = null;
+  }
   const one = mounted.get(root);
   one.update(component);
   return () => {
-    one.close();
     mounted.delete(root);
+    homeless = one;
+    one.leave();
   };
 }

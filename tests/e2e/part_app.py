@@ -1,0 +1,51 @@
+"""A page with a part that is drawn on its own, in which the glance window is: what tests run."""
+
+import threading
+import time
+import urllib.request
+
+import streamlit as st
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from fer.live.glance import glance_button
+from fer.ui.layout import part
+from fer.ui.words import all_of, emotions
+
+HELD = 1.0  # seconds in which the server sends nothing
+
+
+async def hold(_: Request) -> PlainTextResponse:
+    """Holds up all that the server does beside its threads, as a busy machine would."""
+    time.sleep(HELD)
+    return PlainTextResponse("")
+
+
+@part()
+def alone() -> None:
+    """The part: "Away" takes the glance window's button off the page, "Within" brings it back."""
+    st.button("Within")
+    if not st.button("Away"):
+        glance_button(None, all_of("browser.glance"), emotions())
+
+
+def page() -> None:
+    """What stands around it: "All" draws everything, slowly and then unseen."""
+    url = (st.context.url or "").partition("?")[0]
+    if st.button("All"):
+        time.sleep(2 * HELD)  # in which the part is asked for, too
+        threading.Thread(target=urllib.request.urlopen, args=(f"{url.rstrip('/')}/hold",)).start()
+        time.sleep(HELD / 2)
+    alone()
+    with st.container(horizontal=True):
+        st.button("First")
+        with st.popover("Second"):
+            st.write("Hidden")
+        st.button("Third")
+
+
+if __name__ == "__main__":
+    page()
+else:
+    app = st.App(__file__, routes=[Route("/hold", hold)])

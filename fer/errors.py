@@ -15,6 +15,11 @@ The command line prints such an error as one line and exits with status 2.
 
 from __future__ import annotations
 
+from typing import Literal
+
+# What is wrong with a file, for whoever says it in another language.
+Fault = Literal["unreadable", "heic", "pixels", "sound", "kind", "disk"]
+
 
 class FerError(Exception):
     """Base of the errors that name what is wrong and what to do next."""
@@ -22,6 +27,10 @@ class FerError(Exception):
 
 class DataError(FerError):
     """A data set that cannot be read: names the file, the row and the fault."""
+
+    def __init__(self, said: str, fault: Fault = "unreadable") -> None:
+        super().__init__(said)
+        self.fault = fault
 
 
 class LiveError(FerError):

@@ -38,7 +38,8 @@ class RecordingFile:
             self._file.flush()
         except OSError as fault:
             self.close()
-            raise DataError(f"the recording cannot be copied ({fault.strerror})") from fault
+            said = f"the recording cannot be copied ({fault.strerror})"
+            raise DataError(said, "disk") from fault
         except BaseException:
             self.close()
             raise

@@ -108,7 +108,7 @@ def _read(file: BinaryIO, name: str) -> Frame:
         _check_size(int(pixels[0]) if pixels else MOST_PIXELS * 2, name)
         raise
     except UnidentifiedImageError:
-        raise DataError(_not_a_picture(head, name)) from None
+        raise _not_a_picture(head, name) from None
     except MemoryError as fault:
         raise DataError(f"{name}: too large for this computer's memory; make it smaller") from fault
     except Exception as fault:  # what Pillow raises for a damaged file is anybody's guess
@@ -122,7 +122,8 @@ def _check_size(pixels: int, name: str) -> None:
     if pixels > MOST_PIXELS:
         raise DataError(
             f"{name}: {pixels / 1e6:.0f} megapixels are more than the {MOST_PIXELS / 1e6:.0f} that "
-            "are read; make the picture smaller first"
+            "are read; make the picture smaller first",
+            "pixels",
         )
 
 
@@ -141,13 +142,15 @@ def _check_passes(file: BinaryIO, head: bytes, name: str) -> None:
         at = marker.end() + max(2, int.from_bytes(data[marker.end() : marker.end() + 2]))
 
 
-def _not_a_picture(head: bytes, name: str) -> str:
+def _not_a_picture(head: bytes, name: str) -> DataError:
     if head[4:8] == b"ftyp" and head[8:12] in HEIC:
-        return (
+        return DataError(
             f"{name}: HEIC pictures cannot be read; on an iPhone choose Settings, Camera, Formats, "
-            "'Most Compatible', or convert it to JPEG"
+            "'Most Compatible', or convert it to JPEG",
+            "heic",
         )
-    return f"{name}: this is not a picture that can be read; take a JPEG, PNG, WebP, TIFF or BMP"
+    said = f"{name}: this is not a picture that can be read; take a JPEG, PNG, WebP, TIFF or BMP"
+    return DataError(said)
 
 
 def _frame(image: Image.Image) -> Frame:

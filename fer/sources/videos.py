@@ -99,16 +99,20 @@ class Video:
         cover = Disposition.attached_pic  # a song's cover is a "video" of one picture
         streams = [s for s in container.streams.video if not s.disposition & cover]
         if not streams:
-            sound = " but sound" if container.streams.audio else ""
-            raise DataError(f"{self.path}: there is nothing{sound} in it; choose a video file")
+            if container.streams.audio:
+                said = f"{self.path}: there is nothing but sound in it; choose a video file"
+                raise DataError(said, "sound")
+            raise DataError(f"{self.path}: there is nothing in it; choose a video file")
         streams = [s for s in streams if s.codec_context is not None]
         if not streams:
-            raise DataError(f"{self.path}: its kind of video is unknown; convert it to MP4 (H.264)")
+            said = f"{self.path}: its kind of video is unknown; convert it to MP4 (H.264)"
+            raise DataError(said, "kind")
         stream = max(streams, key=lambda s: s.width * s.height)
         if stream.width * stream.height > MOST_PIXELS:
             raise DataError(
                 f"{self.path}: {stream.width} × {stream.height} is more than the "
-                f"{MOST_PIXELS / 1e6:.0f} megapixels a frame that are read; make it smaller first"
+                f"{MOST_PIXELS / 1e6:.0f} megapixels a frame that are read; make it smaller first",
+                "pixels",
             )
         return stream
 

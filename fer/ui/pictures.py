@@ -107,9 +107,9 @@ def fault_of(name: str, data: bytes, fault: DataError) -> str:
     """Why a file can't be read, in the reader's language."""
     if not data:
         return say("photo.fault.empty", name=name)
-    if "HEIC" in str(fault):
+    if fault.fault == "heic":
         return say("photo.fault.heic", name=name)
-    if "megapixels" in str(fault):
+    if fault.fault == "pixels":
         return say("photo.fault.pixels", name=name, most=f"{MOST_PIXELS / 1e6:.0f}")
     return say("photo.fault.unreadable", name=name)
 

@@ -192,17 +192,17 @@ def tell(state: State, jobs: Recordings, job: Job) -> None:
 
 def fault_of(name: str, size: int, fault: DataError) -> str:
     """Why a file can't be read, in the reader's language."""
-    said = str(fault)
     if not size:
         return say("video.fault.empty", name=name)
-    if "nothing but sound" in said:
-        return say("video.fault.sound", name=name)
-    if "megapixels" in said:
-        return say("video.fault.pixels", name=name)
-    if "kind of video is unknown" in said:
-        return say("video.fault.kind", name=name)
-    if "cannot be copied" in said:
-        return say("video.fault.disk", name=name)
+    match fault.fault:
+        case "sound":
+            return say("video.fault.sound", name=name)
+        case "pixels":
+            return say("video.fault.pixels", name=name)
+        case "kind":
+            return say("video.fault.kind", name=name)
+        case "disk":
+            return say("video.fault.disk", name=name)
     return say("video.fault.unreadable", name=name)
 
 

@@ -107,8 +107,9 @@ def test_a_full_disk_is_told_and_left_clean() -> None:
         def read(self, size: int | None = -1) -> bytes:
             raise OSError(28, "No space left on device")
 
-    with pytest.raises(DataError, match="cannot be copied"):
+    with pytest.raises(DataError, match="cannot be copied") as refused:
         Recordings(VideoReader()).begin(ME, Full(), ORDER)
+    assert refused.value.fault == "disk"
     assert copies() == []
 
 

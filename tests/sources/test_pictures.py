@@ -167,6 +167,7 @@ def bomb(width: int, height: int) -> bytes:
 def test_a_huge_picture_is_refused_by_its_header(megapixels: int) -> None:
     with pytest.raises(DataError) as fault:
         decode_picture(bomb(10_000, megapixels * 100), "huge.png")
+    assert fault.value.fault == "pixels"
     said = str(fault.value)
     assert f"{megapixels} megapixels are more than the {MOST_PIXELS / 1e6:.0f}" in said
     assert "smaller" in said

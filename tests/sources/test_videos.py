@@ -185,8 +185,9 @@ def test_what_is_no_video_is_one_line(tmp_path: Path, name: str, data: bytes, sa
 
 
 def test_sound_alone_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="nothing but sound"):
+    with pytest.raises(DataError, match="nothing but sound") as refused:
         Video(write_sound(tmp_path / "song.m4a"))
+    assert refused.value.fault == "sound"
 
 
 def test_no_file_and_a_folder_are_refused(tmp_path: Path) -> None:

@@ -154,7 +154,7 @@ class Run:
             return []
         with self.log_file.open(newline="") as lines:
             return [
-                {name: float(value) if value else None for name, value in row.items()}
+                {name: _number(value) if value else None for name, value in row.items()}
                 for row in csv.DictReader(lines)
             ]
 
@@ -163,6 +163,11 @@ class Run:
             writer = csv.DictWriter(lines, fieldnames=list(rows[0]) if rows else ["epoch"])
             writer.writeheader()
             writer.writerows(rows)
+
+
+def _number(written: str) -> float:
+    """A whole one stays whole: a run that goes on writes its log anew."""
+    return int(written) if written.isdigit() else float(written)
 
 
 def _numbered(kind: str, arrays: Sequence[Array]) -> dict[str, Any]:

@@ -72,6 +72,14 @@ def test_the_log_keeps_empty_figures_apart_from_zero(tmp_path: Path) -> None:
     assert run.log() == rows
 
 
+def test_a_log_that_is_written_anew_stays_the_same(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    run.write_log([{"epoch": 9, "size": 48, "rate": 1e-05, "val_loss": None, "loss": 1.0}])
+    before = run.log_file.read_text()
+    run.write_log(run.log())
+    assert run.log_file.read_text() == before
+
+
 @pytest.mark.parametrize("content", [b"", b"not a state", b"PK\x03\x04 cut off"])
 def test_a_broken_state_is_one_clear_line(tmp_path: Path, content: bytes) -> None:
     run = Run(tmp_path)

@@ -51,6 +51,13 @@ def test_a_lesson_that_another_tab_ends_is_not_begun_anew(
     expect(live_tab.page.get_by_role("button", name="Finish")).to_be_disabled()
 
 
+def rests(page: Page) -> bool:
+    """One camera is there, and waits for Start."""
+    frames = page.locator(FRAME).all()
+    start = [one.content_frame.get_by_role("button", name="START") for one in frames]
+    return [button.is_visible() for button in start] == [True]
+
+
 def test_nor_is_it_over_webrtc(launch: Launch, class_camera: list[str], tmp_path: Path) -> None:
     with (
         served("tests/e2e/live_app.py", tmp_path / "log", FER_LIVE="webrtc") as server,
@@ -61,8 +68,7 @@ def test_nor_is_it_over_webrtc(launch: Launch, class_camera: list[str], tmp_path
         start_webrtc(page)
         expect(page.get_by_role("button", name="Finish")).to_be_enabled()
         finish(browser.new_page(), server.url)
-        expect(page.locator(FRAME)).to_have_count(1)  # the next one; for a moment both are there
-        expect(page.frame_locator(FRAME).get_by_role("button", name="START")).to_be_visible()
+        wait_until(lambda: rests(page), 60, "the next one alone, for a moment both are there")
         page.wait_for_timeout(LONGER)
         expect(page.get_by_role("button", name="Finish")).to_be_disabled()
         idle = lambda: [one["idle"] for one in lessons(server).values()]  # noqa: E731

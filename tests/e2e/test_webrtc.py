@@ -197,3 +197,8 @@ def test_a_relay_that_only_the_server_reaches_is_given_up(school: School, networ
         start_webrtc(page)
         expect(page.get_by_text("Live ·")).to_be_visible()  # without another press
         wait_for_readings(server, "socket")
+        # But once only: who comes back to the page later has not pressed it.
+        page.get_by_role("link", name="About").click()
+        page.get_by_role("heading", name="About").wait_for()
+        page.get_by_role("link", name="Live").click()
+        page.get_by_text("allow the camera").wait_for()

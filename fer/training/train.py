@@ -64,6 +64,7 @@ class Trainer:
             spent = state.seconds
             say(f"going on after epoch {state.epoch}")
         self.pace = Pace(recipe.epochs, self.batches.steps, minutes, spent)
+        self.kept = spent  # seconds, as the saved state has them
         self.run.write_config(
             {
                 "recipe": asdict(recipe),
@@ -91,12 +92,20 @@ class Trainer:
         """Train to the end; returns the run folder."""
         while not is_over(self.recipe, self.epoch, self.column("val_loss"), self.pace):
             self.one_epoch()
-        if self.rows and self.rows[-1]["val_loss"] is None:  # time ran out while it was saved
-            self.rows[-1] |= look(self.learner.averaged(), self.recipe, self.validation)
-            self.save(self.rows[-1])
-            self.say(self.line(self.rows[-1]))
+        most = 60 * (self.pace.minutes or 0)
+        ran_out = self.kept < most <= self.pace.seconds  # while the last epoch was saved
+        if self.rows and (ran_out or self.rows[-1]["val_loss"] is None):
+            self.close()
         self.say(f"finished {self.epoch} epochs in {self.pace.seconds / 60:.1f} minutes")
         return self.run.folder
+
+    def close(self) -> None:
+        """The last epoch is looked at and saved as the last, or the run would seem unfinished."""
+        row = self.rows[-1]
+        if row["val_loss"] is None:
+            row |= look(self.learner.averaged(), self.recipe, self.validation)
+            self.say(self.line(row))
+        self.save(row)
 
     def column(self, name: str) -> list[float]:
         """A column of the log, without the epochs that have no such figure."""
@@ -149,7 +158,8 @@ class Trainer:
             self.run.save_model("best", network.save)
         self.run.write_log(self.rows)
         self.run.write_text("curves.svg", curves(self.rows))
-        self.run.save_state(self.learner.state(self.epoch, self.pace.seconds))
+        self.kept = self.pace.seconds
+        self.run.save_state(self.learner.state(self.epoch, self.kept))
 
     def score(self, row: Row) -> float:
         """What the best epoch has most of: accuracy on PublicTest, averaged over the heads."""

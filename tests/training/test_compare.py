@@ -90,6 +90,22 @@ def test_a_kill_in_the_middle_goes_on_where_it_was(small_set: Path, tmp_path: Pa
     assert result["rows"][0] == kept["rows"][0]
 
 
+def test_a_run_whose_time_is_up_once_it_is_saved_is_finished(
+    small_set: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / FIRST.name
+
+    def slow(line: str) -> None:
+        if line.startswith("epoch"):
+            time.sleep(3)
+
+    Trainer(FIRST, small_set, run, minutes=0.05, say=slow).train()
+    kept = Run(run).stands()
+    assert kept is not None
+    assert kept[1] >= 3
+    assert is_finished(Run(run))
+
+
 def test_an_unfinished_run_is_finished(small_set: Path, tmp_path: Path) -> None:
     run = tmp_path / "runs" / FIRST.name
     short = replace(FIRST, epochs=2)

@@ -40,11 +40,12 @@ def live_view(
     emotions: Mapping[str, str],
     autostart: bool = False,
     key: str = "live_view",
-    on_need_token: Callable[[], None] = lambda: None,
     on_begun: Callable[[], None] = lambda: None,
 ) -> None:
-    """The picture with its buttons. `on_need_token` runs when the server refused the token, and
-    `on_begun` when a picture started by itself; of nothing else Python hears from here.
+    """The picture with its buttons. `on_begun` runs when a picture started by itself.
+
+    Where the server refused the token, the page is drawn again, so that it gives another one. Of
+    nothing else Python hears from here.
 
     `session` is the lesson's id. Another one in the same `visit` means that the lesson was ended:
     what runs stops. In another visit, as after the server was lost, it goes on. Another `source`
@@ -68,7 +69,7 @@ def live_view(
             words=dict(words),
             looks=[[emotions[name], COLOURS[name], ink_on(COLOURS[name])] for name in EMOTIONS],
         ),
-        on_need_token_change=on_need_token,
+        on_need_token_change=lambda: None,
         on_begun_change=on_begun,
     )
 

@@ -14,7 +14,6 @@ from fer.session.lesson import new_id
 from fer.ui.layout import part
 from fer.ui.words import all_of, emotions, say
 
-TOKEN: Final = "live_token"
 ATTEMPT: Final = "live_attempt"
 WAY: Final = "live_way"
 VISIT: Final = "live_visit"  # tells the browser a visit's next lesson from a server that was lost
@@ -39,7 +38,6 @@ def capture(state: State, lesson: str) -> None:
     if source == "camera" and way(state) == "webrtc":
         by_webrtc(state, lesson)
     else:
-        _renew(state, lesson)
         by_socket(state, lesson, source)
 
 
@@ -58,15 +56,15 @@ def by_socket(state: State, lesson: str, source: Source) -> None:
     No part of its own: the server might take it away for a moment, and the picture would stop.
     """
     kept = st.session_state
+    _, token = state.issue_token(lesson)
     live_view(
-        kept[TOKEN],
+        token,
         lesson,
         source,
         visit=kept.setdefault(VISIT, new_id()),
         words=all_of("browser.live"),
         emotions=emotions(),
         autostart=source == "camera" and GO_ON in kept,
-        on_need_token=partial(_renew, state, lesson),
         on_begun=_begun,
     )
 
@@ -95,11 +93,6 @@ def watch(state: State, lesson: str, attempt: Attempt) -> None:
         st.session_state[WAY], st.session_state[GO_ON] = "socket", True
         st.rerun()
     st.warning(say("live.no_webrtc"), icon=":material/wifi_off:")
-
-
-def _renew(state: State, lesson: str) -> None:
-    """A new token for this visit's lesson."""
-    _, st.session_state[TOKEN] = state.issue_token(lesson)
 
 
 def _begun() -> None:

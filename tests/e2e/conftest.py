@@ -17,7 +17,6 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from tests.e2e import server as servers
 from tests.e2e.live_tab import LiveTab, camera_file, camera_flags, wait_until
 from tests.e2e.server import ROOT, START_SECONDS, Server
 
@@ -68,12 +67,15 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 def served(script: str, log: Path, **environ: str) -> Iterator[Server]:
     """The script, running until the block ends. A fault is looked at while the server still runs:
     pages say something else without it."""
-    with servers.served(script, log, **environ) as running:
-        try:
-            yield running
-        except BaseException:
-            SEEN[:] = [*tabs(), ("the server's log", running.log.read_text()[-2000:])]
-            raise
+    server = Server(script, environ, log)
+    try:
+        server.start()
+        yield server
+    except BaseException:
+        SEEN[:] = [*tabs(), ("the server's log", log.read_text()[-2000:])]
+        raise
+    finally:
+        server.stop()
 
 
 def tabs() -> list[tuple[str, str]]:

@@ -39,7 +39,6 @@ def bare(first: str) -> None:
         words=all_of("browser.live"),
         emotions=emotions(),
         autostart="autostart" in st.query_params,
-        on_need_token=renew,
     )
     st.text(f"Visit {st.session_state.visit}")
     st.text(f"Lesson {st.session_state.lesson}")

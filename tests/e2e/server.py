@@ -6,8 +6,6 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,14 +81,3 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-@contextmanager
-def served(script: str, log: Path, **environ: str) -> Iterator[Server]:
-    """The script, running until the block ends."""
-    server = Server(script, environ, log)
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()

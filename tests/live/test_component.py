@@ -113,7 +113,6 @@ def test_every_state_has_its_word(state: str) -> None:
 
 
 def _page() -> None:
-
     from fer.emotions import EMOTIONS
     from fer.live.component import live_view
 

@@ -25,6 +25,7 @@ class Glance {
 
   // Its place has gone: another one may come at once, or the page was left.
   leave() {
+    homeless = this;
     this.leaving = setTimeout(() => this.close(), GRACE);
   }
 
@@ -200,16 +201,16 @@ let homeless = null; // whose place has just gone
 
 export default function glance(component) {
   const root = component.parentElement;
-  if (!mounted.has(root)) {
-    mounted.set(root, homeless ?? new Glance());
-    mounted.get(root).settle(root);
+  let one = mounted.get(root);
+  if (!one) {
+    one = homeless ?? new Glance();
     homeless = null;
+    one.settle(root);
+    mounted.set(root, one);
   }
-  const one = mounted.get(root);
   one.update(component);
   return () => {
     mounted.delete(root);
-    homeless = one;
     one.leave();
   };
 }

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from functools import partial
 from importlib import import_module
-from typing import Any
+from typing import Any, Final
 
 import streamlit as st
 from streamlit import config
 
-from fer import web
+from fer import server
 from fer.errors import UsageError
-from fer.live.state import shared
+from fer.server.state import shared
 from fer.settings import Settings
+
+PACKAGES: Final = {"live": "live.page", "history": "history.page"}  # pages of several modules
 
 
 def routes() -> dict[str, Any]:
@@ -24,13 +26,13 @@ def routes() -> dict[str, Any]:
     try:
         state = shared(Settings.from_env())
     except UsageError as fault:
-        return {"routes": web.refusing(str(fault))}
+        return {"routes": server.refusing(str(fault))}
     if state.settings.max_upload is not None:
         config.set_option("server.maxUploadSize", state.settings.max_upload)
     return {
-        "routes": web.routes(state),
-        "lifespan": web.lifespan(state),
-        "middleware": web.middleware(state),
+        "routes": server.routes(state),
+        "lifespan": server.lifespan(state),
+        "middleware": server.middleware(state),
     }
 
 
@@ -40,7 +42,8 @@ def show(name: str, *given: Any) -> None:
     Only then, since what pages bring (caches, components) registers with a running server, and
     since the charts of some take 100 MB, which a live lesson can do without.
     """
-    import_module(f"fer.ui.{name}").page(*given)
+    module = PACKAGES.get(name, name)
+    import_module(f"fer.ui.{module}").page(*given)
 
 
 def page(name: str, title: str, icon: str, *given: Any, default: bool = False) -> st.Page:
@@ -52,7 +55,7 @@ def page(name: str, title: str, icon: str, *given: Any, default: bool = False) -
 def main() -> None:
     """Read the settings, lay out the menu, show the page asked for."""
     from fer.ui.layout import STYLE
-    from fer.ui.words import chooser, say
+    from fer.ui.text import chooser, say
 
     st.set_page_config(page_title="Class expressions", page_icon="🙂", initial_sidebar_state=230)
     try:

@@ -6,5 +6,5 @@ FROM ${FULL_IMAGE}
 # hadolint ignore=DL3002
 USER 0
 HEALTHCHECK NONE
-ENTRYPOINT ["python", "-m", "fer.training.job"]
+ENTRYPOINT ["python", "-m", "fer.training.cloud.job"]
 CMD []

@@ -17,10 +17,10 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import BrowserContext, Page, sync_playwright
 
-from fer.live.visitors import owner_of
-from fer.session import Alert, Lesson, Session
+from fer.lesson import Alert, Lesson, Session
+from fer.server.identity import owner_of
 from fer.store import Store
-from fer.store.places import file_url
+from fer.store.database import file_url
 from tests.e2e.conftest import FLAGS, ROOT, chromium
 from tests.e2e.server import Server, served
 

@@ -12,7 +12,7 @@ from fer.emotions import EMOTIONS
 
 if TYPE_CHECKING:
     from fer.faces import Faces
-    from fer.pipeline import Analyzer
+    from fer.vision.analyzer import Analyzer
 
 # Some builds of onnxruntime report to their maker unless told not to, before they are imported.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -24,7 +24,7 @@ __all__ = ["EMOTIONS", "Analyzer", "Faces", "__version__"]
 def __getattr__(name: str) -> Any:
     """Loads what is heavy only when it is asked for: importing the package stays quick."""
     if name == "Analyzer":
-        from fer.pipeline import Analyzer
+        from fer.vision.analyzer import Analyzer
 
         return Analyzer
     if name == "Faces":

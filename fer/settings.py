@@ -33,10 +33,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, TypeVar, get_args
 
-from fer.classify import MODEL_FOLDER
-from fer.detect import KINDS, Kind
 from fer.errors import UsageError
-from fer.ice import Ice, servers_from
+from fer.net import Ice, servers_from
+from fer.vision.classifier import MODEL_FOLDER
+from fer.vision.detect import KINDS, Kind
 
 Runtime = Literal["onnx", "keras"]
 Choice = TypeVar("Choice", bound=str)

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fer.faces import Faces, overlaps
-from fer.track import Tracker
+from fer.vision.track import Tracker
 
 Picture = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]

@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from fer.classify import MODEL_FOLDER
 from fer.errors import UsageError
-from fer.ice import Ice
+from fer.net import Ice
 from fer.settings import Settings
+from fer.vision.classifier import MODEL_FOLDER
 
 SECRET = "a secret of the school's own"
 

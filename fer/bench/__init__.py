@@ -10,9 +10,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-from fer.bench import cold, forms, loop, recall, tutorial
+from fer.bench import cold, detection, loop, network, tutorial
 from fer.bench.feed import Feed
-from fer.pipeline import Analyzer
+from fer.vision.analyzer import Analyzer
 
 __all__ = ["bench", "lines"]
 
@@ -32,7 +32,7 @@ def bench(
 ) -> dict[str, Any]:
     """Everything measured. `files`: where YuNet's file is; `galleries`: pictures of known faces."""
     say("the network's forms")
-    result: dict[str, Any] = {"forms": forms.bench(model)}
+    result: dict[str, Any] = {"forms": network.bench(model)}
     analyzers = usable(model, files)
     feeds = [Feed(count) for count in COUNTS]
     say(f"the whole loop, {frames} frames of {', '.join(map(str, COUNTS))} faces")
@@ -43,16 +43,16 @@ def bench(
         result["growth"] = loop.growth(analyzers["auto"], frames)
     say("the first answer of a fresh process")
     result["cold_start"] = cold.measure(model)
-    if galleries is not None and (galleries / recall.TRUTH).is_file():
+    if galleries is not None and (galleries / detection.TRUTH).is_file():
         say("recall after two seconds")
-        result["recall"] = recall.measure(analyzers, galleries)
+        result["recall"] = detection.measure(analyzers, galleries)
     return result
 
 
 def usable(model: Path, files: Path | None) -> dict[str, Analyzer]:
     """An analyzer for each detector whose files are here, by the detector's name."""
-    from fer.detect import KINDS
     from fer.errors import ModelError
+    from fer.vision.detect import KINDS
 
     found: dict[str, Analyzer] = {}
     for kind in KINDS:
@@ -67,7 +67,7 @@ def usable(model: Path, files: Path | None) -> dict[str, Analyzer]:
 
 def lines(result: dict[str, Any]) -> list[str]:
     """The result for a terminal."""
-    out = forms.lines(result["forms"])
+    out = network.lines(result["forms"])
     out += ["", "the whole loop at 1280x720: CPU-milliseconds a frame"]
     names = [*result["loop"][0]["stages"]]
     out.append(f"{'':12}faces   loop  floor  wall  " + "".join(f"{name:>10}" for name in names))
@@ -90,6 +90,6 @@ def lines(result: dict[str, Any]) -> list[str]:
     for row in result.get("recall", []):
         out.append(
             f"{row['detector']:12}{row['tiles']} tiles: {row['recall']:.1%} found after "
-            f"{recall.SECONDS:.0f} s, {row['false_boxes']:.2f} false boxes a picture"
+            f"{detection.SECONDS:.0f} s, {row['false_boxes']:.2f} false boxes a picture"
         )
     return out

@@ -24,7 +24,7 @@ import sys, time
 begun = time.perf_counter()
 from pathlib import Path
 import cv2
-from fer.pipeline import Analyzer
+from fer.vision.analyzer import Analyzer
 imported = time.perf_counter()
 analyzer = Analyzer(Path(sys.argv[1]))
 faces = analyzer.photo(cv2.imread(sys.argv[2]))

@@ -15,11 +15,11 @@ import numpy as np
 
 from fer.bench.feed import FPS, Feed, Vp8
 from fer.bench.tutorial import Tutorial
-from fer.detect import LONGEST, Detector
-from fer.draw import draw
 from fer.faces import Faces, Floats
-from fer.pipeline import Analyzer
-from fer.pipeline.live import Live, Picture, search_wait
+from fer.vision.analyzer import Analyzer
+from fer.vision.detect import LONGEST, Detector
+from fer.vision.draw import draw
+from fer.vision.stream import FaceStream, Picture, search_wait
 
 WARM_UP: Final = 10  # frames that aren't counted
 FLOOR: Final = ("decode", "draw", "encode")  # what a stream costs without any reading
@@ -66,7 +66,7 @@ class Run:
         self._stream = Vp8(feed.size)
         self._timed = Timed(analyzer)
         self.detector: Detector = analyzer.detector
-        self._live = Live(self._timed, self._timed.read, background=False)
+        self._live = FaceStream(self._timed, self._timed.read, background=False)
         self._stages: dict[str, list[float]] = {
             name: [] for name in ("decode", "track", "classify", "draw", "encode")
         }

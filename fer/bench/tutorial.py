@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fer.classify import KerasClassifier
-from fer.detect.haar import CASCADE_FOLDER, CASCADES
 from fer.emotions import EMOTIONS
 from fer.errors import ModelError
+from fer.vision.classifier import KerasClassifier
+from fer.vision.detect.haar import CASCADE_FOLDER, CASCADES
 
 Picture = npt.NDArray[np.uint8]
 

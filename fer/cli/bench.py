@@ -89,8 +89,8 @@ def live(options: argparse.Namespace) -> None:
 
 def plot(growth: Sequence[Mapping[str, Any]]) -> str:
     """The work of a frame over the faces in it, a line a size of picture, as an SVG file."""
-    from fer.training.charts import lines
-    from fer.training.curves import picture
+    from fer.training.reports.charts import lines
+    from fer.training.reports.curves import picture
 
     most = 1.1 * max(row["cpu_ms"] for row in growth)
     columns = {"cpu_ms": "CPU-ms a frame", "floor_cpu_ms": "of it without reading"}

@@ -6,9 +6,9 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from fer.detect import KINDS
 from fer.errors import UsageError
 from fer.settings import Settings
+from fer.vision.detect import KINDS
 
 # Does the work; the exit status, where it isn't 0.
 Handler = Callable[[argparse.Namespace], int | None]

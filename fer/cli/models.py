@@ -30,7 +30,7 @@ def add_command(commands: Commands, settings: Settings) -> None:
 
 
 def models(options: argparse.Namespace) -> None:
-    from fer.detect.files import FETCHABLE, fetch, status
+    from fer.vision.detect.files import FETCHABLE, fetch, status
 
     if options.what == "fetch":
         for file in FETCHABLE:

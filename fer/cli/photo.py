@@ -20,8 +20,8 @@ from fer.cli.terminal import Progress, say
 from fer.errors import DataError, UsageError
 from fer.faces import Faces
 from fer.settings import Settings
-from fer.sources.pictures import find_pictures, read_picture
 from fer.tables import FaceTable
+from fer.vision.media.pictures import find_pictures, read_picture
 
 Frame = npt.NDArray[np.uint8]
 
@@ -29,13 +29,13 @@ MANY: Final = 6  # more faces are counted instead of told one by one
 
 
 class PhotoReader(Protocol):
-    """What finds and reads the faces: `fer.pipeline.Analyzer`."""
+    """What finds and reads the faces: `fer.vision.analyzer.Analyzer`."""
 
     def photo(self, frame: Frame) -> Faces: ...
 
 
 class Drawing(Protocol):
-    """What draws them: `fer.draw.annotated`."""
+    """What draws them: `fer.vision.draw.annotated`."""
 
     def __call__(self, frame: Frame, faces: Faces) -> Frame: ...
 
@@ -53,8 +53,8 @@ def add_command(commands: Commands, settings: Settings) -> None:
 
 
 def photo(options: argparse.Namespace) -> int:
-    from fer.draw import annotated
-    from fer.pipeline import Analyzer
+    from fer.vision.analyzer import Analyzer
+    from fer.vision.draw import annotated
 
     analyzer = Analyzer(options.model, options.runtime, options.detector, files=options.files)
     return read_photos(options.paths, analyzer, annotated, out=options.out, as_json=options.json)

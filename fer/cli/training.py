@@ -6,11 +6,11 @@ import argparse
 import json
 from pathlib import Path
 
-from fer.classify import MODEL_FOLDER
 from fer.cli.commands import Commands
 from fer.cli.terminal import Progress, say
 from fer.errors import UsageError
 from fer.settings import Settings
+from fer.vision.classifier import MODEL_FOLDER
 
 
 def add_commands(commands: Commands, settings: Settings) -> None:
@@ -101,7 +101,7 @@ def _data(one: argparse.ArgumentParser) -> None:
 
 def _folder(options: argparse.Namespace) -> Path:
     """The folder that --data means, fetched where it is elsewhere."""
-    from fer.training.addresses import local
+    from fer.training.data.fetch import local
 
     progress = Progress("Data")
     try:
@@ -127,8 +127,8 @@ def train(options: argparse.Namespace) -> None:
 
     from fer.training.recipe import recipe_from
     from fer.training.recipes import recipe_named
-    from fer.training.runs import Run
-    from fer.training.train import Trainer
+    from fer.training.run_folder import Run
+    from fer.training.trainer import Trainer
 
     kept = Run(options.out)
     resumes = options.resume and kept.state_file.exists()
@@ -198,7 +198,7 @@ def export(options: argparse.Namespace) -> None:
 
 
 def recipes(options: argparse.Namespace) -> None:
-    from fer.training.published import all_listed
+    from fer.training.recipes import all_listed
 
     rows = all_listed()
     if options.json:
@@ -213,9 +213,9 @@ def recipes(options: argparse.Namespace) -> None:
 
 
 def compare(options: argparse.Namespace) -> None:
-    from fer.bench.forms import measure
-    from fer.classify import Classifier
+    from fer.bench.network import measure
     from fer.training.compare import Comparison, chosen
+    from fer.vision.classifier import Classifier
 
     def face(classifier: Classifier) -> tuple[float, float]:
         alone, fifty = measure({"onnx": classifier}, rounds=5, batches=(1, 50))["onnx"]

@@ -18,15 +18,15 @@ from fer.emotions import EMOTIONS
 from fer.errors import FerError
 from fer.faces import NOBODY, Faces
 from fer.settings import Settings
-from fer.sources.recording import Recording
-from fer.sources.videos import Video
 from fer.tables import FaceTable
+from fer.vision.media.video_writer import Recording
+from fer.vision.media.videos import Video
 
 Frame = npt.NDArray[np.uint8]
 
 
 class Step(Protocol):
-    """One frame, read: `fer.pipeline.Step`."""
+    """One frame, read: `fer.vision.analyzer.Step`."""
 
     @property
     def time(self) -> float: ...
@@ -39,13 +39,13 @@ class Step(Protocol):
 
 
 class VideoReader(Protocol):
-    """What finds, follows and reads the faces: `fer.pipeline.Analyzer`."""
+    """What finds, follows and reads the faces: `fer.vision.analyzer.Analyzer`."""
 
     def video(self, source: Video, *, thorough: bool = False) -> Iterable[Step]: ...
 
 
 class Drawing(Protocol):
-    """What draws them: `fer.draw.annotated`."""
+    """What draws them: `fer.vision.draw.annotated`."""
 
     def __call__(self, frame: Frame, faces: Faces, *, blur: bool = False) -> Frame: ...
 
@@ -74,8 +74,8 @@ def add_command(commands: Commands, settings: Settings) -> None:
 
 def video(options: argparse.Namespace) -> int:
     heed_the_law(options)
-    from fer.draw import annotated
-    from fer.pipeline import Analyzer
+    from fer.vision.analyzer import Analyzer
+    from fer.vision.draw import annotated
 
     analyzer = Analyzer(options.model, options.runtime, options.detector, files=options.files)
     return read_video(

@@ -12,18 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from fer.classify import MODEL_FOLDER, OnnxClassifier, runtime_folder
-from fer.detect import Detector, load_detector
-from fer.edge.camera import Camera
-from fer.edge.device import Screen, watch
-from fer.edge.search import SIDE, SmallSearch
-from fer.edge.stream import VIEWERS, Board, Server
-from fer.edge.telling import sentence
+from fer.edge.device import Screen, sentence, watch
+from fer.edge.mjpeg import VIEWERS, Board, Server
 from fer.edge.window import Window
 from fer.errors import ModelError
-from fer.hosts import is_local
-from fer.memory import be_frugal, give_back
-from fer.pipeline import Analyzer
+from fer.machine import be_frugal, give_back
+from fer.net import is_local
+from fer.vision.analyzer import Analyzer
+from fer.vision.classifier import MODEL_FOLDER, OnnxClassifier, runtime_folder
+from fer.vision.detect import Detector, load_detector
+from fer.vision.detect.tiles import SIDE, SmallSearch
+from fer.vision.media.camera import Camera
 
 # CenterFace is surer, but a search takes two and a half times the work, and 15 MB more are held.
 BEST_FIRST: Final = ("yunet", "centerface")

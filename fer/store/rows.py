@@ -10,9 +10,9 @@ from typing import Any, Final
 import numpy as np
 import sqlalchemy as sa
 
-from fer.session import Alert, Fired, Gap, Lesson, Moment, Session
-from fer.session.seconds import ROW
-from fer.session.session import LATE
+from fer.lesson import Alert, Fired, Gap, Lesson, LessonInfo, Note
+from fer.lesson.lesson import LATE
+from fer.lesson.seconds import ROW
 from fer.store.schema import ALERTS, COUNTS, LOOKING, MOMENTS, PAUSES, SECONDS, SUMS, WORDS
 
 # The row's field: the columns that hold it.
@@ -37,28 +37,28 @@ class Kept:
     balance: float | None  # the mood's, over the whole lesson; None where nobody was read
 
 
-def of_lesson(session: Session) -> dict[str, Any]:
+def of_lesson(lesson: Lesson) -> dict[str, Any]:
     """The lesson's own row."""
-    lesson = session.lesson
-    zone = lesson.started.utcoffset() or timedelta()
+    info = lesson.info
+    zone = info.started.utcoffset() or timedelta()
     return {
-        "id": lesson.id,
-        "name": lesson.name,
-        "started": lesson.started.timestamp(),
+        "id": info.id,
+        "name": info.name,
+        "started": info.started.timestamp(),
         "zone": round(zone.total_seconds()),
-        "acknowledged": lesson.acknowledged and lesson.acknowledged.timestamp(),
-        "region": lesson.region,
-        "model": lesson.model,
-        "version": lesson.version,
-    } | progress(session)
+        "acknowledged": info.acknowledged and info.acknowledged.timestamp(),
+        "region": info.region,
+        "model": info.model,
+        "version": info.version,
+    } | progress(lesson)
 
 
-def progress(session: Session) -> dict[str, Any]:
+def progress(lesson: Lesson) -> dict[str, Any]:
     """What changes of that row while the lesson goes on. Not the name: another page may set it."""
-    whole = session.whole()
+    whole = lesson.whole()
     return {
-        "ended": session.ended,
-        "duration": session.duration,
+        "ended": lesson.ended,
+        "duration": lesson.duration,
         "faces": _known(whole.faces[0]),
         "balance": _known(whole.balance[0]),
     }
@@ -77,21 +77,21 @@ def kept(row: Mapping[Any, Any]) -> Kept:
     )
 
 
-def broke_off(session: Session) -> float:
+def broke_off(lesson: Lesson) -> float:
     """Where a lesson ends that nobody ended: with its last second or moment."""
-    return max([session.duration, *(moment.time for moment in session.moments)])
+    return max([lesson.duration, *(moment.time for moment in lesson.moments)])
 
 
-def write(connection: sa.Connection, session: Session) -> None:
+def write(connection: sa.Connection, lesson: Lesson) -> None:
     """The rows below the lesson's own: only what may have changed since the last time."""
-    id = session.lesson.id
+    id = lesson.info.id
     newest = connection.scalar(
         sa.select(sa.func.max(SECONDS.c.second)).where(SECONDS.c.lesson == id)
     )
     start = 0 if newest is None else max(newest - LATE, 0)
     late = sa.delete(SECONDS).where(SECONDS.c.lesson == id, SECONDS.c.second >= start)
     connection.execute(late)
-    _insert(connection, SECONDS, id, _seconds(session, start))
+    _insert(connection, SECONDS, id, _seconds(lesson, start))
     fired: list[dict[str, Any]] = [
         {
             "what": one.alert.what,
@@ -104,24 +104,22 @@ def write(connection: sa.Connection, session: Session) -> None:
             "ended": one.end,
             "peak": one.peak,
         }
-        for one in session.fired
+        for one in lesson.fired
     ]
-    pauses: list[dict[str, Any]] = [
-        {"begun": one.start, "ended": one.end} for one in session.pauses
-    ]
+    pauses: list[dict[str, Any]] = [{"begun": one.start, "ended": one.end} for one in lesson.pauses]
     moments: list[dict[str, Any]] = [
-        {"kind": one.kind, "text": one.text, "time": one.time} for one in session.moments
+        {"kind": one.kind, "text": one.text, "time": one.time} for one in lesson.moments
     ]
     for table, found in ((MOMENTS, moments), (PAUSES, pauses), (ALERTS, fired)):
         connection.execute(sa.delete(table).where(table.c.lesson == id))
         _insert(connection, table, id, [{"place": at} | one for at, one in enumerate(found)])
 
 
-def read(connection: sa.Connection, lesson: Mapping[Any, Any]) -> Session:
+def read(connection: sa.Connection, info: Mapping[Any, Any]) -> Lesson:
     """The session of a lesson's own row and all that belongs to it."""
 
     def of(table: sa.TableClause, order: str) -> Sequence[sa.Row[Any]]:
-        mine = sa.select(table).where(table.c.lesson == lesson["id"]).order_by(table.c[order])
+        mine = sa.select(table).where(table.c.lesson == info["id"]).order_by(table.c[order])
         return connection.execute(mine).all()
 
     seconds = of(SECONDS, "second")
@@ -131,20 +129,20 @@ def read(connection: sa.Connection, lesson: Mapping[Any, Any]) -> Session:
     for field, columns in FIELDS.items():
         rows[field] = numbers[:, at : at + len(columns)].reshape(rows[field].shape)
         at += len(columns)
-    acknowledged = lesson["acknowledged"]
-    return Session.restored(
-        Lesson(
-            id=lesson["id"],
-            name=lesson["name"],
-            started=_time(lesson["started"], lesson["zone"]),
-            acknowledged=None if acknowledged is None else _time(acknowledged, lesson["zone"]),
-            region=lesson["region"],
-            model=lesson["model"],
-            version=lesson["version"],
+    acknowledged = info["acknowledged"]
+    return Lesson.restored(
+        LessonInfo(
+            id=info["id"],
+            name=info["name"],
+            started=_time(info["started"], info["zone"]),
+            acknowledged=None if acknowledged is None else _time(acknowledged, info["zone"]),
+            region=info["region"],
+            model=info["model"],
+            version=info["version"],
         ),
         numbers[:, 0].astype(int).tolist(),
         rows,
-        moments=[Moment(one.kind, one.text, one.time) for one in of(MOMENTS, "place")],
+        moments=[Note(one.kind, one.text, one.time) for one in of(MOMENTS, "place")],
         pauses=[Gap("pause", one.begun, one.ended) for one in of(PAUSES, "place")],
         fired=[
             Fired(
@@ -153,7 +151,7 @@ def read(connection: sa.Connection, lesson: Mapping[Any, Any]) -> Session:
             )
             for one in of(ALERTS, "place")
         ],
-        ended=lesson["ended"],
+        ended=info["ended"],
     )
 
 
@@ -164,9 +162,9 @@ def _insert(
         connection.execute(sa.insert(table), [{"lesson": id} | row for row in rows])
 
 
-def _seconds(session: Session, start: int) -> list[dict[str, Any]]:
+def _seconds(lesson: Lesson, start: int) -> list[dict[str, Any]]:
     """The seconds with a picture from `start` on."""
-    rows = session.rows(start)
+    rows = lesson.rows(start)
     told = np.flatnonzero(rows["frames"])
     names = ("second", *(column for columns in FIELDS.values() for column in columns))
     parts = [

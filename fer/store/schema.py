@@ -12,12 +12,12 @@ from typing import Final
 import sqlalchemy as sa
 
 from fer.emotions import EMOTIONS
-from fer.session import LOOKS
-from fer.store.faults import StoreError
+from fer.lesson import INDICATORS
+from fer.store.errors import StoreError
 
 SUMS: Final = tuple(f"sum_{name}" for name in EMOTIONS)
 WORDS: Final = tuple(f"word_{name}" for name in EMOTIONS)
-LOOKING: Final = tuple(f"look_{name}" for name in LOOKS)
+LOOKING: Final = tuple(f"look_{name}" for name in INDICATORS)
 COUNTS: Final = ("frames", "seen", "read")
 
 Step = Sequence[str]

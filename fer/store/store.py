@@ -17,12 +17,12 @@ from typing import Any, BinaryIO, Final
 
 import sqlalchemy as sa
 
-from fer.session import Session
-from fer.session.forms import to_csv, to_json
-from fer.session.lesson import LONGEST_NAME, clean
+from fer.lesson import Lesson
+from fer.lesson.export import to_csv, to_json
+from fer.lesson.lesson import LONGEST_NAME, clean
 from fer.store import rows
-from fer.store.faults import GoneError, StoreError, told
-from fer.store.places import FILE, PATIENCE, connect, data_folder, file_url, read_url
+from fer.store.database import FILE, PATIENCE, connect, data_folder, file_url, read_url
+from fer.store.errors import GoneError, StoreError, told
 from fer.store.rows import Kept
 from fer.store.schema import LESSONS, MOMENTS, migrate
 
@@ -66,31 +66,31 @@ class Store:
         """Closes its connections; one that is needed later is opened again."""
         self.engine.dispose()
 
-    def begin(self, session: Session, owner: str = "") -> None:
+    def begin(self, lesson: Lesson, owner: str = "") -> None:
         """Keeps a new lesson from here on; `save` then adds to it."""
         with told(self._address), self._writing.begin() as connection:
-            known = rows.of_lesson(session) | {"owner": owner} | self._mark()
+            known = rows.of_lesson(lesson) | {"owner": owner} | self._mark()
             connection.execute(sa.insert(LESSONS).values(known))
-            rows.write(connection, session)
+            rows.write(connection, lesson)
 
-    def save(self, session: Session, owner: str = "") -> None:
+    def save(self, lesson: Lesson, owner: str = "") -> None:
         """Adds what came since the last time.
 
         GoneError where the lesson was deleted meanwhile, or adopted by another store.
         """
         with told(self._address), self._writing.begin() as connection:
-            ours = _is(session.lesson.id, owner) & (LESSONS.c.writer == self._writer)
-            update = sa.update(LESSONS).where(ours).values(rows.progress(session) | self._mark())
+            ours = _is(lesson.info.id, owner) & (LESSONS.c.writer == self._writer)
+            update = sa.update(LESSONS).where(ours).values(rows.progress(lesson) | self._mark())
             if not connection.execute(update).rowcount:
                 raise GoneError(NOT_OURS)
-            rows.write(connection, session)
+            rows.write(connection, lesson)
 
-    def load(self, id: str, owner: str = "") -> Session:
+    def load(self, id: str, owner: str = "") -> Lesson:
         """A lesson as it was saved last."""
         with told(self._address), self.engine.begin() as connection:
             return _read(connection, id, owner)
 
-    def adopt(self, id: str, owner: str = "") -> Session:
+    def adopt(self, id: str, owner: str = "") -> Lesson:
         """A lesson that has not ended, to go on with it: from now on no other store saves it."""
         with told(self._address), self._writing.begin() as connection:
             open_one = _is(id, owner) & LESSONS.c.ended.is_(None)
@@ -121,9 +121,9 @@ class Store:
 
     def end(self, id: str, owner: str = "") -> None:
         """Ends a lesson that was cut off, where it was cut off."""
-        session = self.adopt(id, owner)
-        session.finish(rows.broke_off(session))
-        self.save(session, owner)
+        lesson = self.adopt(id, owner)
+        lesson.finish(rows.broke_off(lesson))
+        self.save(lesson, owner)
 
     def rename(self, id: str, name: str, owner: str = "") -> None:
         """Calls a lesson something else. A running one also needs `session.rename`."""
@@ -148,12 +148,12 @@ class Store:
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
             for id in ids:
                 try:
-                    session = self.load(id, owner)
+                    lesson = self.load(id, owner)
                 except GoneError:  # deleted meanwhile
                     continue
-                stem = f"{session.lesson.started:%Y-%m-%d-%H%M}-{id}"
-                archive.writestr(f"{stem}.json", to_json(session))
-                archive.writestr(f"{stem}.csv", to_csv(session))
+                stem = f"{lesson.info.started:%Y-%m-%d-%H%M}-{id}"
+                archive.writestr(f"{stem}.json", to_json(lesson))
+                archive.writestr(f"{stem}.csv", to_csv(lesson))
         return len(ids)
 
     def _mark(self) -> dict[str, Any]:
@@ -180,7 +180,7 @@ def _is(id: str, owner: str) -> sa.ColumnElement[bool]:
     return sa.and_(LESSONS.c.id == id, LESSONS.c.owner == owner)
 
 
-def _read(connection: sa.Connection, id: str, owner: str) -> Session:
+def _read(connection: sa.Connection, id: str, owner: str) -> Lesson:
     found = connection.execute(sa.select(LESSONS).where(_is(id, owner))).first()
     if found is None:
         raise GoneError(NO_SUCH)

@@ -14,15 +14,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from fer.classify import Floats, KerasClassifier, softmax
 from fer.errors import ModelError, UsageError
-from fer.training import data as datasets
-from fer.training.data import Dataset, Ints
+from fer.training.data import dataset as datasets
+from fer.training.data.dataset import Dataset, Ints, sized_batches, true_answers, truth_of
+from fer.training.data.load import load
 from fer.training.metrics import calibration_error, reliability
-from fer.training.readers import load
-from fer.training.runs import Run, write_text
-from fer.training.sizes import sized_batches
-from fer.training.truth import true_answers, truth_of
+from fer.training.run_folder import Run, write_text
+from fer.vision.classifier import Floats, KerasClassifier, softmax
 
 COLDEST: Final = 0.05  # a head that is right on every face would ask for ever less,
 HOTTEST: Final = 20.0  # and one that knows nothing for ever more

@@ -15,17 +15,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from fer.classify import EXPORT, Classifier, OnnxClassifier, describe
 from fer.errors import DataError, FerError, ModelError, UsageError
-from fer.training.compare_page import write_page
 from fer.training.evaluate import evaluate
 from fer.training.export import export
-from fer.training.published import PUBLISHED, listed
 from fer.training.recipe import Recipe, recipe_from
-from fer.training.recipes import RECIPES, recipe_named
-from fer.training.runs import Run, write_text
+from fer.training.recipes import PUBLISHED, RECIPES, listed, recipe_named
+from fer.training.reports.comparison import write_page
+from fer.training.run_folder import Run, write_text
 from fer.training.schedule import Pace, is_over, stands_still
-from fer.training.train import Trainer
+from fer.training.trainer import Trainer
+from fer.vision.classifier import EXPORT, Classifier, OnnxClassifier, describe
 
 SPLIT: Final = "public_test"
 KEPT: Final = "compared.json"  # in a run folder: what was measured of it, so that it is done once

@@ -17,7 +17,13 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
-from fer.classify import (
+from fer.emotions import EMOTIONS
+from fer.errors import DataError, ModelError
+from fer.training.data.dataset import Dataset, Ints, sized_batches, true_answers, truth_of
+from fer.training.data.load import load, splits_in, tell_skipped
+from fer.training.metrics import figures, further, rounded
+from fer.training.reports.evaluation import write_page
+from fer.vision.classifier import (
     EXPORT,
     Classifier,
     Crops,
@@ -28,15 +34,6 @@ from fer.classify import (
     keras_file,
     runtime_folder,
 )
-from fer.emotions import EMOTIONS
-from fer.errors import DataError, ModelError
-from fer.training.data import Dataset, Ints
-from fer.training.evaluation_page import write_page
-from fer.training.further import further
-from fer.training.metrics import figures, rounded
-from fer.training.readers import load, splits_in, tell_skipped
-from fer.training.sizes import sized_batches
-from fer.training.truth import true_answers, truth_of
 
 Heads = Mapping[str, Floats]
 

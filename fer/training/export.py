@@ -17,16 +17,14 @@ import keras
 import numpy as np
 import onnx
 
-from fer.classify import KerasClassifier, OnnxClassifier, inputs
 from fer.emotions import EMOTIONS
 from fer.errors import ModelError
-from fer.training.data import Dataset
+from fer.training.data.dataset import Dataset, sized, true_answers, truth_of
+from fer.training.data.load import load
 from fer.training.evaluate import Heads, read_faces
 from fer.training.onnx_graph import to_onnx
-from fer.training.readers import load
-from fer.training.runs import replacing
-from fer.training.sizes import sized
-from fer.training.truth import true_answers, truth_of
+from fer.training.run_folder import replacing
+from fer.vision.classifier import KerasClassifier, OnnxClassifier, inputs
 
 LOSS: Final = 0.003  # the most accuracy on PublicTest that a head may lose in its runtime form
 APART: Final = 0.02  # the most that the forms' probabilities may differ on average

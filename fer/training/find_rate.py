@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 import math
 
-from fer.training.charts import lines
-from fer.training.curves import picture
-from fer.training.train import Trainer
+from fer.training.reports.charts import lines
+from fer.training.reports.curves import picture
+from fer.training.trainer import Trainer
 
 LOW, HIGH = 1e-6, 1.0
 

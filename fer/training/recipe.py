@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from fer.errors import ModelError, UsageError
-from fer.training.augment import Augmentation
+from fer.training.data.augment import Augmentation
 
 Targets = Literal["labels", "votes", "fusion", "both"]
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from fer.emotions import EMOTIONS
 from fer.settings import Settings
-from fer.ui.words import emotion, say
+from fer.ui.text import emotion, say
 
 
 def page(settings: Settings) -> None:

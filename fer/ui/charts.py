@@ -11,8 +11,8 @@ import altair as alt
 import pandas  # type: ignore[import-untyped]  # noqa: F401
 
 from fer.emotions import COLOURS, EMOTIONS
-from fer.ui.figures import Bin, Figures, word
-from fer.ui.words import emotion, say
+from fer.ui.text import emotion, say, word
+from fer.vision.metrics import Bin, Figures
 
 Drawing = alt.LayerChart | alt.FacetChart
 Row = dict[str, Any]

@@ -7,8 +7,12 @@ from typing import Final
 
 import streamlit as st
 
+from fer.lesson.lesson import LessonPlan
+from fer.server.state import State
 from fer.settings import Settings
-from fer.ui.words import say
+from fer.ui.identity import zone
+from fer.ui.text import say
+from fer.vision.classifier import describe
 
 GIVEN: Final = "consent_given"  # when this visit's teacher acknowledged it
 
@@ -32,3 +36,15 @@ def acknowledged(settings: Settings, earlier: datetime | None = None) -> datetim
 
 def _give() -> None:
     st.session_state[GIVEN] = datetime.now(UTC)
+
+
+def plan_of(state: State, given: datetime) -> LessonPlan:
+    """For a class that agreed then; ModelError where there is no network to read it with."""
+    described = describe(state.settings.model)
+    return LessonPlan(
+        acknowledged=given,
+        region=state.settings.region,
+        model=str(described.get("name", state.settings.model.name)),
+        version=str(described.get("version", "")),
+        zone=zone(),
+    )

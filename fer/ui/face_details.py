@@ -9,14 +9,13 @@ import cv2
 import numpy as np
 import streamlit as st
 
-from fer.classify import Classifier
-from fer.draw import SURE
 from fer.emotions import EMOJI, EMOTIONS
-from fer.explain import overlay
 from fer.ui.charts import share_bars
-from fer.ui.figures import word
 from fer.ui.pictures import Frame, Photo
-from fer.ui.words import count, emotion, say
+from fer.ui.text import count, emotion, say, word
+from fer.vision.classifier import Classifier
+from fer.vision.draw import SURE
+from fer.vision.saliency import overlay
 
 WIDTH: Final = 220  # of a face's picture
 SMALL: Final = 96

@@ -6,13 +6,14 @@ from typing import Any, Final
 
 import streamlit as st
 
-from fer.classify import MODEL_FOLDER, describe, runtime_folder
 from fer.emotions import EMOJI, EMOTIONS
 from fer.errors import ModelError
+from fer.lesson.report.trust import FEW
 from fer.settings import Settings
 from fer.ui.charts import confusion_map, reliability_diagram, share_bars
-from fer.ui.figures import Figures, figures, read_metrics
-from fer.ui.words import say
+from fer.ui.text import say, word
+from fer.vision.classifier import MODEL_FOLDER, describe, runtime_folder
+from fer.vision.metrics import Figures, figures, read_metrics
 
 HOW_TO_MAKE: Final = """
 python -m fer train --data DATA --out runs/mine
@@ -79,10 +80,10 @@ def words(shown: Figures) -> None:
     st.header(say("model.class.title"))
     st.markdown(say("model.class.precision"))
     st.altair_chart(share_bars(shown.precision()), alt=say("model.class.precision_alt"))
-    st.markdown("\n".join(f"- {EMOJI[name]} {shown.when_it_says(name)}" for name in EMOTIONS))
+    st.markdown("\n".join(f"- {EMOJI[name]} {when_it_says(shown, name)}" for name in EMOTIONS))
     st.markdown(say("model.class.recall"))
     st.altair_chart(share_bars(shown.recall()), alt=say("model.class.recall_alt"))
-    st.markdown("\n".join(f"- {EMOJI[name]} {shown.when_it_is(name)}" for name in EMOTIONS))
+    st.markdown("\n".join(f"- {EMOJI[name]} {when_it_is(shown, name)}" for name in EMOTIONS))
     st.markdown(say("model.class.odds"))
 
 
@@ -104,3 +105,54 @@ def details(described: dict[str, Any], metrics: dict[str, Any]) -> None:
         st.json(described, expanded=False)
         st.markdown("**metrics.json**")
         st.json(metrics, expanded=False)
+
+
+def when_it_says(shown: Figures, emotion: str) -> str:
+    """Return one line that says how far to trust this word."""
+    column, said = shown.column(EMOTIONS.index(emotion)), word(emotion)
+    if not sum(column):
+        return say("model.says.never", word=said) + say("model.end")
+    tenths = _tenths(shown.precision()[emotion])
+    line = {
+        0: say("model.says.none", word=said),
+        1: say("model.says.one", word=said),
+        10: say("model.says.all", word=said),
+    }.get(tenths) or say("model.says.many", word=said, number=_number(tenths))
+    other = _most_of_the_rest(column, emotion) if tenths < 10 else None
+    rest = say("model.says.rest", other=other) if other else say("model.end")
+    return line + rest + _few(sum(column))
+
+
+def when_it_is(shown: Figures, emotion: str) -> str:
+    """Return one line that says how many of these faces the network finds."""
+    row, said = shown.confusion[EMOTIONS.index(emotion)], word(emotion)
+    if not sum(row):
+        return say("model.finds.never", word=said) + say("model.end")
+    tenths = _tenths(shown.recall()[emotion])
+    line = {
+        0: say("model.finds.none", word=said),
+        1: say("model.finds.one", word=said),
+        10: say("model.finds.all", word=said),
+    }.get(tenths) or say("model.finds.many", word=said, number=_number(tenths))
+    other = _most_of_the_rest(row, emotion) if tenths < 10 else None
+    rest = say("model.finds.rest", other=other) if other else say("model.end")
+    return line + rest + _few(sum(row))
+
+
+def _tenths(share: float) -> int:
+    return int(10 * share + 0.5)
+
+
+def _number(tenths: int) -> str:
+    return say("model.numbers").split()[tenths]
+
+
+def _most_of_the_rest(counts: list[int], emotion: str) -> str | None:
+    """Return the word that most of the other faces have; None where there are none."""
+    others = dict(zip(EMOTIONS, counts, strict=True)) | {emotion: 0}
+    most = max(others, key=others.__getitem__)
+    return word(most) if others[most] else None
+
+
+def _few(n: int) -> str:
+    return f" {say('model.few', n=n)}" if n < FEW else ""

@@ -25,7 +25,7 @@ from fer.ui.pictures import (
     png_of,
     read_photo,
 )
-from fer.ui.words import count, say
+from fer.ui.text import count, say
 
 SAMPLE: Final = Path(__file__).with_name("sample.png")  # from NASA's portrait of Eileen Collins
 KEPT: Final = "photo_kept"  # what was read in this visit, so that a click reads nothing anew

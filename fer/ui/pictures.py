@@ -18,15 +18,15 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fer.classify import Classifier
-from fer.crop import crops
-from fer.draw import DARK, TEXT_SIZES, draw, plate
 from fer.emotions import EMOTIONS
 from fer.errors import DataError
 from fer.faces import Faces, Floats
-from fer.sources.pictures import MOST_PIXELS, decode_picture
 from fer.tables import BOX
-from fer.ui.words import say
+from fer.ui.text import say
+from fer.vision.classifier import Classifier
+from fer.vision.crop import crops
+from fer.vision.draw import DARK, TEXT_SIZES, draw, plate
+from fer.vision.media.pictures import MOST_PIXELS, decode_picture
 
 Frame = npt.NDArray[np.uint8]  # BGR
 
@@ -41,7 +41,7 @@ ONE_AT_A_TIME: Final = threading.Lock()
 
 
 class Reader(Protocol):
-    """What finds and reads the faces: `fer.pipeline.Analyzer`."""
+    """What finds and reads the faces: `fer.vision.analyzer.Analyzer`."""
 
     def photo(self, frame: Frame) -> Faces: ...
     def read(self, frame: Frame, boxes: Floats) -> Floats: ...

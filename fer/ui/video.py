@@ -14,18 +14,17 @@ import streamlit as st
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from fer.draw import draw
 from fer.errors import BusyError, DataError, FerError
-from fer.live.recording_job import Job, Order
-from fer.live.recordings import Recordings, recordings
-from fer.live.state import State
-from fer.pipeline import Step
-from fer.ui import class_now, record
-from fer.ui.consent import acknowledged
+from fer.recordings.job import Job, Order
+from fer.recordings.queue import Recordings
+from fer.server.state import State
+from fer.ui import class_panel, lesson_report
+from fer.ui.consent import acknowledged, plan_of
+from fer.ui.identity import owner
 from fer.ui.layout import part
-from fer.ui.plan import plan_of
-from fer.ui.visitor import owner
-from fer.ui.words import report_words, say
+from fer.ui.text import report_words, say
+from fer.vision.analyzer import Step
+from fer.vision.draw import draw
 
 PREVIEW: Final = (960, 540)  # pixels that the preview fits into
 BLUR: Final = "video_blur"
@@ -38,7 +37,7 @@ def page(state: State) -> None:
     """The page "Video"."""
     st.set_page_config(layout="wide")
     st.title(say("video.title"))
-    me, jobs = owner(), recordings(state)
+    me, jobs = owner(), state.recordings
     job = jobs.get(me)
     given = acknowledged(state.settings, job.order.plan.acknowledged if job else None)
     if given is None:
@@ -119,7 +118,7 @@ def follow(jobs: Recordings, me: str) -> None:
     step, blurred = job.newest, bool(st.session_state.get(BLUR))
     # Before anything is drawn: what waits for it on the page would fade meanwhile.
     picture = None if step is None else preview(step, blur=blurred)
-    st.subheader(job.session.lesson.name, anchor=False)
+    st.subheader(job.lesson.info.name, anchor=False)
     cancel = partial(jobs.cancel, me)
     if place := jobs.place(job):
         st.info(say("video.waiting", place=place), icon=":material/hourglass_top:")
@@ -138,7 +137,7 @@ def follow(jobs: Recordings, me: str) -> None:
     left, right = st.columns([5, 2], gap="medium")
     left.image(picture, channels="BGR", output_format="JPEG", alt=say("video.alt"))
     left.toggle(say("video.blur"), key=BLUR)
-    right.html(class_now.panel(job.session.now(), told=job.session.fired))
+    right.html(class_panel.panel(job.lesson.now(), told=job.lesson.fired))
 
 
 def progress(job: Job) -> str:
@@ -175,7 +174,7 @@ def tell(state: State, jobs: Recordings, job: Job) -> None:
         icon=":material/restart_alt:",
         on_click=partial(jobs.forget, job.owner),
     )
-    end = report_words().time(job.session.duration)
+    end = report_words().time(job.lesson.duration)
     if job.fault:
         st.error(say("video.failed", time=end, fault=job.fault), icon=":material/error:")
     elif job.partial:
@@ -187,7 +186,7 @@ def tell(state: State, jobs: Recordings, job: Job) -> None:
         return
     if unkept := job.unkept or state.store_fault:
         st.warning(say("video.not_kept", fault=unkept), icon=":material/save:")
-    record.show(job.session, state.settings)
+    lesson_report.show(job.lesson, state.settings)
 
 
 def fault_of(name: str, size: int, fault: DataError) -> str:

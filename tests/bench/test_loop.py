@@ -8,16 +8,16 @@ import cv2
 import numpy as np
 import pytest
 
-from fer.bench import cold, lines, recall
+from fer.bench import cold, detection, lines
 from fer.bench.feed import FPS, LENGTH, Feed, Vp8, gallery
 from fer.bench.loop import FLOOR, MOST, Run, measure
 from fer.cli.bench import plot
-from fer.detect.haar import HaarDetector
 from fer.errors import ModelError
 from fer.faces import Faces
-from fer.pipeline import Analyzer
-from fer.pipeline.live import SCAN_LATEST
-from tests.pipeline.fakes import Network, Squares
+from fer.vision.analyzer import Analyzer
+from fer.vision.detect.haar import HaarDetector
+from fer.vision.stream import SCAN_LATEST
+from tests.vision.fakes import Network, Squares
 
 SMALL = (320, 240)
 
@@ -108,9 +108,9 @@ def test_a_costly_search_is_spread_over_the_frames_until_the_next() -> None:
 def test_each_true_box_counts_once() -> None:
     truth = Faces.of([[0, 0, 10, 10], [50, 0, 10, 10]]).boxes
     twice = Faces.of([[0, 0, 10, 10], [1, 0, 10, 10], [90, 90, 5, 5]]).boxes
-    assert recall.matches(twice, truth) == 1
-    assert recall.matches(truth, truth) == 2
-    assert recall.matches(truth[:0], truth) == 0
+    assert detection.matches(twice, truth) == 1
+    assert detection.matches(truth, truth) == 2
+    assert detection.matches(truth[:0], truth) == 0
 
 
 def test_recall_counts_what_a_feed_shows(tmp_path: Path) -> None:
@@ -120,13 +120,13 @@ def test_recall_counts_what_a_feed_shows(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "25_mild_0.png"), frame)
     corners = [[10, 40, 40, 80], [60, 40, 90, 80], [10, 90, 30, 110]]  # one not there, one unknown
     (tmp_path / "faces.json").write_text(json.dumps({"25_mild_0.png": corners}))
-    assert recall.measure({"auto": analyzer()}, tmp_path) == [
+    assert detection.measure({"auto": analyzer()}, tmp_path) == [
         {"detector": "auto", "tiles": 25, "recall": round(2 / 3, 4), "false_boxes": 1.0}
     ]
 
 
 def test_a_fresh_process_answers_without_the_heavy_packages() -> None:
-    from fer.classify import MODEL_FOLDER
+    from fer.vision.classifier import MODEL_FOLDER
 
     told = cold.measure(MODEL_FOLDER)
     assert told["faces"] == cold.FACES

@@ -1,4 +1,4 @@
-"""Stands in for the pipeline: finds the red patch of tests.sources.media's flag, and calls it."""
+"""Stand in for the analyzer: find the red patch of the flag in `tests.vision.media.media`."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ import numpy as np
 
 from fer.emotions import EMOTIONS
 from fer.faces import Faces
-from fer.sources.videos import Video
-from tests.sources.media import RED, Frame
+from fer.vision.media.videos import Video
+from tests.vision.media.media import RED, Frame
 
 SHARES = [0.82 if name == "happy" else 0.03 for name in EMOTIONS]
 DRAWN = (0, 255, 0)

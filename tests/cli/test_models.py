@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from fer.cli import main
-from fer.detect.files import YUNET
+from fer.vision.detect.files import YUNET
 
 
 def test_the_files_are_listed_with_their_licence(

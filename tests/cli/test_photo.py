@@ -10,7 +10,7 @@ from fer.cli.photo import MANY, read_photos, told
 from fer.errors import UsageError
 from fer.faces import Faces
 from tests.cli.fakes import DRAWN, SHARES, FakeAnalyzer, annotated
-from tests.sources.media import flag
+from tests.vision.media.media import flag
 
 
 def save(path: Path, picture: np.ndarray | None = None) -> Path:

@@ -9,9 +9,9 @@ import pytest
 from fer.cli import main
 from fer.cli.video import read_video
 from fer.errors import DataError, ModelError
-from fer.sources.videos import Video
+from fer.vision.media.videos import Video
 from tests.cli.fakes import DRAWN, FakeAnalyzer, annotated
-from tests.sources.media import SECONDS, TIMES, cut, lengths, write_video
+from tests.vision.media.media import SECONDS, TIMES, cut, lengths, write_video
 
 
 @pytest.fixture(scope="module")

@@ -16,19 +16,19 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 from websockets.sync.client import connect
 
-from fer.web.guard import Guard
+from fer.server.origins import OriginCheck
 from tests.deploy.recipes import DEPLOY, tool
 from tests.e2e.server import free_port
 
 
 async def told(request: Request) -> JSONResponse:
     """How the app would see this caller, trusting its proxy."""
-    guard = Guard(trust_proxy=True)
+    guard = OriginCheck(trust_proxy=True)
     return JSONResponse({"who": guard.client(request), "site": guard.own_origin(request)})
 
 
 async def echo(socket: WebSocket) -> None:
-    guard = Guard(trust_proxy=True)
+    guard = OriginCheck(trust_proxy=True)
     if not guard.lets_socket(socket):
         await socket.close()
         return

@@ -11,8 +11,8 @@ import pytest
 import yaml
 from botocore import xform_name
 
-from fer.training.job import asked, parser
-from fer.training.platforms import platform_of
+from fer.training.cloud.job import asked, parser
+from fer.training.cloud.platforms import platform_of
 from fer.training.recipes import recipe_named
 from tests.deploy.recipes import DEPLOY, ROOT, blocks, called, tool
 
@@ -124,7 +124,7 @@ def test_the_training_image_is_clean_and_starts_the_job() -> None:
     done = called(tool("hadolint"), "--no-color", "-", input=text)
     assert done.stdout == ""
     entry = json.loads(re.findall(r"^ENTRYPOINT (.*)$", text, re.MULTILINE)[0])
-    assert entry == ["python", "-m", "fer.training.job"]
+    assert entry == ["python", "-m", "fer.training.cloud.job"]
     # What it is built on is a stage of the other file, which holds what training needs.
     assert "AS full" in (ROOT / "Dockerfile").read_text()
 

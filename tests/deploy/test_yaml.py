@@ -147,10 +147,10 @@ def test_pods_are_counted_by_a_figure_that_the_app_gives() -> None:
     # The app's own metrics, by a lesson that runs.
     from prometheus_client import generate_latest
 
-    from fer.live.sessions import Sessions
-    from fer.live.state import State
-    from fer.web.metrics import Metrics
-    from tests.live.fakes import FakeAnalyzer
+    from fer.server.live_sessions import Sessions
+    from fer.server.metrics import Metrics
+    from fer.server.state import State
+    from tests.server.fakes import FakeAnalyzer
 
     analyzer = FakeAnalyzer()
     state = State(Settings(), analyzer, Sessions(analyzer), b"a secret of the tests")

@@ -11,15 +11,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from fer import web
-from fer.live.component import live_view
-from fer.live.state import shared
-from fer.session.lesson import new_id
+from fer import server
+from fer.lesson.lesson import new_id
+from fer.server.protocol import rows
+from fer.server.state import shared
 from fer.settings import Settings
-from fer.ui import live
 from fer.ui.layout import part
-from fer.ui.words import all_of, emotions
-from fer.web.frames import rows
+from fer.ui.live import page
+from fer.ui.live.browser_view import live_view
+from fer.ui.text import all_of, emotions
 
 settings = Settings.from_env()
 state = shared(settings)
@@ -80,9 +80,12 @@ if __name__ == "__main__":
     if "source" in st.query_params:
         bare(st.query_params["source"])
     else:
-        live.page(state)
+        page.page(state)
 else:
-    routes = [*web.routes(state), Route("/lessons", lessons)]
+    routes = [*server.routes(state), Route("/lessons", lessons)]
     app = st.App(
-        __file__, lifespan=web.lifespan(state), routes=routes, middleware=web.middleware(state)
+        __file__,
+        lifespan=server.lifespan(state),
+        routes=routes,
+        middleware=server.middleware(state),
     )

@@ -5,8 +5,8 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-from fer.live import glance
-from fer.live.component import IN_WORKER, joined
+from fer.ui.live import floating_window
+from fer.ui.live.browser_view import IN_WORKER, joined
 
 # Time that only the test moves, and sockets that it opens, answers and closes.
 WORLD = """
@@ -151,8 +151,8 @@ def main(page: Page, script: str) -> Any:
 
 def window_of(page: Page, script: str) -> Any:
     """What comes of a script at the glance window, which is open."""
-    folder = glance.FOLDER
-    part = (folder / "glance.js").read_text().replace("export default ", "")
+    folder = floating_window.FOLDER
+    part = (folder / "window.js").read_text().replace("export default ", "")
     html = json.dumps((folder / "glance.html").read_text())
     world = f"{WORLD}\nconst HTML = {html};\n{GLANCE_WORLD}"
     opened = "rerun(NEWS); const one = mounted.get(root); await one.open();"

@@ -9,9 +9,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from fer.live.glance import glance_button
 from fer.ui.layout import part
-from fer.ui.words import all_of, emotions
+from fer.ui.live.floating_window import glance_button
+from fer.ui.text import all_of, emotions
 
 HELD = 1.0  # seconds in which the server sends nothing
 

@@ -11,18 +11,18 @@ import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from fer.emotions import EMOTIONS
-from fer.live.visitors import owner_of
-from fer.session import Lesson, Session
+from fer.lesson import Lesson, LessonInfo
+from fer.server.identity import owner_of
 from fer.store import Store
-from fer.store.places import file_url
+from fer.store.database import file_url
 from tests.e2e.conftest import ROOT, Launch, Server, Visit, served
-from tests.session.classes import faces, mixed, run
+from tests.lesson.classes import faces, mixed, run
 
 SCRIPT = """
 import streamlit as st
 
 from fer import web
-from fer.live.state import shared
+from fer.server.state import shared
 from fer.settings import Settings
 
 state = shared(Settings.from_env())
@@ -42,9 +42,9 @@ SIDEWAYS = "document.scrollingElement.scrollWidth - document.scrollingElement.cl
 ALGEBRA, BIOLOGY = "Algebra in the morning", "Biology of the pond"
 
 
-def taught(name: str, day: int, minutes: int, cheer: float) -> Session:
+def taught(name: str, day: int, minutes: int, cheer: float) -> Lesson:
     """A class of twelve whose cheer comes and goes; for half a minute nobody saw it."""
-    made, middle = Session(Lesson(name, datetime(2026, 3, day, 9, 30, tzinfo=UTC))), 30 * minutes
+    made, middle = Lesson(LessonInfo(name, datetime(2026, 3, day, 9, 30, tzinfo=UTC))), 30 * minutes
     for second in range(60 * minutes):
         happy = max(cheer + 0.15 * np.sin(second / 90), 0.0)
         if not middle <= second < middle + 30:
@@ -89,7 +89,7 @@ def store(database: Path, tab: Visit) -> Iterator[Store]:
     tab.open()
     store = Store(file_url(database))
     for session in (taught(ALGEBRA, 2, 10, 0.3), taught(BIOLOGY, 3, 6, 0.1)):
-        if session.lesson.name == BIOLOGY:
+        if session.info.name == BIOLOGY:
             session.mark("note", "frogs and newts", 100)
         store.begin(session, owner(tab))
     yield store

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from fer.store.places import file_url
+from fer.store.database import file_url
 from tests.e2e.conftest import Launch, served
 from tests.e2e.live_tab import FACES, LiveTab, coloured, wait_until
 
@@ -106,7 +106,7 @@ def moments(database: Path) -> int:
 
 @pytest.mark.parametrize("locale", ["es-MX", "hi-IN", "fr-FR"])
 def test_the_browsers_language_is_spoken(launch: Launch, app_url: str, locale: str) -> None:
-    from fer.ui.words import of_browser, texts
+    from fer.ui.text import of_browser, texts
 
     browser = launch(f"--lang={locale}", f"--accept-lang={locale}")
     page = browser.new_page()

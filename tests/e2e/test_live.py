@@ -11,15 +11,7 @@ import pytest
 from playwright.sync_api import BrowserContext, expect
 
 from tests.e2e.conftest import Launch, served
-from tests.e2e.live_tab import (
-    FACES,
-    SIDE,
-    LiveTab,
-    coloured,
-    lessons,
-    own_processes,
-    wait_until,
-)
+from tests.e2e.live_tab import FACES, SIDE, LiveTab, coloured, lessons, own_processes, wait_until
 from tests.e2e.server import Server
 
 SOON = 5  # seconds: what is promised for the first boxes, and for coming back

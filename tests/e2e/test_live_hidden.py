@@ -18,7 +18,7 @@ import pytest
 from playwright.sync_api import Playwright
 from websockets.sync.client import ClientConnection, connect
 
-from fer.live.sessions import LATELY
+from fer.server.live_sessions import LATELY
 from tests.e2e.conftest import FLAGS, chromium
 from tests.e2e.live_tab import CALL, LiveTab, lessons, wait_until
 from tests.e2e.server import Server

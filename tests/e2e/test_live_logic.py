@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
-from fer.web import frames
+from fer.server import protocol
 from tests.e2e.live_world import run
 
 OPENED = "const link = new Link(told); link.open('ws://x/live', 'one'); last().greet();"
@@ -19,11 +19,11 @@ def blank(browser: BrowserContext) -> Page:
 
 
 def link(page: Page, script: str) -> Any:
-    return run(page, "link.js", script)
+    return run(page, "connection.js", script)
 
 
 def pace(page: Page, script: str, source: str = "camera") -> Any:
-    return run(page, "pace.js", f"const pace = new Pace('{source}'); {script}")
+    return run(page, "rate.js", f"const pace = new Pace('{source}'); {script}")
 
 
 def test_a_frame_is_a_header_and_a_jpeg(blank: Page) -> None:
@@ -153,7 +153,7 @@ def test_closed_is_closed(blank: Page) -> None:
     assert link(blank, OPENED + script) == [1000, 1, False]
 
 
-REPLACED = f"last().drop({frames.REPLACED});"
+REPLACED = f"last().drop({protocol.REPLACED});"
 
 
 def test_whom_another_tab_replaced_stays_away(blank: Page) -> None:
@@ -186,7 +186,7 @@ def test_a_line_that_its_own_tab_replaced_stops_nothing(blank: Page, lost: str) 
     const late = before.onclose;  // as it was given: a browser may have the event under way
     {lost}
     last().greet();
-    late({{ code: {frames.REPLACED} }});
+    late({{ code: {protocol.REPLACED} }});
     const names = world.told.map(([name]) => name);
     return [before === last(), names.includes("replaced"), link.free];"""
     assert link(blank, OPENED + script) == [False, False, True]

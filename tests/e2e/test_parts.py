@@ -6,11 +6,11 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from fer.live.glance import FOLDER
+from fer.ui.live.floating_window import FOLDER
 from tests.e2e.conftest import served
 
 OPEN, CLOSE = "Glance window", "Close the glance window"
-GRACE = int(re.findall(r"GRACE = (\d+)", (FOLDER / "glance.js").read_text())[0])  # ms
+GRACE = int(re.findall(r"GRACE = (\d+)", (FOLDER / "window.js").read_text())[0])  # ms
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from fer.bench.feed import LENGTH, gallery
 from tests.e2e.conftest import Visit, served
 from tests.e2e.live_tab import wait_until
 from tests.e2e.server import START_SECONDS, Server
-from tests.sources.media import cut
+from tests.vision.media.media import cut
 
 FACES, RATE = 9, 10
 SHORT, LONG = 6, 240  # seconds

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from fer import web
-from fer.live.state import shared
+from fer import server
+from fer.server.state import shared
 from fer.settings import Settings
 from fer.ui import video
 from fer.ui.layout import STYLE
@@ -16,7 +16,7 @@ if __name__ == "__main__":
 else:
     app = st.App(
         __file__,
-        lifespan=web.lifespan(state),
-        routes=web.routes(state),
-        middleware=web.middleware(state),
+        lifespan=server.lifespan(state),
+        routes=server.routes(state),
+        middleware=server.middleware(state),
     )

@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fer.edge.camera import Camera
-from fer.edge.device import watch
-from fer.edge.telling import record, sentence
+from fer.edge.device import record, sentence, watch
 from fer.edge.window import Window
 from fer.emotions import EMOTIONS
 from fer.errors import DataError, UsageError
 from fer.faces import Faces
-from fer.session import LOOKS, Lesson, Session
+from fer.lesson import INDICATORS, Lesson, LessonInfo
+from fer.vision.media.camera import Camera
 from tests.cli.fakes import SHARES
 from tests.edge.feeds import Picture, Played, write_class
 
@@ -122,16 +121,16 @@ def test_a_file_that_is_no_video_ends_with_its_fault(tmp_path: Path) -> None:
 
 
 def at(faces: Faces | None, second: float = 1.0) -> dict[str, Any]:
-    session = Session(Lesson("", CLOCK))
+    lesson = Lesson(LessonInfo("", CLOCK))
     if faces is not None:
-        session.add(faces, 0.5)
-    return record(session.now(second), CLOCK)
+        lesson.add(faces, 0.5)
+    return record(lesson.now(second), CLOCK)
 
 
 def test_what_is_not_known_is_null() -> None:
     told = at(Faces.of([BOX]))
     assert told["faces"] == 1
-    for part, names in (("shares", EMOTIONS), ("looks", LOOKS)):
+    for part, names in (("shares", EMOTIONS), ("looks", INDICATORS)):
         assert told[part] == dict.fromkeys(names)
     assert told["time"] == "2026-03-02T09:00:07+00:00"
     assert told["silent"] == 0.5

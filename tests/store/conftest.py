@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from fer.store import Store
-from fer.store.places import file_url
+from fer.store.database import file_url
 
 DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
 START_SECONDS = 60

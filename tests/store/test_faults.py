@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from fer.session import Lesson, Session
-from fer.store import Keeper, Store, StoreError
-from fer.store.places import data_folder, file_url, read_url
-from tests.session.classes import START, crowd, run, session
+from fer.lesson import Lesson, LessonInfo
+from fer.store import Autosave, Store, StoreError
+from fer.store.database import data_folder, file_url, read_url
+from tests.lesson.classes import START, crowd, new_lesson, run
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -22,12 +22,12 @@ ROOT = Path(__file__).resolve().parents[2]
 TEACHES = """
 import sys
 from datetime import UTC, datetime
-from fer.session import Lesson, Session
-from fer.store import Keeper, Store
-from tests.session.classes import crowd
-lesson = Session(Lesson("cut off", datetime(2026, 3, 2, tzinfo=UTC), id="the-lesson"))
+from fer.lesson import Lesson, LessonInfo
+from fer.store import Autosave, Store
+from tests.lesson.classes import crowd
+lesson = Lesson(LessonInfo("cut off", datetime(2026, 3, 2, tzinfo=UTC), id="the-lesson"))
 clock = [0.0]
-keeper = Keeper(Store(sys.argv[1]), now=lambda: clock[0])
+keeper = Autosave(Store(sys.argv[1]), now=lambda: clock[0])
 keeper.keep(lesson)
 for second in range(100_000):
     clock[0] = float(second)
@@ -68,17 +68,17 @@ def test_a_kill_costs_ten_seconds_at_most(url: str) -> None:
 def test_deleted_bytes_are_gone(file: Path) -> None:
     store = Store(file_url(file))
     other = Store(file_url(file))  # another program that has it open
-    made = session(name="A secret name")
+    made = new_lesson(name="A secret name")
     run(made, crowd(happy=3), range(2000))
     for at in range(50):
         made.mark("note", f"whispered {at}", at)
     store.begin(made, "anna")
-    store.rename(made.lesson.id, "Another hidden name", "anna")
+    store.rename(made.info.id, "Another hidden name", "anna")
     assert other.find("anna").found == 1
-    secrets = [b"secret name", b"hidden name", b"whispered", made.lesson.id.encode(), b"anna"]
+    secrets = [b"secret name", b"hidden name", b"whispered", made.info.id.encode(), b"anna"]
     before = bytes_of(file)
     assert [secret for secret in secrets if secret not in before] == []
-    store.delete(made.lesson.id, "anna")
+    store.delete(made.info.id, "anna")
     after = bytes_of(file)
     assert [secret for secret in secrets if secret in after] == []
     for one in (store, other):
@@ -87,15 +87,15 @@ def test_deleted_bytes_are_gone(file: Path) -> None:
 
 def test_a_reader_in_the_way_of_deleting_is_told(file: Path) -> None:
     store = Store(file_url(file), patience=0.2)
-    made = session(name="A secret name")
+    made = new_lesson(name="A secret name")
     store.begin(made)
     reader = sqlite3.connect(file, isolation_level=None)
     reader.execute("BEGIN")
     reader.execute("SELECT count(*) FROM lessons").fetchone()
     with pytest.raises(StoreError, match="still reading the file"):
-        store.delete(made.lesson.id)
+        store.delete(made.info.id)
     reader.close()
-    store.begin(session(name="next"))
+    store.begin(new_lesson(name="next"))
     store.close()  # the last to close it clears the journal
     assert b"A secret name" not in bytes_of(file)
 
@@ -107,30 +107,30 @@ def test_a_full_disk_is_told_and_the_lesson_goes_on(file: Path) -> None:
     def limit(connection: sqlite3.Connection, *_: object) -> None:
         connection.execute("PRAGMA max_page_count = 40").close()
 
-    made, clock = session(), [0.0]
-    keeper = Keeper(store, every=5, now=lambda: clock[0])
+    made, clock = new_lesson(), [0.0]
+    keeper = Autosave(store, every=5, now=lambda: clock[0])
     keeper.keep(made)
     keeper.turn()
-    assert keeper.fault(made.lesson.id) is None
+    assert keeper.fault(made.info.id) is None
     run(made, crowd(happy=3), range(3000))
     clock[0] = 6
     keeper.turn()
-    assert "the disk is full; free some space" in str(keeper.fault(made.lesson.id))
+    assert "the disk is full; free some space" in str(keeper.fault(made.info.id))
     assert made.add(crowd(happy=3), 3000)
     assert made.now().faces == 3
-    assert store.load(made.lesson.id).duration == 0  # what stood there still stands
+    assert store.load(made.info.id).duration == 0  # what stood there still stands
     sa.event.remove(store.engine, "checkout", limit)
     with store.engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA max_page_count = 100000")
     clock[0] = 12
     keeper.turn()
-    assert keeper.fault(made.lesson.id) is None
-    assert store.load(made.lesson.id).duration == 3001
+    assert keeper.fault(made.info.id) is None
+    assert store.load(made.info.id).duration == 3001
     store.close()
 
 
 def test_a_server_that_cuts_connections_costs_nothing(postgres: str) -> None:
-    store, made = Store(postgres), session()
+    store, made = Store(postgres), new_lesson()
     store.begin(made)
     admin = Store(postgres)
     with admin.engine.begin() as connection:
@@ -139,7 +139,7 @@ def test_a_server_that_cuts_connections_costs_nothing(postgres: str) -> None:
         connection.execute(sa.text(f"{others} AND client_port IS NOT NULL"), {"me": me})
     run(made, crowd(happy=1), range(5))
     store.save(made)
-    assert store.load(made.lesson.id).duration == 5
+    assert store.load(made.info.id).duration == 5
     for one in (store, admin):
         one.close()
 
@@ -152,14 +152,14 @@ def test_a_file_that_is_none(file: Path) -> None:
 
 
 def test_a_file_with_a_hole(file: Path) -> None:
-    store, made = Store(file_url(file)), session()
+    store, made = Store(file_url(file)), new_lesson()
     run(made, crowd(happy=3), range(2000))
     store.begin(made)
     store.close()
     whole = file.read_bytes()
     file.write_bytes(whole[:8192] + b"\xaa" * (len(whole) - 8192))
     with pytest.raises(StoreError, match="the file is damaged"):
-        Store(file_url(file)).load(made.lesson.id)
+        Store(file_url(file)).load(made.info.id)
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
@@ -173,9 +173,9 @@ def test_another_program_that_does_not_let_go(file: Path) -> None:
     other = sqlite3.connect(file, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreError, match="another program holds it"):
-        store.begin(session())
+        store.begin(new_lesson())
     other.close()
-    store.begin(session())
+    store.begin(new_lesson())
     store.close()
 
 
@@ -209,7 +209,7 @@ def test_a_fault_that_nobody_foresaw_is_in_the_log_alone(
     with store.engine.execution_options(writes=True).begin() as connection:
         connection.execute(sa.text("DROP TABLE moments"))
     with pytest.raises(StoreError, match="the server's log tells more") as fault:
-        store.begin(session())
+        store.begin(new_lesson())
     assert "moments" not in str(fault.value)
     assert "moments" in caplog.text
 
@@ -228,7 +228,7 @@ def test_postgres_is_spoken_to_by_psycopg(scheme: str) -> None:
 
 def test_only_the_owner_may_read_the_files(file: Path) -> None:
     store = Store(file_url(file))
-    store.begin(Session(Lesson("private", START)))
+    store.begin(Lesson(LessonInfo("private", START)))
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in file.parent.iterdir()}
     assert modes[file.name] == modes[f"{file.name}-wal"] == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700

@@ -6,9 +6,9 @@ import pytest
 import sqlalchemy as sa
 
 from fer.store import Store, StoreError
-from fer.store.places import connect, file_url, read_url
+from fer.store.database import connect, file_url, read_url
 from fer.store.schema import STEPS, TABLES, migrate
-from tests.session.classes import session
+from tests.lesson.classes import new_lesson
 
 OLD = Path(__file__).parent / "version_1.sql"
 NEXT = (*STEPS, ("ALTER TABLE lessons ADD COLUMN room TEXT NOT NULL DEFAULT 'hall'",))
@@ -43,7 +43,7 @@ def test_a_database_of_version_1_can_be_read(url: str) -> None:
     engine.dispose()
     store = Store(url)
     lesson = store.load("old-lesson", "anna")
-    assert (lesson.lesson.name, lesson.ended, lesson.duration) == ("Old times", 3.5, 3.5)
+    assert (lesson.info.name, lesson.ended, lesson.duration) == ("Old times", 3.5, 3.5)
     assert lesson.whole().faces[0] == 2
     assert lesson.whole().balance[0] == 0.25
     assert [moment.text for moment in lesson.moments] == ["it was fine"]
@@ -55,7 +55,7 @@ def test_a_database_of_version_1_can_be_read(url: str) -> None:
 def test_a_next_step_keeps_what_is_there(url: str) -> None:
     store = Store(url)
     lessons = sa.table("lessons", sa.column("id"), sa.column("room"))
-    store.begin(session())
+    store.begin(new_lesson())
     engine = store.engine.execution_options(writes=True)
     with engine.begin() as connection:
         migrate(connection, NEXT)

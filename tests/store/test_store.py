@@ -12,17 +12,17 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fer.session import Alert, Session
-from fer.session.forms import from_json, to_dict
-from fer.session.session import LATE
+from fer.lesson import Alert, Lesson
+from fer.lesson.export import from_json, to_dict
+from fer.lesson.lesson import LATE
 from fer.store import GoneError, Store, StoreError
 from fer.store.schema import SECONDS
-from tests.session.classes import START, crowd, faces, one, run, session
+from tests.lesson.classes import START, crowd, faces, new_lesson, one, run
 from tests.store.conftest import Wall
 
 
-def lesson(name: str = "Algebra") -> Session:
-    made = session(Alert("negative", 0.4, 3), name=name)
+def lesson(name: str = "Algebra") -> Lesson:
+    made = new_lesson(Alert("negative", 0.4, 3), name=name)
     run(made, faces(one("happy", 0.7), one("sad", 0.9)), range(4))
     run(made, crowd(sad=7), range(8, 14))
     made.pause(14.25)
@@ -31,43 +31,43 @@ def lesson(name: str = "Algebra") -> Session:
     return made
 
 
-def later(made: Session, days: int) -> Session:
+def later(made: Lesson, days: int) -> Lesson:
     """The lesson, begun so many days later."""
-    begun = replace(made.lesson, started=START + timedelta(days=days))
-    return Session.restored(begun, [], made.rows()[:0])
+    begun = replace(made.info, started=START + timedelta(days=days))
+    return Lesson.restored(begun, [], made.rows()[:0])
 
 
 def test_a_lesson_comes_back_as_it_was(store: Store) -> None:
     made = lesson()
     made.finish(20)
     store.begin(made)
-    again = store.load(made.lesson.id)
+    again = store.load(made.info.id)
     assert to_dict(again) == to_dict(made)
     assert (again.rows() == made.rows()).all()
 
 
 def test_what_lasts_is_saved_bit_by_bit(store: Store) -> None:
-    made = session()
+    made = new_lesson()
     store.begin(made)
     for start in range(0, 60, 7):
         run(made, crowd(happy=start % 5, sad=2), range(start, start + 7))
         made.mark("topic", f"part {start}", start)
         store.save(made)
-        again = store.load(made.lesson.id)
+        again = store.load(made.info.id)
         assert to_dict(again) == to_dict(made)
 
 
 def test_a_late_face_is_saved_too(store: Store) -> None:
-    made = session()
+    made = new_lesson()
     run(made, crowd(happy=1), range(20))
     store.begin(made)
     assert made.add(crowd(sad=3), 19.5 - LATE)
     store.save(made)
-    assert (store.load(made.lesson.id).rows() == made.rows()).all()
+    assert (store.load(made.info.id).rows() == made.rows()).all()
 
 
 def test_a_save_writes_only_what_may_have_changed(store: Store) -> None:
-    made = session()
+    made = new_lesson()
     run(made, crowd(happy=1), range(1000))
     store.begin(made)
     written: list[int] = []
@@ -93,19 +93,19 @@ def test_a_save_writes_only_what_may_have_changed(store: Store) -> None:
 def test_whenever_it_is_saved_it_comes_back(
     store: Store, pictures: list[tuple[float, int, bool]], name: str
 ) -> None:
-    made = session(name=name)
+    made = new_lesson(name=name)
     store.begin(made)
     for at, sad, save in pictures:
         made.add(crowd(sad=sad, happy=1), at)
         if save:
             store.save(made)
     store.save(made)
-    assert to_dict(store.load(made.lesson.id)) == to_dict(made)
+    assert to_dict(store.load(made.info.id)) == to_dict(made)
 
 
 def test_nobody_sees_another_ones_lessons(store: Store) -> None:
     made = lesson()
-    id = made.lesson.id
+    id = made.info.id
     store.begin(made, owner="anna")
     assert store.find("anna").found == 1
     for other in ("", "ben", "Anna", "%"):
@@ -122,7 +122,7 @@ def test_nobody_sees_another_ones_lessons(store: Store) -> None:
             with pytest.raises(GoneError):
                 call(*words)
         assert store.export(io.BytesIO(), other) == 0
-    assert store.load(id, "anna").lesson.name == "Algebra"
+    assert store.load(id, "anna").info.name == "Algebra"
 
 
 def test_another_ones_id_cannot_be_taken(store: Store) -> None:
@@ -163,11 +163,11 @@ def test_search_looks_at_names_and_moments(store: Store, words: str, names: list
 
 
 def test_the_list_tells_what_a_lesson_was(store: Store) -> None:
-    made = session()
+    made = new_lesson()
     run(made, crowd(happy=3, sad=1), range(10))
     made.finish(12.5)
     store.begin(made)
-    store.begin(session(name="empty"), owner="other")
+    store.begin(new_lesson(name="empty"), owner="other")
     (kept,) = store.find().lessons
     assert (kept.started, kept.duration, kept.ended) == (START, 12.5, True)
     assert (kept.faces, kept.balance) == (4, 0.5)
@@ -178,25 +178,25 @@ def test_the_list_tells_what_a_lesson_was(store: Store) -> None:
 def test_renaming(store: Store) -> None:
     made = lesson()
     store.begin(made)
-    store.rename(made.lesson.id, " Geometry\n2 ")
+    store.rename(made.info.id, " Geometry\n2 ")
     made.mark("note", "later", 5)
     store.save(made)  # the lesson that runs doesn't know of the name, and leaves it
     assert store.find().lessons[0].name == "Geometry 2"
-    assert len(store.load(made.lesson.id).moments) == 2
+    assert len(store.load(made.info.id).moments) == 2
 
 
 def test_a_deleted_lesson_is_gone_and_does_not_come_back(store: Store) -> None:
     made, other = lesson(), lesson("other")
     store.begin(made)
     store.begin(other)
-    store.delete(made.lesson.id)
+    store.delete(made.info.id)
     assert [kept.name for kept in store.find().lessons] == ["other"]
     with store.engine.begin() as connection:
         left = set(connection.scalars(sa.select(SECONDS.c.lesson).distinct()))
-    assert left == {other.lesson.id}
+    assert left == {other.info.id}
     for call in (store.load, store.delete):
         with pytest.raises(GoneError):
-            call(made.lesson.id)
+            call(made.info.id)
     with pytest.raises(GoneError):
         store.save(made)
     assert store.find().found == 1
@@ -209,18 +209,18 @@ def test_what_was_cut_off_is_found_and_ended_or_goes_on(store: Store, wall: Wall
     wall.at += 31
     store.begin(running)
     assert {kept.name for kept in store.left_open()} == {"goes on", "ended"}
-    store.end(ended.lesson.id)
-    assert store.load(ended.lesson.id).ended == 14
-    again = store.adopt(gone_on.lesson.id)
+    store.end(ended.info.id)
+    assert store.load(ended.info.id).ended == 14
+    again = store.adopt(gone_on.info.id)
     assert store.left_open() == []  # somebody runs it again
     assert again.add(crowd(happy=2), 100)
     store.save(again)
-    assert store.load(gone_on.lesson.id).gaps()[-1].end == 100
+    assert store.load(gone_on.info.id).gaps()[-1].end == 100
 
 
 def test_only_who_adopted_a_lesson_last_saves_it(opened: Callable[[], Store]) -> None:
     first, second, made = opened(), opened(), lesson()
-    id = made.lesson.id
+    id = made.info.id
     first.begin(made)
     theirs = second.adopt(id)
     run(theirs, crowd(happy=2), range(20, 30))
@@ -250,10 +250,10 @@ def test_everything_can_be_taken_away(store: Store) -> None:
     target = io.BytesIO()
     assert store.export(target, "anna") == 2
     archive = zipfile.ZipFile(target)
-    stems = [f"2026-03-02-0930-{made.lesson.id}", f"2026-03-03-0930-{other.lesson.id}"]
+    stems = [f"2026-03-02-0930-{made.info.id}", f"2026-03-03-0930-{other.info.id}"]
     assert archive.namelist() == [f"{stem}.{end}" for stem in stems for end in ("json", "csv")]
     again = from_json(archive.read(f"{stems[0]}.json").decode())
-    assert to_dict(again) == to_dict(store.load(made.lesson.id, "anna"))
+    assert to_dict(again) == to_dict(store.load(made.info.id, "anna"))
 
 
 def test_several_write_at_once(opened: Callable[[], Store]) -> None:
@@ -261,7 +261,7 @@ def test_several_write_at_once(opened: Callable[[], Store]) -> None:
 
     def work(number: int, store: Store) -> None:
         try:
-            mine = session(name=f"lesson {number}")
+            mine = new_lesson(name=f"lesson {number}")
             store.begin(mine)
             for second in range(0, 40, 2):
                 run(mine, crowd(happy=number + 1), range(second, second + 2))

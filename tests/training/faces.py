@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from fer.training.data import FERPLUS, FERPLUS_OF_EMOTION, Dataset
+from fer.training.data.dataset import FERPLUS, FERPLUS_OF_EMOTION, Dataset
 
 SIDE, TILES = 48, 100
 

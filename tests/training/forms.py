@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from fer.emotions import EMOTIONS
-from fer.training.data import FERPLUS, FERPLUS_OF_EMOTION, Dataset
+from fer.training.data.dataset import FERPLUS, FERPLUS_OF_EMOTION, Dataset
 
 USAGES: Final = {"training": "Training", "public_test": "PublicTest", "private_test": "PrivateTest"}
 

@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fer.classify import Floats, KerasClassifier, softmax
 from fer.errors import ModelError, UsageError
 from fer.training.calibrate import COLDEST, HOTTEST, best_temperature, calibrate, fit, held_out
-from fer.training.data import fold, hold_out
+from fer.training.data.dataset import fold, hold_out
+from fer.training.data.load import load
 from fer.training.metrics import log_loss
 from fer.training.networks import vgg
-from fer.training.readers import load
 from fer.training.recipes import RECIPES
+from fer.vision.classifier import Floats, KerasClassifier, softmax
 from tests.training.faces import drawings
 
 SHARE = 0.3

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from fer.cli import main
-from fer.training.published import PUBLISHED
-from fer.training.recipes import RECIPES
+from fer.training.recipes import PUBLISHED, RECIPES
 
 
 def test_recipes_as_json(capsys: pytest.CaptureFixture[str]) -> None:

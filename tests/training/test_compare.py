@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from fer.classify import Classifier
 from fer.errors import DataError, UsageError
-from fer.training.clean import Finding, write
 from fer.training.compare import Comparison, chosen, is_finished
-from fer.training.compare_page import differences, trained
+from fer.training.data.findings import Finding, write
 from fer.training.recipe import Recipe
 from fer.training.recipes import RECIPES
-from fer.training.runs import Run
-from fer.training.train import Trainer
+from fer.training.reports.comparison import differences, trained
+from fer.training.run_folder import Run
+from fer.training.trainer import Trainer
+from fer.vision.classifier import Classifier
 from tests.training.faces import drawings
 from tests.training.forms import write_table
 

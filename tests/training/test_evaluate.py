@@ -7,10 +7,10 @@ import keras
 import numpy as np
 import pytest
 
-from fer.classify import Crops, Floats, Reading, batch_for
 from fer.emotions import EMOTIONS
 from fer.errors import DataError, ModelError
-from fer.training.data import one_hot
+from fer.training.data.dataset import one_hot
+from fer.training.data.load import load
 from fer.training.evaluate import (
     accuracy_without_copies,
     evaluate,
@@ -25,7 +25,7 @@ from fer.training.export import with_probabilities
 from fer.training.metrics import figures, rounded
 from fer.training.networks import vgg
 from fer.training.onnx_graph import to_onnx
-from fer.training.readers import load
+from fer.vision.classifier import Crops, Floats, Reading, batch_for
 from tests.training.faces import drawings
 
 TOP = (

@@ -7,14 +7,14 @@ import keras
 import numpy as np
 import pytest
 
-from fer.classify import KerasClassifier, OnnxClassifier, describe, inputs, softmax
 from fer.emotions import EMOTIONS
 from fer.errors import ModelError
 from fer.training import networks
+from fer.training.data.dataset import sized
 from fer.training.evaluate import Heads
 from fer.training.export import APART, LOSS, compare, export, quantise, with_probabilities
 from fer.training.onnx_graph import to_onnx
-from fer.training.sizes import sized
+from fer.vision.classifier import KerasClassifier, OnnxClassifier, describe, inputs, softmax
 from tests.training.faces import drawings
 
 

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from fer.training.further import (
+from fer.training.metrics import (
+    confusion,
     explained_variance,
     further,
     macro_jaccard,
@@ -13,7 +14,6 @@ from fer.training.further import (
     mean_squared_error,
     r2,
 )
-from fer.training.metrics import confusion
 
 TRUTH = np.array([0, 0, 1, 2, 2, 2])
 SAID = np.array([0, 1, 1, 2, 2, 0])

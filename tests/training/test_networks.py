@@ -5,9 +5,8 @@ import pytest
 from fer.training import networks
 from fer.training.export import mflops
 from fer.training.learner import build
-from fer.training.published import PUBLISHED
 from fer.training.recipe import heads_of
-from fer.training.recipes import RECIPES
+from fer.training.recipes import PUBLISHED, RECIPES
 
 
 def parameters(stages: list[list[int]], heads: int) -> int:

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from fer.classify import MODEL_FOLDER, describe, load_classifier
 from fer.emotions import EMOTIONS
 from fer.training.evaluate import evaluate
 from fer.training.export import APART, LOSS
+from fer.vision.classifier import MODEL_FOLDER, describe, load_classifier
 
 METRICS = MODEL_FOLDER / "metrics.json"
 

@@ -7,13 +7,11 @@ import numpy as np
 import pytest
 
 from fer.errors import UsageError
-from fer.training.learner import Learner
+from fer.training.learner import Learner, make_optimizer
 from fer.training.recipe import Recipe
-from fer.training.runs import Run
-from fer.training.schedule import rate_at
-from fer.training.stages import begin_stage, group_of, stage_at, within_stage
-from fer.training.train import Trainer
-from fer.training.weights import make_optimizer
+from fer.training.run_folder import Run
+from fer.training.schedule import begin_stage, group_of, rate_at, stage_at, within_stage
+from fer.training.trainer import Trainer
 
 STAGED = Recipe(
     "staged",

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
+from fer.training.learner import Average, make_optimizer
 from fer.training.recipe import Recipe
-from fer.training.weights import Average, make_optimizer
 
 PLAIN = Recipe("plain", "a test", "vgg")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from streamlit.testing.v1 import AppTest
 
 from fer.ui.pictures import Reader
-from fer.ui.words import CHOSEN, FIRST
+from fer.ui.text import CHOSEN, FIRST
 
 
 def _script(name: str, folder: str) -> None:

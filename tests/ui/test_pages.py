@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from fer.ui.words import LANGUAGES, texts
+from fer.ui.text import LANGUAGES, texts
 from tests.tiny_model import write_metrics, write_tiny_model
 from tests.ui.pages import open_page, text_of
 

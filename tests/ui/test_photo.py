@@ -10,15 +10,15 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from fer.classify import Crops, Reading
 from fer.emotions import EMOTIONS
-from fer.pipeline import Analyzer
-from fer.sources.pictures import MOST_PIXELS
 from fer.ui.pictures import LARGEST_MB
-from fer.ui.words import LANGUAGES, texts
-from tests.pipeline.fakes import Squares, picture
+from fer.ui.text import LANGUAGES, texts
+from fer.vision.analyzer import Analyzer
+from fer.vision.classifier import Crops, Reading
+from fer.vision.media.pictures import MOST_PIXELS
 from tests.tiny_model import SHARES
 from tests.ui.pages import open_photo, text_of
+from tests.vision.fakes import Squares, picture
 
 MOST_SAID = max(SHARES, key=SHARES.__getitem__)
 TWO = [(40, 60, 60), (200, 60, 60)]

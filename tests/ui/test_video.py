@@ -11,23 +11,23 @@ from streamlit.testing.v1 import AppTest
 
 from fer.errors import DataError, Fault, ModelError
 from fer.faces import Faces
-from fer.live.lessons import Plan
-from fer.live.recording_job import Job, Order
-from fer.live.recordings import Recordings, recordings
-from fer.live.sessions import Sessions
-from fer.live.state import State
-from fer.pipeline import Step
+from fer.lesson.lesson import LessonPlan
+from fer.recordings.job import Job, Order
+from fer.recordings.queue import Recordings
+from fer.server.live_sessions import Sessions
+from fer.server.state import State
 from fer.settings import Settings
 from fer.store import Store
 from fer.ui.consent import GIVEN
+from fer.ui.identity import ALONE
+from fer.ui.text import texts
 from fer.ui.video import PREVIEW, fault_of, preview
-from fer.ui.visitor import ALONE
-from fer.ui.words import texts
-from tests.live.fakes import HAPPY
-from tests.live.video_reader import VideoReader
-from tests.sources.media import SECONDS, cut, write_sound, write_video
+from fer.vision.analyzer import Step
+from tests.recordings.video_reader import VideoReader
+from tests.server.fakes import HAPPY
+from tests.server.server import wait_until
 from tests.ui.pages import text_of
-from tests.web.server import wait_until
+from tests.vision.media.media import SECONDS, cut, write_sound, write_video
 
 ME = "visitor-of-the-tests"
 SAYS = texts("en")
@@ -55,7 +55,7 @@ class World:
 
     @property
     def jobs(self) -> Recordings:
-        return recordings(self.state)
+        return self.state.recordings
 
     @property
     def job(self) -> Job:
@@ -140,9 +140,9 @@ def test_a_recording_is_read_and_told(world: World, lesson: Path) -> None:
     assert not page.exception
     assert page.header[0].value == "Fractions"
     assert not page.warning and not page.info and not page.error
-    kept = world.store.load(job.session.lesson.id, ME)
-    assert kept.lesson.name == "Fractions"
-    assert kept.lesson.acknowledged == datetime(2026, 3, 2, 9, tzinfo=UTC)
+    kept = world.store.load(job.lesson.info.id, ME)
+    assert kept.info.name == "Fractions"
+    assert kept.info.acknowledged == datetime(2026, 3, 2, 9, tzinfo=UTC)
     press(page, "video.another")
     assert page.file_uploader
     assert world.jobs.get(ME) is None
@@ -165,7 +165,7 @@ def test_how_closely_it_looks(world: World, lesson: Path, each_second: int) -> N
     press(page, "video.start")
     job = world.job
     wait_until(lambda: job.over)
-    assert job.session.rows()["frames"].tolist() == [each_second] * round(SECONDS)
+    assert job.lesson.rows()["frames"].tolist() == [each_second] * round(SECONDS)
 
 
 def test_how_far_it_is_and_what_it_sees(world: World, lesson: Path) -> None:
@@ -207,13 +207,13 @@ def test_stopped_it_tells_what_was_read(world: World, lesson: Path) -> None:
     assert not page.exception
     assert "Reading was stopped at 0:01" in page.info[0].value
     assert page.header
-    kept = world.store.load(job.session.lesson.id, ME)
+    kept = world.store.load(job.lesson.info.id, ME)
     assert [moment.text for moment in kept.moments] == [SAYS["video.stopped_note"]]
 
 
 def test_others_first(world: World, lesson: Path) -> None:
     world.reader.held = True
-    order = Order("a.mp4", Plan())
+    order = Order("a.mp4", LessonPlan())
     for who in ("one", "two", "three"):
         with lesson.open("rb") as file:
             world.jobs.begin(who, file, order)

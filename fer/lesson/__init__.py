@@ -1,0 +1,26 @@
+"""The class over time, as numbers: what comes in are faces and times, never pictures."""
+
+from fer.lesson.alerts import CALM, Alert, Fired
+from fer.lesson.indicators import INDICATORS, Mood, looks, mood
+from fer.lesson.lesson import KINDS, Lesson, LessonInfo, Note
+from fer.lesson.people import Person
+from fer.lesson.seconds import Gap, Series
+from fer.lesson.snapshot import Snapshot
+
+__all__ = [
+    "CALM",
+    "INDICATORS",
+    "KINDS",
+    "Alert",
+    "Fired",
+    "Gap",
+    "Lesson",
+    "LessonInfo",
+    "Mood",
+    "Note",
+    "Person",
+    "Series",
+    "Snapshot",
+    "looks",
+    "mood",
+]

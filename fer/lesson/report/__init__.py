@@ -1,0 +1,19 @@
+"""A lesson told on one page, as a picture, and as tables: from a running lesson or a kept one."""
+
+from fer.lesson.export import from_json, to_csv, to_json
+from fer.lesson.report.chart import timeline, to_png
+from fer.lesson.report.page import to_html
+from fer.lesson.report.text import ENGLISH, Words
+from fer.lesson.report.trust import Trust
+
+__all__ = [
+    "ENGLISH",
+    "Trust",
+    "Words",
+    "from_json",
+    "timeline",
+    "to_csv",
+    "to_html",
+    "to_json",
+    "to_png",
+]

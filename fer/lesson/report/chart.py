@@ -1,0 +1,219 @@
+"""The whole lesson as one drawing: expressions stacked, looks as lines, and how many were seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from fer.emotions import COLOURS, EMOTIONS, ink_on
+from fer.lesson import INDICATORS, Gap, Lesson, Series
+from fer.lesson.report.drawing import INK, SOFT, Array, Drawing, Label, Line, plain
+from fer.lesson.report.drawing import Area as Filled
+from fer.lesson.report.drawing import Disc as Dot
+from fer.lesson.report.text import Words
+from fer.lesson.seconds import HOLE
+
+WIDTH: Final = 960.0
+LEFT, RIGHT = 52.0, 838.0
+POINTS: Final = 480
+NEAR: Final = 16  # points on either side that a word may cover
+GRID: Final = "#D8DDE4"
+NOTHING: Final = "#E9ECF0"
+# From below: what is negative stands on the ground, so that it can be compared by eye.
+STACK: Final = ("angry", "disgust", "fear", "sad", "surprise", "neutral", "happy")
+# Told apart by their dashes where colours can't be.
+STROKES: Final[dict[str, tuple[str, tuple[float, ...]]]] = {
+    "negative": ("#D55E00", ()),
+    "confused": ("#0072B2", (7, 4)),
+    "flat": ("#5B6675", (2, 3)),
+}
+STEPS: Final = (1, 2, 5, 10, 15, 20, 30, 60, 120, 180)  # minutes between an axis's marks
+
+Places = dict[str, tuple[float, float, float]]  # an emotion: how much room, and where that is
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A chart's place: times across, values from 0 to `most` up."""
+
+    top: float
+    bottom: float
+    length: float  # seconds
+    most: float = 1.0
+
+    def x(self, seconds: float | Array) -> Array:
+        """Where a time is."""
+        return LEFT + np.asarray(seconds, np.float64) / max(self.length, 1) * (RIGHT - LEFT)
+
+    def y(self, value: float | Array) -> Array:
+        """Where a value is."""
+        share = np.asarray(value, np.float64) / self.most
+        return np.asarray(self.bottom - share * (self.bottom - self.top), np.float64)
+
+    def points(self, times: Array, values: Array) -> Array:
+        """Times and values as points of the drawing."""
+        return np.stack([self.x(times), self.y(values)], axis=1)
+
+
+def timeline(lesson: Lesson, words: Words | None = None, title: str = "") -> Drawing:
+    """The drawing; with a title where it stands alone."""
+    words, length = words or Words(), max(lesson.duration, 1.0)
+    series, down = lesson.series(POINTS), 34.0 if title else 0.0
+    faces = series.faces[~np.isnan(series.faces)]
+    top = down + (70 if lesson.moments else 24)
+    upper = Panel(top, top + 180, length)
+    middle = Panel(top + 222, top + 342, length)
+    lower = Panel(top + 376, top + 434, length, float(np.ceil(faces.max(initial=1))))
+    drawing = Drawing(WIDTH, top + 476, words("timeline"))
+    if title:
+        drawing.add(Label(LEFT, 24, title, 16))
+    # The upper one's moments stand between it and its name.
+    for foot, name in (
+        (down + 12, "expressions"),
+        (middle.top - 20, "looks"),
+        (lower.top - 9, "faces"),
+    ):
+        drawing.add(Label(LEFT, foot, words(f"timeline.{name}"), colour=SOFT))
+    places = _stack(drawing, upper, series, words)
+    for panel in (upper, middle):
+        _grid(drawing, panel, [(share, words.share(share)) for share in (0, 0.5, 1)])
+    _grid(drawing, lower, [(0, "0"), (lower.most, f"{lower.most:.0f}")])
+    _gaps(drawing, lesson.gaps(), (upper, middle, lower), words)
+    _looks(drawing, middle, series, lesson, words)
+    for at, values in _pieces(series, series.faces):
+        drawing.add(Line(lower.points(at, values), INK, 1.5))
+    _axis(drawing, lower, words)
+    _moments(drawing, lesson, (upper, middle, lower))
+    _names(drawing, places, words)
+    return drawing
+
+
+def to_png(lesson: Lesson, words: Words | None = None) -> bytes:
+    """The timeline as a picture that stands alone."""
+    info = lesson.info
+    # A row of boxes for letters that the font lacks would help nobody.
+    name = f"{info.name} · " if info.name and plain(info.name).isascii() else ""
+    if words is not None and not plain(words("timeline.axis")).isascii():
+        words = None
+    return timeline(lesson, words, f"{name}{info.started:%Y-%m-%d %H:%M}").to_png()
+
+
+def _pieces(series: Series, values: Array) -> Iterator[tuple[Array, Array]]:
+    """The stretches without a gap: times in the middle of each mean, and out to both edges."""
+    known = np.flatnonzero(~np.isnan(values if values.ndim == 1 else values[:, 0]))
+    if not len(known):
+        return
+    breaks = np.flatnonzero(np.diff(series.times[known]) - series.step >= HOLE) + 1
+    for piece in np.split(known, breaks):
+        at = series.times[piece]
+        times = np.r_[at[0], at + series.step / 2, at[-1] + series.step]
+        yield times, values[np.r_[piece[0], piece, piece[-1]]]
+
+
+def _gaps(drawing: Drawing, gaps: list[Gap], panels: tuple[Panel, ...], words: Words) -> None:
+    for gap in gaps:
+        for panel in panels:
+            end = panel.length if gap.end is None else gap.end
+            left, right = panel.x(gap.start), panel.x(min(end, panel.length))
+            wide, tall = float(right - left), panel.bottom - panel.top
+            drawing.box(float(left), panel.top, max(wide, 1.0), tall, NOTHING)
+        said, first = words(gap.kind), panels[0]
+        if wide > 7 * len(said):
+            middle = float(left + right) / 2
+            drawing.add(Label(middle, float(first.y(0.5)) + 4, said, 11, "middle", SOFT))
+
+
+def _stack(drawing: Drawing, panel: Panel, series: Series, words: Words) -> Places:
+    """The areas and their legend; gives where each one is widest."""
+    order = [EMOTIONS.index(name) for name in STACK]
+    widest: Places = {}
+    for at, values in _pieces(series, series.shares):
+        at = np.minimum(at, panel.length)
+        edges = np.concatenate([np.zeros((len(at), 1)), values[:, order].cumsum(axis=1)], axis=1)
+        for place, name in enumerate(STACK):
+            below, above = edges[:, place], edges[:, place + 1]
+            outline = np.r_[panel.points(at, above), panel.points(at, below)[::-1]]
+            drawing.add(Filled(outline, COLOURS[name]))
+            here = _room(panel.points(at, above)[1:-1], panel.points(at, below)[1:-1])
+            widest[name] = max(widest.get(name, here), here)
+    for place, name in enumerate(reversed(STACK)):
+        y, said = panel.top + 14 + 24 * place, words(name)
+        drawing.box(RIGHT + 14, y - 10, 12, 12, COLOURS[name])
+        drawing.add(Label(RIGHT + 32, y, said))
+    return widest
+
+
+def _names(drawing: Drawing, places: Places, words: Words) -> None:
+    """The words in the areas that have room for them, for whom colours don't help."""
+    for name, (room, x, middle) in places.items():
+        half = 3.6 * len(words(name)) + 4
+        if room > 16 and LEFT + half < x < RIGHT - half:
+            # On a plate of the area's colour: no line runs through the word.
+            drawing.box(x - half, middle - 8, 2 * half, 16, COLOURS[name])
+            ink = ink_on(COLOURS[name])
+            drawing.add(Label(x, middle + 4, words(name), 12, "middle", ink))
+
+
+def _room(above: Array, below: Array) -> tuple[float, float, float]:
+    """The height of the tallest box that a word fits into between two lines, and its middle."""
+    if len(above) < 2 * NEAR + 1:
+        return 0.0, 0.0, 0.0
+    windows = np.lib.stride_tricks.sliding_window_view
+    top = windows(above[:, 1], 2 * NEAR + 1).max(axis=1)
+    foot = windows(below[:, 1], 2 * NEAR + 1).min(axis=1)
+    best = int((foot - top).argmax())
+    middle = float(top[best] + foot[best]) / 2
+    return float(foot[best] - top[best]), float(above[best + NEAR, 0]), middle
+
+
+def _looks(drawing: Drawing, panel: Panel, series: Series, lesson: Lesson, words: Words) -> None:
+    rows = [*STROKES]
+    for fired in lesson.fired:
+        end = panel.length if fired.end is None else fired.end
+        left, right = float(panel.x(fired.start)), float(panel.x(end))
+        colour = STROKES[fired.alert.what][0] if fired.alert.what in rows else INK
+        row = rows.index(fired.alert.what) if fired.alert.what in rows else len(rows)
+        drawing.box(left, panel.top - 6 - 5 * row, max(right - left, 2.0), 4, colour)
+        tall = panel.bottom - panel.top
+        drawing.box(left, panel.top, max(right - left, 2.0), tall, colour, opacity=0.08)
+    for place, (name, (colour, dash)) in enumerate(STROKES.items()):
+        for at, values in _pieces(series, series.looks):
+            at = np.minimum(at, panel.length)
+            line = panel.points(at, values[:, INDICATORS.index(name)])
+            drawing.add(Line(line, colour, 1.75, dash))
+        y = panel.top + 14 + 24 * place
+        drawing.stroke((RIGHT + 8, y - 4), (RIGHT + 28, y - 4), colour, 2, dash)
+        drawing.add(Label(RIGHT + 32, y, words(f"{name}.short")))
+
+
+def _grid(drawing: Drawing, panel: Panel, marks: list[tuple[float, str]]) -> None:
+    for value, said in marks:
+        y = float(panel.y(value))
+        drawing.stroke((LEFT, y), (RIGHT, y), GRID)
+        drawing.add(Label(LEFT - 7, y + 4, said, 11, "end", SOFT))
+
+
+def _axis(drawing: Drawing, panel: Panel, words: Words) -> None:
+    minutes = panel.length / 60
+    step = next((step for step in STEPS if minutes / step <= 10), STEPS[-1])
+    for minute in range(0, int(minutes) + 1, step):
+        x = float(panel.x(60 * minute))
+        drawing.stroke((x, panel.bottom), (x, panel.bottom + 4), SOFT)
+        drawing.add(Label(x, panel.bottom + 18, f"{minute}", 11, "middle", SOFT))
+    middle = (LEFT + RIGHT) / 2
+    drawing.add(Label(middle, panel.bottom + 36, words("timeline.axis"), 12, "middle", SOFT))
+
+
+def _moments(drawing: Drawing, lesson: Lesson, panels: tuple[Panel, ...]) -> None:
+    first = panels[0]
+    before = [-np.inf, -np.inf]  # where the last one of each row stands
+    for number, moment in enumerate(lesson.moments, start=1):
+        x = float(first.x(min(moment.time, first.length)))
+        row = 0 if x - before[0] >= 19 or before[0] <= before[1] else 1
+        before[row], y = x, first.top - 40 + 19 * row
+        for top, panel in zip((y, *(one.top for one in panels[1:])), panels, strict=True):
+            drawing.stroke((x, top), (x, panel.bottom), INK, 0.75, (2, 3))
+        drawing.add(Dot(x, y, 9, INK), Label(x, y + 4, f"{number}", 11, "middle", "#FFFFFF"))

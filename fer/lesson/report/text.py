@@ -1,0 +1,267 @@
+"""Every word that a report says, in one place. Another language is another such mapping."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+
+from fer.emotions import EMOTIONS
+from fer.lesson import Lesson
+from fer.lesson.seconds import pool
+
+ENGLISH: Final[Mapping[str, str]] = {
+    "language": "en",
+    # The seven, and how a class looks.
+    "angry": "angry",
+    "disgust": "disgust",
+    "fear": "fear",
+    "happy": "happy",
+    "sad": "sad",
+    "surprise": "surprise",
+    "neutral": "neutral",
+    "negative": "looks negative",
+    "confused": "looks confused",
+    "flat": "looks flat",
+    "positive": "looks positive",
+    "negative.short": "negative",
+    "confused.short": "confused",
+    "flat.short": "flat",
+    "positive.short": "positive",
+    "topic": "topic",
+    "question": "question",
+    "note": "note",
+    "pause": "paused",
+    "lost": "no picture",
+    # Numbers.
+    "percent": "{value:.0f} %",
+    "range": "{start} – {end}",
+    "unknown": "–",
+    "faces.one": "1 face",
+    "faces.many": "{n:.0f} faces",
+    "minutes.one": "1 minute",
+    "minutes.many": "{n} minutes",
+    "seconds.one": "1 second",
+    "seconds.many": "{n} seconds",
+    # The head of the page.
+    "unnamed": "A lesson",
+    "running": "still running",
+    "tile.duration": "duration",
+    "tile.faces": "faces on average",
+    "tile.negative": "of the faces looked negative",
+    "tile.confused": "of the faces looked confused",
+    # The summary.
+    "summary": "In short",
+    "mostly": "Mostly {first} ({share}).",
+    "mostly.some": "Mostly {first} ({share}), with some {second} ({other}).",
+    "mixed": "Mixed: {first} ({share}) and {second} ({other}) come first.",
+    "nobody": "No face was read in this lesson.",
+    "seen": "On average {mean} could be seen, at most {most}.",
+    "brighter": "Towards the end the faces looked more cheerful than at the start.",
+    "darker": "Towards the end the faces looked less cheerful than at the start.",
+    "steady": "The end of the lesson looked much like its start.",
+    "worst": "Negative looks were most frequent in the minute from {at}: {share} of the faces.",
+    "alerts.none": "No alert was given.",
+    "alerts.one": "1 alert was given.",
+    "alerts.many": "{n} alerts were given.",
+    "missing": (
+        "For {time} nothing was seen. Nothing is guessed for it: the charts stay empty there."
+    ),
+    # The timeline.
+    "timeline": "The lesson over time",
+    "timeline.expressions": "expressions on the faces",
+    "timeline.looks": "share of the faces",
+    "timeline.faces": "faces in the picture",
+    "timeline.axis": "minutes since the start",
+    "timeline.caption": (
+        "Above: the mean of what the network says of each face, stacked. Middle: the share of "
+        "faces with each look; bars above it are alerts. Below: how many faces could be seen. "
+        "Grey: nothing was seen. Numbers in circles are the moments listed below. A point is the "
+        "mean of {step}."
+    ),
+    "means": "The whole lesson",
+    "means.expression": "expression",
+    "means.share": "mean",
+    "means.first": "faces whose first word it is",
+    "looks.look": "look",
+    "looks.share": "share of the faces",
+    # Moments and alerts.
+    "moments": "Moments",
+    "moments.time": "at",
+    "moments.kind": "kind",
+    "moments.text": "words",
+    "alerts": "Alerts",
+    "alerts.time": "from – to",
+    "alerts.what": "more faces than set",
+    "alerts.rule": "over {share} for {seconds}",
+    "alerts.peak": "at most",
+    # What to make of it.
+    "limits": "How far to trust it",
+    "limits.feeling": (
+        "An expression is not a feeling. A frown may be bad light or hard thinking, a smile may be "
+        "politeness. Take what stands here as a reason to ask, never as an answer, and grade, rank "
+        "or discipline nobody by it."
+    ),
+    "limits.measured": (
+        "Measured on {n:,} pictures that the network had not seen, against what most of ten people "
+        "said of them. They are posed and staged pictures from the web; in a classroom expect more "
+        "errors, above all between neutral and sad."
+    ),
+    "limits.unmeasured": "How often this network errs was not measured.",
+    "limits.called": "of ten faces it calls so, really are",
+    "limits.found": "of ten such faces, it finds",
+    "limits.few": "(few faces: a loose figure)",
+    "tenths.0": "hardly any",
+    "tenths.1": "about one",
+    "tenths.2": "about two",
+    "tenths.3": "about three",
+    "tenths.4": "about four",
+    "tenths.5": "about five",
+    "tenths.6": "about six",
+    "tenths.7": "about seven",
+    "tenths.8": "about eight",
+    "tenths.9": "about nine",
+    "tenths.10": "nearly all",
+    "law": "Consent and law",
+    "law.acknowledged": (
+        "The teacher confirmed on {date} at {time} that the class knows of this and agrees."
+    ),
+    "law.not": "It was not confirmed that the class knows of this and agrees.",
+    "law.region": "Region: {region}.",
+    "law.act": (
+        "In the European Union, inferring emotions in education is prohibited except for medical "
+        "or safety reasons: AI Act (Regulation (EU) 2024/1689), Article 5(1)(f)."
+    ),
+    "how": "How the numbers come about",
+    "how.mean": (
+        "For each face the network gives seven shares that add up to 100 %. The mean over all "
+        "faces of all pictures of a stretch is what the upper chart shows; every face counts alike."
+    ),
+    "how.negative": "A face looks negative where {words} have {half} or more together.",
+    "how.confused": (
+        "It looks confused where {words} have {half} or more together, and none of them alone. "
+        "No network was taught this word: it is a convention, and a loose one."
+    ),
+    "how.flat": "It looks flat where {word} has {flat} or more.",
+    "how.positive": "It looks positive where {word} has {half} or more.",
+    "how.overlap": "A face may have several looks or none, so they don't add up to 100 %.",
+    "how.kept": "No picture was kept. This page holds all its numbers itself and loads nothing.",
+    "how.model": "Network: {model} {version}.",
+    "and": "{most} and {last}",
+}
+
+
+class Words:
+    """Says things in one language: `words("percent", value=3)`."""
+
+    def __init__(self, language: Mapping[str, str] = ENGLISH) -> None:
+        self._language = language
+
+    def __call__(self, key: str, **values: object) -> str:
+        """The words of that name, with these values in them."""
+        return self._language[key].format(**values)
+
+    def many(self, key: str, n: float) -> str:
+        """So many of something."""
+        return self(f"{key}.one" if round(n) == 1 else f"{key}.many", n=n)
+
+    def share(self, value: float) -> str:
+        """A share as percent; a dash where it isn't known."""
+        return self("unknown") if value != value else self("percent", value=100 * value)
+
+    def listed(self, keys: tuple[str, ...]) -> str:
+        """Several words as a list."""
+        *most, last = (self(key) for key in keys)
+        return self("and", most=", ".join(most), last=last)
+
+    def time(self, seconds: float) -> str:
+        """A time of the lesson as a clock shows it.
+
+        >>> Words().time(3725.4), Words().time(59)
+        ('1:02:05', '0:59')
+        """
+        minutes, second = divmod(int(seconds), 60)
+        hours, minute = divmod(minutes, 60)
+        return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+    def span(self, seconds: float) -> str:
+        """A length of time, as one says it."""
+        whole = round(seconds)
+        if whole < 120:
+            return self.many("seconds", whole)
+        return self.many("minutes", round(whole / 60))
+
+
+MOSTLY = 0.5
+SOME = 0.1  # from here on the second word is worth naming
+CHANGED = 0.1  # of the mood's balance, between the first and the last third
+LONG_ENOUGH = 180  # seconds; of a shorter lesson no course is told
+
+
+def sentences(lesson: Lesson, words: Words) -> list[str]:
+    """What a colleague would want to know of it."""
+    whole, said = lesson.whole(), []
+    if np.isnan(whole.shares).any():
+        said.append(words("nobody"))
+    else:
+        said += [_expressions(whole.shares[0], words), _seen(lesson, words)]
+        if lesson.duration >= LONG_ENOUGH:
+            said += [*_course(lesson, words), *_worst(lesson, words)]
+        said.append(_alerts(lesson, words))
+    return said + _missing(lesson, words)
+
+
+def _expressions(shares: np.ndarray, words: Words) -> str:
+    first, second = (int(at) for at in np.argsort(-shares, kind="stable")[:2])
+    key = "mixed"
+    if shares[first] >= MOSTLY:
+        key = "mostly.some" if shares[second] >= SOME else "mostly"
+    return words(
+        key,
+        first=words(EMOTIONS[first]),
+        share=words.share(shares[first]),
+        second=words(EMOTIONS[second]),
+        other=words.share(shares[second]),
+    )
+
+
+def _seen(lesson: Lesson, words: Words) -> str:
+    """Over ten seconds, so that a passer-by or a slip of the detector doesn't count."""
+    most = float(np.nanmax(pool(lesson.rows(), 10).faces))
+    mean = float(lesson.whole().faces[0])
+    return words("seen", mean=words.many("faces", mean), most=f"{most:.0f}")
+
+
+def _course(lesson: Lesson, words: Words) -> list[str]:
+    rows = lesson.rows()
+    thirds = pool(rows, -(-len(rows) // 3)).balance
+    change = thirds[-1] - thirds[0]
+    if np.isnan(change):  # nobody was seen at one end
+        return []
+    if change >= CHANGED:
+        return [words("brighter")]
+    return [words("darker" if change <= -CHANGED else "steady")]
+
+
+def _worst(lesson: Lesson, words: Words) -> list[str]:
+    minutes = pool(lesson.rows(), 60)
+    negative = np.nan_to_num(minutes.look("negative"))
+    worst = int(negative.argmax())
+    if not negative[worst]:
+        return []
+    at, share = words.time(minutes.times[worst]), words.share(negative[worst])
+    return [words("worst", at=at, share=share)]
+
+
+def _alerts(lesson: Lesson, words: Words) -> str:
+    count = len(lesson.fired)
+    return words.many("alerts", count) if count else words("alerts.none")
+
+
+def _missing(lesson: Lesson, words: Words) -> list[str]:
+    gaps = lesson.gaps()
+    ends = (lesson.duration if gap.end is None else gap.end for gap in gaps)
+    # A pause can begin after the last picture, where a lesson that was never ended is over.
+    seconds = sum(max(0.0, end - gap.start) for gap, end in zip(gaps, ends, strict=True))
+    return [words("missing", time=words.span(seconds))] if round(seconds) else []

@@ -1,0 +1,67 @@
+"""Who a visitor is, without a login: the owner of a cookie that only the server reads.
+
+Pages and store only ever see a digest of it, so what stands in a database opens nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from collections.abc import Mapping
+from http.cookies import SimpleCookie
+from typing import Final
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from fer.server.origins import OriginCheck
+
+COOKIE: Final = "fer_owner"
+KNOWN: Final = re.compile(r"[A-Za-z0-9_-]{32}")
+
+
+def owner_of(cookies: Mapping[str, str]) -> str | None:
+    """The owner that these cookies tell of; None where the browser keeps none."""
+    said = cookies.get(COOKIE)
+    if not isinstance(said, str) or not KNOWN.fullmatch(said):
+        return None
+    return hashlib.sha256(said.encode()).hexdigest()[:32]
+
+
+DAYS: Final = 400  # the longest that browsers allow
+
+
+class OwnerCookie:
+    """ASGI middleware: gives the cookie to a browser that asks for a page without one."""
+
+    def __init__(self, app: ASGIApp, guard: OriginCheck) -> None:
+        self._app, self._guard = app, guard
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        wanted = (
+            scope["type"] == "http"
+            and "text/html" in Headers(scope=scope).get("accept", "")
+            and not KNOWN.fullmatch(HTTPConnection(scope).cookies.get(COOKIE, ""))
+        )
+        if not wanted:
+            await self._app(scope, receive, send)
+            return
+        cookie = self._cookie(HTTPConnection(scope))
+
+        async def with_cookie(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).append("set-cookie", cookie)
+            await send(message)
+
+        await self._app(scope, receive, with_cookie)
+
+    def _cookie(self, request: HTTPConnection) -> str:
+        cookie: SimpleCookie = SimpleCookie({COOKIE: secrets.token_urlsafe(24)})
+        one = cookie[COOKIE]
+        one["path"], one["max-age"] = "/", DAYS * 24 * 3600
+        one["httponly"], one["samesite"] = True, "Lax"
+        one["secure"] = self._guard.own_origin(request).startswith("https:")
+        return one.OutputString()

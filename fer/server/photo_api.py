@@ -1,0 +1,171 @@
+"""The photo API: a picture in, its faces out. No picture is kept, nor written to a disk."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time as clock
+from collections import Counter
+from collections.abc import AsyncGenerator
+from typing import Any, Final
+
+import anyio
+from anyio import to_thread
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from fer.errors import DataError, FerError
+from fer.server import openapi
+from fer.server.limits import Buckets, Limits
+from fer.server.metrics import Metrics
+from fer.server.origins import OriginCheck
+from fer.server.state import State
+from fer.vision.media.pictures import decode_picture
+
+AT_ONCE: Final = 1  # the largest photo takes 350 MB while it is read, and lessons need the rest
+FORM: Final = "multipart/form-data"
+RAW: Final = re.compile(r"image/[a-z0-9.+-]+|application/octet-stream|", re.I)
+NAME: Final = "the picture"
+FOREIGN: Final = "this site's pages may not call this server"
+METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+class AnswerError(Exception):
+    """Ends a request with this status and line."""
+
+    def __init__(self, status: int, line: str) -> None:
+        super().__init__(line)
+        self.status, self.line = status, " ".join(line.split())
+
+
+class PhotoApi:
+    """POST /api/photo and its description."""
+
+    def __init__(self, state: State, guard: OriginCheck, limits: Limits, metrics: Metrics) -> None:
+        self._state, self._guard, self._limits, self._metrics = state, guard, limits, metrics
+        self._buckets = Buckets(limits.photos_a_second, limits.photo_burst)
+        self._present: Counter[str] = Counter()  # clients whose pictures are in memory
+        self._work: anyio.CapacityLimiter | None = None
+
+    def routes(self) -> list[Route]:
+        """The API's own routes."""
+        # What lets the pages of named sites read the answers; who may ask is the guard's affair.
+        cors = Middleware(
+            CORSMiddleware,
+            allow_origins=self._guard.origins,
+            allow_methods=["POST"],
+            allow_headers=["content-type"],
+        )
+        return [
+            Route("/api/photo", self.photo, methods=["POST", "OPTIONS"], middleware=[cors]),
+            Route("/api/openapi.json", self.describe, methods=["GET"]),
+            # Otherwise Streamlit's page would be the answer, with a 200.
+            Route("/api/{rest:path}", self.elsewhere, methods=METHODS),
+        ]
+
+    async def describe(self, request: Request) -> Response:
+        """The description."""
+        if not self._guard.lets_api(request):
+            return JSONResponse({"error": FOREIGN}, 403)
+        return JSONResponse(openapi.DESCRIPTION)
+
+    async def elsewhere(self, request: Request) -> Response:
+        """What is neither of the two."""
+        known = request.url.path in openapi.DESCRIPTION["paths"]
+        line = "POST a picture to /api/photo; GET /api/openapi.json tells more"
+        return JSONResponse({"error": line}, 405 if known else 404)
+
+    async def photo(self, request: Request) -> Response:
+        """Every face of the picture in the body."""
+        if request.method == "OPTIONS":  # that no browser sent before a call
+            return Response(status_code=204, headers={"Allow": "POST, OPTIONS"})
+        try:
+            return JSONResponse(await self._answer(request))
+        except AnswerError as fault:
+            headers = {"Retry-After": "2"} if fault.status in (429, 503) else {}
+            if fault.status in (408, 413):
+                headers["Connection"] = "close"  # the rest of the body is not going to be read
+            return JSONResponse({"error": fault.line}, fault.status, headers)
+        except ClientDisconnect:
+            return Response(status_code=400)
+
+    async def _answer(self, request: Request) -> dict[str, Any]:
+        if not self._guard.lets_api(request):
+            raise AnswerError(403, FOREIGN)
+        client = self._guard.client(request)
+        if not self._buckets.take(client):
+            raise AnswerError(429, "too many pictures; one a second is fine")
+        if self._state.not_ready is not None:
+            raise AnswerError(503, self._state.not_ready)
+        if self._present[client] >= self._limits.photos_of_one:
+            raise AnswerError(429, "too many pictures at once; send one after the other")
+        if self._present.total() >= self._limits.photos_waiting:
+            raise AnswerError(503, "the server is busy with other pictures; try again soon")
+        self._present[client] += 1
+        try:
+            data = await self._body(request)
+            # Made here and not before: it belongs to the event loop.
+            self._work = self._work or anyio.CapacityLimiter(AT_ONCE)
+            return await to_thread.run_sync(self._analyse, data, limiter=self._work)
+        finally:
+            self._present -= Counter([client])  # which also forgets who has none left
+
+    async def _body(self, request: Request) -> bytes:
+        kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+        if kind != FORM and not RAW.fullmatch(kind):
+            raise AnswerError(415, f"send it as image/jpeg or in a form's file, not as {kind:.60}")
+        try:
+            async with asyncio.timeout(self._limits.photo_seconds):
+                if kind == FORM:
+                    return await self._form_file(request)
+                return b"".join([part async for part in self._bounded(request)])
+        except TimeoutError:
+            raise AnswerError(408, "the picture took too long to come") from None
+
+    async def _bounded(self, request: Request) -> AsyncGenerator[bytes, None]:
+        most = self._limits.photo_bytes
+        too_big = AnswerError(413, f"a picture has at most {most / 1e6:g} MB")
+        said = request.headers.get("content-length", "0")
+        if not said.isdecimal() or int(said) > most:
+            raise too_big
+        size = 0
+        async for part in request.stream():
+            size += len(part)
+            if size > most:
+                raise too_big
+            yield part
+
+    async def _form_file(self, request: Request) -> bytes:
+        parser = MultiPartParser(
+            request.headers, self._bounded(request), max_files=1, max_fields=4, max_part_size=10_000
+        )
+        parser.spool_max_size = self._limits.photo_bytes + 1  # in memory, never on a disk
+        try:
+            form = await parser.parse()
+        except MultiPartException as fault:
+            raise AnswerError(400, f"this form cannot be read: {fault.message}") from fault
+        file = form.get("file")
+        if not isinstance(file, UploadFile):
+            raise AnswerError(400, "the form has no file named 'file'")
+        try:
+            return await file.read()
+        finally:
+            await form.close()
+
+    def _analyse(self, data: bytes) -> dict[str, Any]:
+        """In a thread: what is in the picture."""
+        begun = clock.monotonic()
+        try:
+            picture = decode_picture(data, NAME)
+            faces = self._state.analyzer.photo(picture)
+        except DataError as fault:
+            raise AnswerError(400, str(fault)) from fault
+        except FerError as fault:
+            raise AnswerError(503, str(fault)) from fault
+        self._metrics.answered("photo", len(faces), clock.monotonic() - begun)
+        return {"faces": faces.to_records(), "size": [picture.shape[1], picture.shape[0]]}

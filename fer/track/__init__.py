@@ -1,5 +1,0 @@
-"""Follows faces from frame to frame, so that each keeps its id, its place and its shares."""
-
-from fer.track.tracker import Tracker
-
-__all__ = ["Tracker"]

@@ -1,0 +1,57 @@
+"""A run's log and a search for the learning rate as pictures: SVG files that stand alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from fer.lesson.report.html import Html
+from fer.training.reports.charts import Points, lines
+
+WIDTH, HEIGHT = 720, 320
+# Greys that can be read on white and on black: a picture does not know the reader's theme.
+STYLE = (
+    "<style>text{fill:#8A8A8A;font:12px system-ui,'DejaVu Sans',sans-serif}"
+    ".grid{stroke:#8A8A8A55}</style>"
+)
+
+
+def picture(charts: Sequence[Html]) -> str:
+    """Charts below each other, as the text of one SVG file."""
+    placed = [
+        chart.replace("<svg ", f'<svg y="{at * HEIGHT}" width="{WIDTH}" height="{HEIGHT}" ', 1)
+        for at, chart in enumerate(charts)
+    ]
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" '
+        f'height="{HEIGHT * len(charts)}">{STYLE}{"".join(placed)}</svg>\n'
+    )
+
+
+def curves(rows: Sequence[Mapping[str, float | None]]) -> str:
+    """A run's accuracies, losses and learning rate over its epochs."""
+
+    def column(name: str) -> Points:
+        return [
+            (row["epoch"] or 0.0, value) for row in rows if (value := row.get(name)) is not None
+        ]
+
+    def chart(up: str, names: Sequence[str]) -> Html:
+        series = {spoken(name): column(name) for name in names}
+        return lines(
+            {name: points for name, points in series.items() if points}, across="epoch", up=up
+        )
+
+    names = list(rows[0]) if rows else []
+    return picture(
+        [
+            chart("accuracy", [name for name in names if name.endswith("accuracy")]),
+            chart("loss", [n for n in names if n.endswith("_loss") and n != "val_loss"]),
+            chart("learning rate", ["rate"]),
+        ]
+    )
+
+
+def spoken(name: str) -> str:
+    """A column's name in a legend; what it measures stands at the axis."""
+    short = name.replace("_categorical", "").removesuffix("_accuracy").removesuffix("_loss")
+    return short.replace("val_", "PublicTest ")

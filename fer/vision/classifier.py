@@ -1,0 +1,241 @@
+"""The network in model/: crops of faces in, calibrated probabilities out, one batch a call.
+
+    model/model.json     size, channels, heads, which head the product shows
+    model/emotion.onnx   the runtime form, int8: what the app loads, without TensorFlow
+    model/emotion.keras  the Keras form, the same network before quantising
+
+Both answer alike within the bound that `python -m fer export` checked when it wrote them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from fer.emotions import EMOTIONS
+from fer.errors import ModelError
+
+MODEL_FOLDER: Final = Path(__file__).resolve().parents[2] / "model"
+EXPORT: Final = "export"  # the folder inside a run that its export goes to by itself
+LARGEST: Final = 1024  # pixels; a description that asks for more is damaged
+FREE_SIZE: Final = 48  # what a network that takes any size is given: FER2013's
+
+Crops = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the network says of a batch of crops."""
+
+    heads: dict[str, Floats]  # a head's name: probabilities, (n, 7)
+    shown: str  # the head that the product shows
+    attention: Floats | None = None  # (n, 7, h, w): how much each place spoke for each emotion
+
+    @property
+    def probabilities(self) -> Floats:
+        """The shown head's probabilities, (n, 7)."""
+        return self.heads[self.shown]
+
+
+class Classifier(Protocol):
+    """Reads batches of grey square crops; safe to call from several threads."""
+
+    size: int  # of the crops it takes, in pixels
+
+    def read(self, crops: Crops) -> Reading:
+        """Probabilities for each crop, and where the runtime form gives it, the attention map."""
+        ...
+
+
+def describe(folder: str | Path = MODEL_FOLDER) -> dict[str, Any]:
+    """model.json: what the network takes and gives; of a run that is not exported, its config."""
+    home = runtime_folder(Path(folder))
+    of_run = holds_run(home) and not (home / "model.json").exists()
+    path = home / ("config.json" if of_run else "model.json")
+    try:
+        described: dict[str, Any] = json.loads(path.read_text())
+        if of_run:
+            described = _described_by(described["recipe"])
+        size, heads, shown = described["size"], described["heads"], described["shown"]
+        channels = described.setdefault("channels", 1)  # older descriptions only knew grey
+        fits = type(size) is int and 0 < size <= LARGEST and channels in (1, 3)
+        if not (fits and shown in heads and described["emotions"] == [*EMOTIONS]):
+            raise ValueError(
+                "its size, channels, heads or emotions are not as this version writes them"
+            )
+    except (OSError, ValueError, KeyError, TypeError) as fault:
+        raise ModelError(f"{path}: no model description ({fault})") from fault
+    return described
+
+
+def _described_by(recipe: dict[str, Any]) -> dict[str, Any]:
+    """What follows for a network from the recipe it was trained by."""
+    heads = ["crowd", "fer2013"] if recipe["targets"] == "both" else ["emotion"]
+    size, channels = recipe["sizes"][-1][1], recipe.get("channels", 1)
+    told = {"size": size, "channels": channels, "heads": heads, "shown": heads[0]}
+    return told | {"emotions": [*EMOTIONS]}
+
+
+def load_classifier(folder: str | Path = MODEL_FOLDER, runtime: str = "onnx") -> Classifier:
+    """The model in a folder, warmed up: its runtime form ("onnx") or its Keras form ("keras").
+
+    Of a run folder, "onnx" means the export inside it, or its Keras form where there is none yet.
+    """
+    if runtime not in ("onnx", "keras"):
+        raise ModelError(f"no runtime is called {runtime!r}: take onnx or keras")
+    path = Path(folder)
+    if runtime == "onnx":
+        path = runtime_folder(path)
+    if holds_run(path) and not (path / "model.json").exists():
+        runtime = "keras"
+    kind = OnnxClassifier if runtime == "onnx" else KerasClassifier
+    classifier: Classifier = kind(path)
+    classifier.read(np.zeros((1, classifier.size, classifier.size), np.uint8))
+    return classifier
+
+
+def runtime_folder(path: Path) -> Path:
+    """Where the runtime form of a model or run folder lies: itself, or the export inside a run."""
+    inside = path / EXPORT
+    return inside if holds_run(path) and (inside / "model.json").exists() else path
+
+
+def holds_run(path: Path) -> bool:
+    """Whether a folder is one that training left."""
+    return any((path / name).is_file() for name in ("best.keras", "last.keras"))
+
+
+class OnnxClassifier:
+    """The runtime form, on onnxruntime."""
+
+    def __init__(self, folder: str | Path = MODEL_FOLDER, threads: int = 1) -> None:
+        import onnxruntime
+
+        described = describe(folder)
+        self.size: int = described["size"]
+        self.channels: int = described["channels"]
+        self.heads: list[str] = described["heads"]
+        self.shown: str = described["shown"]
+        path = Path(folder) / "emotion.onnx"
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        # Waiting threads spin by default, which doubles the CPU time of small batches.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            self.session = onnxruntime.InferenceSession(
+                path, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as fault:  # onnxruntime's exceptions share no base of their own
+            raise ModelError(f"{path}: not a model that can be loaded ({_line(fault)})") from fault
+        given = {output.name for output in self.session.get_outputs()}
+        if not given >= {*self.heads}:
+            raise ModelError(f"{path}: gives {', '.join(sorted(given))}, not the heads it should")
+        # Only a network that ends in an average and one dense layer has an exact map.
+        self._names = [*self.heads, *(["attention"] if "attention" in given else [])]
+
+    def read(self, crops: Crops) -> Reading:
+        if not len(crops):
+            empty = np.zeros((0, len(EMOTIONS)), np.float32)
+            return Reading(dict.fromkeys(self.heads, empty), self.shown)
+        outputs = self.session.run(self._names, {"face": inputs(crops, self.size, self.channels)})
+        found = dict(zip(self._names, outputs, strict=True))
+        heads = {head: found[head] for head in self.heads}
+        return Reading(heads, self.shown, found.get("attention"))
+
+
+class KerasClassifier:
+    """The Keras form: of a model folder, a run folder (its best epoch), or a .keras file."""
+
+    def __init__(self, path: str | Path = MODEL_FOLDER) -> None:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # no page of notes about processors
+        file = keras_file(Path(path))
+        try:
+            import keras
+        except ImportError as fault:
+            raise ModelError(
+                f"{file}: the Keras form needs TensorFlow: install requirements.txt, or let "
+                f"python -m fer export write the runtime form"
+            ) from fault
+        try:
+            model = keras.saving.load_model(file, compile=False)
+            self.heads = [*model.output]
+        except Exception as fault:  # Keras raises whatever its readers raise
+            raise ModelError(
+                f"{file}: not a Keras model that can be loaded ({_line(fault)})"
+            ) from fault
+        self.model = model
+        self.size: int = model.input.shape[1] or FREE_SIZE
+        self.channels: int = model.input.shape[-1]
+        self.shown = "crowd" if "crowd" in self.heads else self.heads[0]
+        beside = file.parent / "temperature.json"
+        self.temperatures: dict[str, float] = dict.fromkeys(self.heads, 1.0)
+        if file.name != "emotion.keras" and beside.exists():
+            self.temperatures |= json.loads(beside.read_text())
+        self._logits = [type(layer).__name__ for layer in model.layers][-1] != "Softmax"
+
+    def logits(self, crops: Crops) -> dict[str, Floats]:
+        """What each head says before the softmax (of a shipped model: the log of what it says)."""
+        batch = batch_for(self.size)
+        parts: list[dict[str, Any]] = [
+            self.model.predict_on_batch(
+                inputs(crops[at : at + batch], self.size, self.channels).astype(np.float32)
+            )
+            for at in range(0, len(crops), batch)
+        ]
+        joined = {head: np.concatenate([part[head] for part in parts]) for head in self.heads}
+        return joined if self._logits else {h: np.log(v + 1e-12) for h, v in joined.items()}
+
+    def read(self, crops: Crops) -> Reading:
+        if not len(crops):
+            empty = np.zeros((0, len(EMOTIONS)), np.float32)
+            return Reading(dict.fromkeys(self.heads, empty), self.shown)
+        heads = {
+            head: softmax(values / self.temperatures[head])
+            for head, values in self.logits(crops).items()
+        }
+        return Reading(heads, self.shown)
+
+
+def keras_file(path: Path) -> Path:
+    """The .keras file a model folder, a run folder or the path itself means."""
+    candidates = [path / "emotion.keras", path / "best.keras", path / "last.keras"]
+    if path.is_file():
+        return path
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    raise ModelError(f"{path}: no model here (looked for emotion.keras, best.keras, last.keras)")
+
+
+def batch_for(size: int) -> int:
+    """How many faces of this size to read at once, so that memory stays within a gigabyte."""
+    return min(256, max(8, 256 * FREE_SIZE**2 // size**2))
+
+
+def inputs(crops: Crops, size: int, channels: int = 1) -> Crops:
+    """Crops as the network takes them, (n, size, size, channels), or a clear error.
+
+    A network for colours learned from FER2013's grey faces three times, and is given the same.
+    """
+    if crops.dtype != np.uint8 or crops.ndim != 3 or crops.shape[1:] != (size, size):
+        raise ValueError(
+            f"crops must be uint8 of shape (n, {size}, {size}), not {crops.dtype} {crops.shape}"
+        )
+    return np.repeat(crops[..., None], channels, axis=-1) if channels > 1 else crops[..., None]
+
+
+def softmax(logits: npt.NDArray[np.floating[Any]]) -> Floats:
+    """Rows of logits as probabilities."""
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
+
+
+def _line(fault: Exception) -> str:
+    return " ".join(str(fault).split())[:200] or type(fault).__name__

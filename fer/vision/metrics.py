@@ -1,0 +1,97 @@
+"""Read model/metrics.json: what was measured of the network in model/."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fer.emotions import EMOTIONS
+from fer.errors import ModelError
+from fer.vision.classifier import runtime_folder
+
+
+@dataclass(frozen=True)
+class Bin:
+    """The faces of which the network was about equally sure."""
+
+    n: int
+    confidence: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What was measured of one head against its own truth."""
+
+    head: str
+    split: str
+    n: int
+    accuracy: float
+    balanced_accuracy: float
+    ece: float
+    confusion: list[list[int]]  # rows: the truth; columns: what the network said
+    reliability: list[Bin]
+
+    def rows(self) -> list[list[float]]:
+        """The confusion as shares of each row."""
+        return [[_share(count, sum(row)) for count in row] for row in self.confusion]
+
+    def recall(self) -> dict[str, float]:
+        """Of the faces that are each emotion, the share that is found."""
+        rows = self.rows()
+        return {name: rows[at][at] for at, name in enumerate(EMOTIONS)}
+
+    def precision(self) -> dict[str, float]:
+        """Of the faces called each emotion, the share that is."""
+        return {
+            name: _share(self.confusion[at][at], sum(self.column(at)))
+            for at, name in enumerate(EMOTIONS)
+        }
+
+    def column(self, at: int) -> list[int]:
+        return [row[at] for row in self.confusion]
+
+
+def read_metrics(folder: Path) -> dict[str, Any] | None:
+    """What `python -m fer evaluate` wrote beside the model; None where it was not measured yet."""
+    path = runtime_folder(folder) / "metrics.json"
+    if not path.exists():
+        return None
+    try:
+        read = json.loads(path.read_text())
+    except (OSError, ValueError) as fault:
+        raise ModelError(f"{path}: not readable ({fault})") from fault
+    if not isinstance(read, dict):
+        raise ModelError(f"{path}: not a table of figures")
+    return read
+
+
+def figures(metrics: dict[str, Any], head: str) -> Figures:
+    """One head's figures; those at the top level where the head has none of its own."""
+    found = (metrics.get("heads") or {}).get(head, metrics)
+    try:
+        confusion = [[int(count) for count in row] for row in found["confusion"]]
+        if [len(row) for row in confusion] != [len(EMOTIONS)] * len(EMOTIONS):
+            raise ValueError("the confusion is not 7 by 7")
+        return Figures(
+            head=head,
+            split=str(metrics["split"]),
+            n=int(found["n"]),
+            accuracy=float(found["accuracy"]),
+            balanced_accuracy=float(found["balanced_accuracy"]),
+            ece=float(found["ece"]),
+            confusion=confusion,
+            reliability=[
+                Bin(int(one["n"]), float(one["confidence"]), float(one["accuracy"]))
+                for one in found.get("reliability") or []
+                if one["n"]
+            ],
+        )
+    except (KeyError, TypeError, ValueError) as fault:
+        raise ModelError(f"metrics.json: no figures of the head {head} ({fault})") from fault
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0

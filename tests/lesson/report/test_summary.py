@@ -1,0 +1,88 @@
+"""The sentences say what the numbers say."""
+
+import pytest
+
+from fer.faces import Faces
+from fer.lesson import Lesson
+from fer.lesson.report import Words
+from fer.lesson.report.text import sentences
+from tests.lesson.classes import crowd, new_lesson, run
+from tests.lesson.report.lessons import taught
+
+
+def said(lesson: Lesson) -> list[str]:
+    return sentences(lesson, Words())
+
+
+def test_a_whole_lesson() -> None:
+    # 390 seconds of 15 neutral and 5 happy, 60 of 16 sad and 4 neutral.
+    neutral, happy = (390 * 15 + 60 * 4) / (450 * 20), 390 * 5 / (450 * 20)
+    assert said(taught()) == [
+        f"Mostly neutral ({100 * neutral:.0f} %), with some happy ({100 * happy:.0f} %).",
+        "On average 20 faces could be seen, at most 20.",
+        "The end of the lesson looked much like its start.",
+        "Negative looks were most frequent in the minute from 5:00: 80 % of the faces.",
+        "1 alert was given.",
+        f"For {Words().span(120 + 30)} nothing was seen. Nothing is guessed for it: the charts "
+        "stay empty there.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("counts", "sentence"),
+    [
+        ({"neutral": 10}, "Mostly neutral (100 %)."),
+        ({"neutral": 9, "sad": 1}, "Mostly neutral (90 %), with some sad (10 %)."),
+        ({"neutral": 19, "sad": 1}, "Mostly neutral (95 %)."),
+        ({"happy": 4, "sad": 3, "fear": 3}, "Mixed: happy (40 %) and fear (30 %) come first."),
+    ],
+)
+def test_what_it_mostly_was(counts: dict[str, int], sentence: str) -> None:
+    lesson = new_lesson()
+    run(lesson, crowd(**counts), range(10))
+    assert said(lesson)[0] == sentence
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "sentence"),
+    [
+        ("neutral", "happy", "Towards the end the faces looked more cheerful than at the start."),
+        ("neutral", "sad", "Towards the end the faces looked less cheerful than at the start."),
+        ("neutral", "surprise", "The end of the lesson looked much like its start."),
+    ],
+)
+def test_how_it_went(start: str, end: str, sentence: str) -> None:
+    lesson = new_lesson()
+    run(lesson, crowd(**{start: 10}), range(100))
+    run(lesson, crowd(**{end: 10}), range(100, 300))
+    assert sentence in said(lesson)
+
+
+def test_of_a_short_lesson_no_course_is_told() -> None:
+    lesson = new_lesson()
+    run(lesson, crowd(happy=1), range(60))
+    run(lesson, crowd(sad=1), range(60, 120))
+    assert not [line for line in said(lesson) if "end" in line or "minute" in line]
+
+
+def test_without_faces_little_is_said() -> None:
+    empty, blind = new_lesson(), new_lesson()
+    run(blind, Faces.none(), range(5))
+    assert said(empty) == said(blind) == ["No face was read in this lesson."]
+
+
+@pytest.mark.parametrize("seen", [range(200, 300), range(100)])
+def test_no_course_is_told_where_one_end_was_not_seen(seen: range) -> None:
+    lesson = new_lesson()
+    run(lesson, crowd(happy=10), seen)
+    lesson.finish(300)
+    course = {Words()(key) for key in ("brighter", "darker", "steady")}
+    assert not course & {*said(lesson)}
+
+
+def test_a_pause_after_the_last_picture_takes_no_time() -> None:
+    """In a lesson that was never ended."""
+    lesson = new_lesson()
+    run(lesson, crowd(happy=10), range(100))
+    lesson.pause(160)
+    assert not [line for line in said(lesson) if "-" in line]

@@ -1,0 +1,68 @@
+"""All words are in one place: none is missing, none is left over."""
+
+import re
+import string
+from pathlib import Path
+
+import pytest
+
+import fer.lesson.report
+from fer.emotions import EMOTIONS
+from fer.lesson import INDICATORS, KINDS
+from fer.lesson.report import ENGLISH, Words
+
+SOURCES = "\n".join(
+    path.read_text()
+    for path in Path(fer.lesson.report.__file__).parent.glob("*.py")
+    if path.name != "words.py"
+)
+# Looked up by a name that is put together.
+FAMILIES = {
+    *EMOTIONS,
+    *KINDS,
+    *INDICATORS,
+    *(f"{look}.short" for look in INDICATORS),
+    *("pause", "lost", "percent", "unknown", "and"),
+    *(f"tenths.{tenth}" for tenth in range(11)),
+    *(f"{many}.{n}" for many in ("faces", "minutes", "seconds", "alerts") for n in ("one", "many")),
+    *(f"tile.{tile}" for tile in ("duration", "faces", "negative", "confused")),
+    *(f"timeline.{panel}" for panel in ("expressions", "looks", "faces")),
+    *("mostly", "mostly.some", "mixed", "brighter", "darker", "steady"),
+}
+
+
+def test_every_word_is_used_and_every_used_one_is_there() -> None:
+    used = set(re.findall(r"words\(\s*[\"']([a-z.]+)[\"']", SOURCES)) | FAMILIES
+    assert used == set(ENGLISH)
+
+
+def test_another_language_needs_only_another_mapping() -> None:
+    shouted = {key: f"¡{words}!" for key, words in ENGLISH.items()}
+    assert Words(shouted)("moments") == "¡Moments!"
+    assert Words(shouted).share(0.5) == "¡50 %!"
+
+
+def test_no_value_is_put_in_without_a_name() -> None:
+    for words in ENGLISH.values():
+        names = [name for _, name, _, _ in string.Formatter().parse(words) if name is not None]
+        assert all(names)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "clock", "span"),
+    [
+        (0, "0:00", "0 seconds"),
+        (1, "0:01", "1 second"),
+        (119.4, "1:59", "119 seconds"),
+        (120, "2:00", "2 minutes"),
+        (3725.9, "1:02:05", "62 minutes"),
+    ],
+)
+def test_times(seconds: float, clock: str, span: str) -> None:
+    assert (Words().time(seconds), Words().span(seconds)) == (clock, span)
+
+
+def test_shares_and_lists() -> None:
+    words = Words()
+    assert (words.share(0.125), words.share(float("nan"))) == ("12 %", "–")
+    assert words.listed(("angry", "fear", "sad")) == "angry, fear and sad"

@@ -1,0 +1,137 @@
+"""Alerts ring once, end clearly and rest."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fer.errors import UsageError
+from fer.lesson import Alert, Fired, Lesson
+from fer.lesson.alerts import Watch
+from tests.lesson.classes import crowd, new_lesson, run
+
+ALERT = Alert("negative", over=0.4, seconds=20, faces=5, margin=0.1, rest=60)
+BAD, GOOD = crowd(sad=6, happy=4), crowd(sad=1, happy=9)  # 60 % and 10 %
+
+
+def lasting(lesson: Lesson) -> list[Fired]:
+    return [one for one in lesson.fired if one.end is None]
+
+
+def test_it_rings_after_its_seconds_and_not_before() -> None:
+    lesson = new_lesson(ALERT)
+    run(lesson, GOOD, range(10))
+    run(lesson, BAD, range(10, 30))
+    assert lesson.fired == []  # the twentieth bad second is not over yet
+    run(lesson, BAD, range(30, 31))
+    assert lesson.fired == [Fired(ALERT, 10.0, None, 0.6)]
+    assert lesson.now().alerts == tuple(lesson.fired)
+
+
+def test_a_share_on_the_line_is_not_over_it() -> None:
+    lesson = new_lesson(ALERT)
+    run(lesson, crowd(sad=4, happy=6), range(60))
+    assert lesson.fired == []
+
+
+def test_trembling_about_the_line_is_one_alert() -> None:
+    lesson = new_lesson(ALERT)
+    over, just_below = crowd(sad=5, happy=5), crowd(sad=7, happy=13)  # 50 %, 35 %
+    for second in range(40):
+        lesson.add(over if second % 2 == 0 else just_below, second + 0.5)
+    assert [(one.start, one.peak) for one in lasting(lesson)] == [(0.0, 0.5)]
+    run(lesson, GOOD, range(40, 42))
+    assert [(one.start, one.end) for one in lesson.fired] == [(0.0, 40.0)]
+
+
+def test_it_rests_before_it_rings_again() -> None:
+    lesson = new_lesson(ALERT)
+    run(lesson, BAD, range(30))
+    run(lesson, GOOD, range(30, 35))
+    run(lesson, BAD, range(35, 90))
+    assert [(one.start, one.end) for one in lesson.fired] == [(0.0, 30.0)]  # until 90 it rests
+    run(lesson, BAD, range(90, 92))
+    assert [(one.start, one.end) for one in lesson.fired] == [(0.0, 30.0), (35.0, None)]
+
+
+def test_few_faces_say_nothing() -> None:
+    lesson = new_lesson(ALERT)
+    run(lesson, crowd(sad=4), range(60))
+    assert lesson.fired == []
+
+
+def test_a_short_hole_is_overlooked_and_a_gap_ends_it() -> None:
+    lesson = new_lesson(ALERT)
+    run(lesson, BAD, range(10))
+    run(lesson, BAD, range(12, 30))  # two seconds without a picture
+    assert [one.start for one in lasting(lesson)] == [0.0]
+    run(lesson, BAD, range(33, 40))  # three
+    assert [(one.start, one.end) for one in lesson.fired] == [(0.0, 30.0)]
+
+
+def test_nothing_is_told_to_last_that_nobody_sees() -> None:
+    lesson = new_lesson(ALERT)
+    run(lesson, BAD, range(30))
+    assert len(lesson.now(31.0).alerts) == 1
+    assert lesson.now(33.0).alerts == ()
+
+
+def test_the_end_of_the_lesson_ends_it() -> None:
+    lesson = new_lesson(ALERT)
+    run(lesson, BAD, range(30))
+    lesson.finish(29.9)
+    assert [(one.start, one.end) for one in lesson.fired] == [(0.0, 29.9)]
+
+
+def test_other_alerts_from_here_on() -> None:
+    lesson, other = new_lesson(ALERT), Alert("positive", 0.5, 2)
+    run(lesson, BAD, range(30))
+    lesson.watch([other])
+    assert lesson.alerts == [other]
+    assert [(one.alert, one.end) for one in lesson.fired] == [(ALERT, 29.0)]
+    run(lesson, GOOD, range(30, 33))
+    assert [(one.alert, one.start) for one in lasting(lesson)] == [(other, 30.0)]
+
+
+def test_an_alert_that_stays_goes_on() -> None:
+    lesson = new_lesson(ALERT)
+    run(lesson, BAD, range(30))
+    lesson.watch([ALERT, Alert("flat", 0.9, 60)])
+    assert [one.start for one in lasting(lesson)] == [0.0]
+
+
+@given(st.lists(st.none() | st.integers(0, 10), max_size=200), st.integers(1, 12))
+def test_rings_are_apart_and_long_enough(tenths: list[int | None], seconds: int) -> None:
+    watch = Watch(replace(ALERT, seconds=seconds, rest=15))
+    told = []
+    for second, share in enumerate(tenths):
+        found = watch.skip(second) if share is None else watch.step(second, share / 10, 20)
+        told += [found] if found else []
+    begun = [one for one in told if one.end is None]
+    ended = [one for one in told if one.end is not None]
+    assert [one.start for one in ended] == [one.start for one in begun][: len(ended)]
+    assert all(one.peak > ALERT.over for one in told)
+    for one in ended:
+        assert one.end is not None
+        known = [share for share in tenths[int(one.start) : int(one.end)] if share is not None]
+        assert all(share / 10 >= ALERT.over - ALERT.margin for share in known)
+        assert one.end - one.start >= seconds
+    for before, after in zip(ended, begun[1:], strict=False):
+        assert before.end is not None
+        assert after.start >= before.end
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"what": "bored"}, "negative, confused"),
+        ({"over": 1.0}, "between 0 and 1"),
+        ({"margin": 0.4}, "margin below"),
+        ({"seconds": 0}, "at least one second"),
+        ({"faces": 0}, "one face"),
+    ],
+)
+def test_what_makes_no_alert(change: dict[str, object], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        replace(ALERT, **change)

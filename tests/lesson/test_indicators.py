@@ -1,0 +1,64 @@
+"""The rule over the seven probabilities, at its edges."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from fer.emotions import EMOTIONS
+from fer.lesson import INDICATORS, mood
+from fer.lesson.indicators import looks
+from tests.lesson.classes import mixed, one
+
+
+def names(row: list[float]) -> list[str]:
+    return [
+        look
+        for look, has in zip(INDICATORS, looks(np.array([row], np.float32))[0], strict=True)
+        if has
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        (one("happy"), ["positive"]),
+        (one("surprise"), []),  # clear, and neither good nor bad
+        (one("neutral"), ["flat"]),
+        (one("neutral", 0.75), []),  # something else shows
+        (one("fear"), ["negative"]),  # clear, so not confused
+        (one("disgust"), ["negative"]),
+        (mixed(angry=0.25, sad=0.25, neutral=0.5), ["negative", "confused"]),
+        (mixed(angry=0.25, surprise=0.25, neutral=0.5), ["confused"]),
+        (mixed(angry=0.25, sad=0.125, neutral=0.625), []),  # less than a half
+        (mixed(disgust=0.375, sad=0.375, happy=0.25), ["negative"]),  # no brows in disgust
+        (mixed(happy=0.5, sad=0.5), ["negative", "positive"]),
+    ],
+)
+def test_looks_of_one_face(row: list[float], expected: list[str]) -> None:
+    assert names(row) == expected
+
+
+def test_no_face_has_no_look() -> None:
+    assert looks(np.zeros((0, 7), np.float32)).shape == (0, len(INDICATORS))
+
+
+@given(arrays(np.float64, (5, 7), elements=st.floats(0.01, 1)))
+def test_what_always_holds(weights: np.ndarray) -> None:
+    probabilities = weights / weights.sum(axis=1, keepdims=True)
+    has = dict(zip(INDICATORS, looks(probabilities).T, strict=True))
+    words = np.array(EMOTIONS)[probabilities.argmax(axis=1)]
+    assert not (has["flat"] & (has["negative"] | has["positive"] | has["confused"])).any()
+    assert (words[has["flat"]] == "neutral").all()
+    assert (words[has["positive"] & ~has["negative"]] == "happy").all()
+    clear = probabilities.max(axis=1) > 0.5
+    assert not (has["confused"] & clear & (words != "disgust")).any()
+
+
+def test_mood_is_happy_less_the_negative_and_all_that_moves() -> None:
+    found = mood(np.array(mixed(happy=0.5, angry=0.125, sad=0.125, neutral=0.25)))
+    assert found.balance == 0.5 - 0.25
+    assert found.liveliness == 1 - 0.25
+    assert mood(np.array(one("fear"))) == (-1, 1)
+    assert mood(np.array(one("neutral"))) == (0, 0)

@@ -1,0 +1,121 @@
+"""The routes behind a real server on a port of its own, and clients that speak to it."""
+
+import json
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import requests
+import uvicorn
+from starlette.applications import Starlette
+from websockets.sync.client import ClientConnection, connect
+
+from fer.server import Limits, lifespan, routes
+from fer.server.lessons import Lessons
+from fer.server.live_sessions import Sessions
+from fer.server.state import State
+from fer.settings import Settings
+from tests.server.fakes import FakeAnalyzer
+
+SECRET = b"for tests alone"
+
+
+@dataclass
+class Site:
+    """A running server and what is behind it."""
+
+    state: State
+    analyzer: FakeAnalyzer
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def connect(
+        self, session: str | None = None, *, token: str | None = None, origin: str | None = ""
+    ) -> ClientConnection:
+        """A client as the page's component would be; other tokens and origins for the bad ones."""
+        if token is None:
+            token = self.state.issue_token(session)[1]
+        return connect(
+            f"ws://127.0.0.1:{self.port}/ws/live?token={token}",
+            origin=self.url if origin == "" else origin,  # type: ignore[arg-type]
+            open_timeout=10,
+            close_timeout=2,
+            compression=None,
+        )
+
+    def get(self, path: str, **options: Any) -> requests.Response:
+        return requests.get(self.url + path, timeout=10, **options)
+
+    def post(self, path: str, **options: Any) -> requests.Response:
+        return requests.post(self.url + path, timeout=10, **options)
+
+
+@contextmanager
+def site(
+    settings: Settings | None = None,
+    limits: Limits | None = None,
+    *,
+    warm: bool = True,
+    analyzer: FakeAnalyzer | None = None,
+) -> Iterator[Site]:
+    """Serves the routes until the block ends."""
+    settings, analyzer = settings or Settings(), analyzer or FakeAnalyzer()
+    lessons = Lessons()
+    sessions = Sessions(analyzer, settings.max_sessions, listener=lessons)
+    state = State(settings, analyzer, sessions, SECRET, lessons)
+    app = Starlette(routes=routes(state, limits), lifespan=lifespan(state))
+    with serving(app) as port:
+        try:
+            if warm:
+                wait_until(lambda: state.not_ready is None)
+            yield Site(state, analyzer, port)
+        finally:
+            analyzer.may_go.set()
+
+
+@contextmanager
+def serving(app: Starlette) -> Iterator[int]:
+    """Serves it in a thread until the block ends; gives the port."""
+    config = uvicorn.Config(
+        app, host="127.0.0.1", port=0, log_config=None, timeout_graceful_shutdown=2
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        wait_until(lambda: server.started)
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+def wait_until(true: Any, seconds: float = 10) -> None:
+    """Returns as soon as it is so."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it never came true"
+        time.sleep(0.005)
+
+
+def jpeg(width: int = 64, height: int = 48) -> bytes:
+    return cv2.imencode(".jpg", np.full((height, width, 3), 120, np.uint8))[1].tobytes()
+
+
+def message(seq: int = 1, data: bytes | None = None, time: float = 5.0, version: int = 1) -> bytes:
+    return struct.pack("<IId", version, seq, time) + (jpeg() if data is None else data)
+
+
+def heard(client: ClientConnection, timeout: float = 10) -> dict[str, Any]:
+    """The next answer."""
+    return json.loads(client.recv(timeout=timeout))

@@ -1,0 +1,99 @@
+"""Ready once the network has answered; what runs beside the routes; settings that don't fit."""
+
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+import requests
+from starlette.applications import Starlette
+
+from fer import server
+from fer.errors import ModelError
+from fer.server.live_sessions import IDLE, Sessions
+from fer.server.state import WARMING, State
+from fer.settings import Settings
+from tests.server.fakes import Clock, FakeAnalyzer
+from tests.server.server import SECRET, heard, message, serving, site, wait_until
+
+
+def test_it_is_ready_when_the_network_has_answered() -> None:
+    analyzer = FakeAnalyzer()
+    analyzer.may_go.clear()
+    with site(analyzer=analyzer, warm=False) as served:
+        answer = served.get("/healthz")
+        assert (answer.status_code, answer.json()) == (
+            503,
+            {"status": "not ready", "error": WARMING},
+        )
+        analyzer.may_go.set()
+        wait_until(lambda: served.get("/healthz").status_code == 200)
+        assert served.get("/healthz").json() == {"status": "ready"}
+    assert analyzer.photos == 1
+
+
+def test_why_it_is_not_ready_is_told_in_a_line() -> None:
+    analyzer = FakeAnalyzer(fault=ModelError("no network here;\n  put one there"))
+    with site(analyzer=analyzer, warm=False) as served:
+        wait_until(lambda: served.state.not_ready != WARMING)
+        answer = served.get("/healthz")
+    assert answer.status_code == 503
+    assert answer.json()["error"] == "no network here; put one there"
+
+
+def test_a_lesson_may_begin_while_the_network_loads() -> None:
+    analyzer = FakeAnalyzer()
+    analyzer.may_go.clear()
+    with site(analyzer=analyzer, warm=False) as served, served.connect() as client:
+        heard(client)
+        client.send(message(4))
+        analyzer.may_go.set()
+        assert heard(client)["seq"] == 4
+
+
+@pytest.mark.parametrize(
+    "path", ["/healthz", "/health", "/metrics", "/api/photo", "/api/openapi.json"]
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_settings_that_do_not_fit_are_told_everywhere(path: str, method: str) -> None:
+    with serving(Starlette(routes=server.refusing("FER_LIVE is 'x':\ntake auto"))) as port:
+        answer = requests.request(method, f"http://127.0.0.1:{port}{path}", timeout=10)
+    assert answer.status_code == 503
+    assert answer.json()["error"] == "FER_LIVE is 'x': take auto"
+
+
+def test_idle_lessons_end_by_themselves() -> None:
+    analyzer, now = FakeAnalyzer(), Clock()
+    sessions = Sessions(analyzer, now=now)
+    state = State(Settings(), analyzer, sessions, SECRET)
+    sessions.open("lesson-one", "socket")
+    now.at += IDLE - 1
+    sessions.open("lesson-two", "webrtc")
+    now.at += 2
+
+    async def live() -> list[str]:
+        async with server.lifespan(state, 0.01)(SimpleNamespace()):
+            for _ in range(500):
+                await asyncio.sleep(0.01)
+                if len(sessions) == 1:
+                    break
+            return [one.id for one in sessions.all()]
+
+    assert asyncio.run(live()) == ["lesson-two"]
+
+
+def test_lessons_end_with_the_server() -> None:
+    analyzer = FakeAnalyzer()
+    with site(analyzer=analyzer) as served, served.connect() as client:
+        heard(client)
+        client.send(message())
+        heard(client)
+        sessions = served.state.sessions
+    assert len(sessions) == 0
+    assert all(stream.closed for stream in analyzer.streams)
+
+
+def test_a_server_can_end_while_it_loads() -> None:
+    analyzer = FakeAnalyzer()
+    analyzer.may_go.clear()
+    with site(analyzer=analyzer, warm=False) as served:
+        assert served.get("/healthz").status_code == 503

@@ -1,0 +1,47 @@
+"""Buckets that fill and empty, and never grow without bound."""
+
+import pytest
+
+from fer.server.limits import Bucket, Buckets
+from tests.server.fakes import Clock
+
+
+def test_a_bucket_gives_its_burst_and_then_its_rate() -> None:
+    now = Clock()
+    bucket = Bucket(rate=2.0, burst=3.0, now=now)
+    assert [bucket.take() for _ in range(4)] == [True, True, True, False]
+    now.at += 0.5
+    assert [bucket.take() for _ in range(2)] == [True, False]
+    now.at += 3600
+    assert [bucket.take() for _ in range(4)] == [True, True, True, False]
+
+
+def test_refusals_cost_nothing() -> None:
+    now = Clock()
+    bucket = Bucket(rate=1.0, burst=1.0, now=now)
+    assert bucket.take()
+    for _ in range(100):
+        now.at += 0.009
+        assert not bucket.take()
+    now.at += 0.2
+    assert bucket.take()
+
+
+def test_a_clients_use_is_its_own() -> None:
+    buckets = Buckets(rate=1.0, burst=1.0, now=Clock())
+    assert buckets.take("one")
+    assert not buckets.take("one")
+    assert buckets.take("another")
+
+
+@pytest.mark.parametrize("seen_again", [True, False])
+def test_who_was_unseen_for_longest_is_forgotten(seen_again: bool) -> None:
+    buckets = Buckets(rate=0.0, burst=1.0, now=Clock())
+    assert buckets.take("first")
+    for at in range(Buckets.MOST - 1):
+        assert buckets.take(str(at))
+    if seen_again:
+        assert not buckets.take("first")
+    assert buckets.take("one more")
+    assert len(buckets) == Buckets.MOST
+    assert buckets.take("first") is not seen_again

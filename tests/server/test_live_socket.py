@@ -1,0 +1,304 @@
+"""The live socket: what a good client gets, and how each kind of bad one is shown out."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+
+import pytest
+from starlette.websockets import WebSocket
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection
+
+from fer.errors import ModelError
+from fer.lesson.lesson import LessonPlan
+from fer.server import Limits, protocol, tokens
+from fer.server.live_sessions import LiveSession
+from fer.server.live_socket import AT_ONCE, Connection, Turns
+from fer.settings import Settings
+from tests.server.fakes import FakeAnalyzer
+from tests.server.server import SECRET, Site, heard, jpeg, message, site, wait_until
+
+LIMITS = Limits(frame_bytes=100_000, idle_seconds=0.4)
+BOMB = bytes.fromhex("ffd8ffe000104a46494600010100000100010000")  # and then a start of frame
+BOMB += bytes.fromhex("ffc0001108") + (60_000).to_bytes(2, "big") * 2 + bytes.fromhex("03011100")
+BOMB += bytes.fromhex("021101031101ffda000c03010002110311003f00ffd9")
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Site]:
+    with site(Settings(max_sessions=64), LIMITS) as running:
+        yield running
+
+
+def closing(client: ClientConnection) -> tuple[int, str]:
+    """The code and reason with which the server ends a connection."""
+    with suppress(ConnectionClosed):
+        for _ in range(100):
+            client.recv(timeout=10)
+    ended = client.protocol.close_rcvd
+    assert ended is not None, "the server never ended it"
+    return ended.code, ended.reason
+
+
+def test_a_good_client_is_answered(served: Site) -> None:
+    session_id, token = served.state.issue_token(None)
+    with served.connect(token=token) as client:
+        assert heard(client) == {"hello": session_id, "inflight": 2, "max_bytes": 100_000}
+        client.send(message(seq=7, time=1234.5))
+        said = heard(client)
+    assert said.pop("ms") >= 0
+    face = said["faces"][0]
+    assert face[1:] == [16, 12, 32, 24, 3, 90]
+    assert said == {"seq": 7, "time": 1234.5, "size": [64, 48], "faces": [face], "left_out": 0}
+    session = served.state.sessions.get(session_id)
+    assert session is not None
+    assert (session.transport, session.size) == ("socket", (64, 48))
+    assert session.delay() is not None
+
+
+def test_coming_back_goes_on_with_the_same_faces(served: Site) -> None:
+    ids = []
+    for _ in range(2):
+        with served.connect("coming-back") as client:
+            heard(client)
+            client.send(message())
+            ids.append(heard(client)["faces"][0][0])
+    assert ids[0] == ids[1]
+
+
+def test_a_lesson_is_counted_and_its_news_come_once_a_second(served: Site) -> None:
+    served.state.lessons.plan("with-news", "somebody", LessonPlan("Algebra"))
+    with served.connect("with-news") as client:
+        heard(client)
+        told = []
+        for seq in (1, 2):
+            client.send(message(seq=seq))
+            told.append(heard(client).get("news"))
+    assert told[0]["faces"] == 1
+    assert told[1] is None
+    assert served.state.lessons.get("with-news", "somebody") is not None
+
+
+def test_a_newer_connection_replaces_the_old_one(served: Site) -> None:
+    with served.connect("two-at-once") as old, served.connect("two-at-once") as new:
+        # A code of its own: with a refusal's the old one would ask for a token and come back.
+        assert closing(old) == (protocol.REPLACED, "replaced by a newer connection")
+        heard(new)
+        new.send(message())
+        assert heard(new)["seq"] == 1
+
+
+@pytest.mark.parametrize("origin", ["https://elsewhere.example", "null", None])
+def test_another_sites_page_is_refused(served: Site, origin: str | None) -> None:
+    with pytest.raises(InvalidStatus, match="403"):
+        served.connect(origin=origin)
+
+
+def test_a_named_site_is_let_in() -> None:
+    with (
+        site(Settings(origins=("https://school.example",))) as served,
+        served.connect(origin="https://School.example:443") as client,
+    ):
+        assert "hello" in heard(client)
+
+
+@pytest.mark.parametrize(
+    ("token", "reason"),
+    [
+        ("", "not one of ours"),
+        ("forged.1800000000.abc", "not one of ours"),
+        (tokens.issue(b"another", "lesson-one", time.time()), "not one of ours"),
+        (tokens.issue(SECRET, "lesson-one", time.time() - 700), "too old"),
+    ],
+)
+def test_a_token_must_be_good(served: Site, token: str, reason: str) -> None:
+    with served.connect(token=token) as client:
+        code, said = closing(client)
+    assert code == 1008
+    assert reason in said
+
+
+@pytest.mark.parametrize(
+    ("data", "code", "reason"),
+    [
+        (b"", 1007, "16 bytes"),
+        (b"\x01\x00", 1007, "16 bytes"),
+        (message(data=b""), 1007, "16 bytes"),
+        (message(version=2), 1007, "version 2"),
+        (message(time=float("nan")), 1007, "time"),
+        (message(time=float("-inf")), 1007, "time"),
+        (message(data=b"garbage" * 20), 1007, "plain JPEG"),
+        (message(data=b"\x89PNG\r\n\x1a\n" + bytes(50)), 1007, "plain JPEG"),
+        (message(data=jpeg()[:80]), 1007, "damaged"),
+        (message(data=jpeg()[:-40]), 1007, "damaged"),
+        (message(data=jpeg() + 5 * b"\xff\xda"), 1007, "plain JPEG"),
+        (message(data=BOMB), 1009, "megapixels"),
+        (message(data=jpeg() + bytes(100_000)), 1009, "0.1 MB"),
+        ("a text", 1007, "binary"),
+    ],
+)
+def test_what_is_no_frame_ends_the_connection(
+    served: Site, data: bytes | str, code: int, reason: str
+) -> None:
+    with served.connect() as client:
+        heard(client)
+        client.send(data)
+        ended = closing(client)
+    assert ended[0] == code
+    assert reason in ended[1]
+
+
+def test_an_idle_client_is_shown_out(served: Site) -> None:
+    with served.connect() as client:
+        heard(client)
+        begun = time.monotonic()
+        assert closing(client) == (1001, "idle for too long")
+    assert time.monotonic() - begun < 3
+
+
+def test_a_message_that_drips_in_is_idle(served: Site) -> None:
+    with served.connect() as client:
+        heard(client)
+        client.socket.sendall(b"\x82\xfe\x40")  # a frame's first bytes, and no more
+        # Its reply to the closing would be taken for more of that frame, so the server hangs up
+        # only some seconds later: what counts is that it said so and works no more for it.
+        wait_until(lambda: client.protocol.close_rcvd is not None, 3)
+        assert client.protocol.close_rcvd.code == 1001
+
+
+def test_a_flood_is_refused() -> None:
+    with site(limits=Limits(frames_a_second=5)) as served, served.connect() as client:
+        heard(client)
+        with suppress(ConnectionClosed):  # it may be over before the last one is sent
+            for seq in range(10):
+                client.send(message(seq))
+        assert closing(client) == (1008, "too many messages a second")
+
+
+def test_old_frames_that_wait_are_dropped_and_counted() -> None:
+    analyzer = FakeAnalyzer()
+    with site(analyzer=analyzer) as served, served.connect() as client:
+        heard(client)
+        analyzer.begun.clear()
+        analyzer.may_go.clear()
+        client.send(message(1))
+        assert analyzer.begun.wait(10)
+        for seq in range(2, 6):
+            client.send(message(seq))
+        wait_until(lambda: sum(s.left_out for s in served.state.sessions.all()) == 3)
+        analyzer.may_go.set()
+        assert [heard(client)["seq"], heard(client)["seq"]] == [1, 5]
+        client.send(message(6))
+        assert heard(client)["left_out"] == 3
+
+
+def test_who_had_to_wait_for_a_turn_has_the_newest_frame_answered() -> None:
+    analyzer = FakeAnalyzer()
+    with ExitStack() as stack:
+        served = stack.enter_context(site(Settings(max_sessions=200), analyzer=analyzer))
+        others = [stack.enter_context(served.connect()) for _ in range(AT_ONCE)]
+        late = stack.enter_context(served.connect("late-lesson"))
+        for client in (*others, late):
+            heard(client)
+        analyzer.may_go.clear()
+        for client in others:
+            client.send(message())
+        wait_until(lambda: len(analyzer.streams) == AT_ONCE)
+        for seq in (1, 2, 3):
+            late.send(message(seq))
+        session = served.state.sessions.get("late-lesson")
+        assert session is not None
+        wait_until(lambda: session.left_out == 2)
+        analyzer.may_go.set()
+        assert heard(late)["seq"] == 3
+        assert [heard(client)["seq"] for client in others] == [1] * AT_ONCE
+
+
+def test_a_full_server_says_try_later() -> None:
+    with site(Settings(max_sessions=2)) as served, served.connect() as first, served.connect():
+        with served.connect() as third:
+            assert closing(third) == (1013, "the server is busy with 2 lessons; try later")
+        heard(first)
+        first.send(message())
+        assert heard(first)["seq"] == 1
+
+
+def test_who_never_sent_a_picture_keeps_no_place() -> None:
+    with site(Settings(max_sessions=1)) as served:
+        for _ in range(3):
+            with served.connect() as client:
+                heard(client)
+                client.send(b"garbage")
+                assert closing(client)[0] == 1007
+            wait_until(lambda: not len(served.state.sessions))
+        with served.connect("good-one") as client:
+            heard(client)
+            client.send(message())
+            heard(client)
+        with served.connect() as client:
+            assert closing(client)[0] == 1013  # a lesson that was seen may come back for a while
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "reason"),
+    [
+        (ModelError("no network here"), 1013, "no network here"),
+        (ValueError("an inner secret"), 1011, "something went wrong here"),
+    ],
+)
+def test_a_fault_here_ends_one_connection_alone(
+    served: Site, fault: Exception, code: int, reason: str
+) -> None:
+    served.analyzer.fault = fault
+    try:
+        with served.connect() as client:
+            heard(client)
+            client.send(message())
+            assert closing(client) == (code, reason)
+    finally:
+        served.analyzer.fault = None
+    with served.connect() as client:
+        heard(client)
+        client.send(message())
+        assert heard(client)["seq"] == 1
+
+
+def test_a_long_reason_is_cut_between_letters(served: Site) -> None:
+    served.analyzer.fault = ModelError("ü" * 200)
+    try:
+        with served.connect() as client:
+            heard(client)
+            client.send(message())
+            assert closing(client) == (1013, "ü" * 60)
+    finally:
+        served.analyzer.fault = None
+
+
+def test_a_client_that_reads_nothing_is_dropped() -> None:
+    """With a server's buffers full, which takes megabytes of answers over a real line."""
+    sent: list[str] = []
+
+    async def receive() -> dict[str, object]:
+        if not sent:
+            return {"type": "websocket.connect"}
+        await asyncio.sleep(60)
+        raise AssertionError
+
+    async def send(said: dict[str, object]) -> None:
+        sent.append(str(said["type"]))
+        if said["type"] != "websocket.accept":
+            await asyncio.sleep(60)
+
+    async def serve() -> float:
+        scope = {"type": "websocket", "path": "/ws/live", "headers": [], "query_string": b""}
+        socket = WebSocket(scope, receive, send)  # type: ignore[arg-type]
+        await socket.accept()
+        limits = Limits(send_seconds=0.1)
+        session = LiveSession("lesson-one", "socket", FakeAnalyzer())
+        begun = time.monotonic()
+        await Connection(socket, session, limits, Turns(1)).run()
+        return time.monotonic() - begun
+
+    assert asyncio.run(serve()) < 2
+    assert sent == ["websocket.accept", "websocket.send", "websocket.close"]

@@ -1,0 +1,110 @@
+"""Figures that Prometheus' own parser reads, and that say what was done."""
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from fer.server.live_sessions import Sessions
+from fer.server.metrics import LIVE, TRANSPORTS, Metrics
+from fer.server.state import State
+from fer.settings import Settings
+from tests.server.fakes import FakeAnalyzer
+from tests.server.server import SECRET, Site, heard, jpeg, message, site, wait_until
+
+Figures = dict[tuple[str, ...], float]
+
+
+@pytest.fixture
+def served() -> Iterator[Site]:
+    with site(Settings(max_sessions=4)) as running:
+        yield running
+
+
+def figures(served: Site) -> Figures:
+    """Every sample by its name and its labels' values."""
+    answer = served.get("/metrics")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+
+
+def test_every_series_begins_at_nought(served: Site) -> None:
+    said = figures(served)
+    for transport in TRANSPORTS:
+        for name in ("fer_frames_total", "fer_faces_total", "fer_frame_seconds_count"):
+            assert said[name, transport] == 0
+    for transport in LIVE:
+        for name in ("fer_frames_left_out_total", "fer_delay_seconds_count", "fer_sessions"):
+            assert said[name, transport] == 0
+    assert said["fer_ready",] == 1
+
+
+def test_a_lesson_is_counted(served: Site) -> None:
+    with served.connect("lesson-one") as client:
+        heard(client)
+        for seq in (1, 2, 3):
+            client.send(message(seq))
+            heard(client)
+        session = served.state.sessions.get("lesson-one")
+        assert session is not None
+        wait_until(lambda: session.delay() is not None)
+        session.note_left_out()
+        said = figures(served)
+        assert said["fer_frames_total", "socket"] == 3
+        assert said["fer_faces_total", "socket"] == 3
+        assert said["fer_frame_seconds_count", "socket"] == 3
+        assert said["fer_frames_left_out_total", "socket"] == 1
+        assert said["fer_sessions", "socket"] == 1
+        assert said["fer_sessions", "webrtc"] == 0
+        wait_until(lambda: figures(served)["fer_delay_seconds_count", "socket"] == 3)
+    served.state.sessions.close_all()
+    assert figures(served)["fer_sessions", "socket"] == 0
+
+
+def test_each_transport_has_its_own_figures(served: Site) -> None:
+    camera = served.state.sessions.open(None, "webrtc")
+    camera.note_left_out()
+    camera.note_delay(0.2)
+    served.post("/api/photo", data=jpeg(), headers={"Content-Type": "image/jpeg"})
+    said = figures(served)
+    assert said["fer_sessions", "webrtc"] == 1
+    assert said["fer_frames_left_out_total", "webrtc"] == 1
+    assert said["fer_delay_seconds_sum", "webrtc"] == pytest.approx(0.2)
+    assert (said["fer_frames_total", "photo"], said["fer_faces_total", "photo"]) == (1, 1)
+    assert said["fer_frames_total", "socket"] == 0
+
+
+def test_refused_pictures_are_not_counted(served: Site) -> None:
+    served.post("/api/photo", data=b"garbage", headers={"Content-Type": "image/jpeg"})
+    assert figures(served)["fer_frames_total", "photo"] == 0
+
+
+def test_a_histogram_tells_quick_from_slow() -> None:
+    analyzer = FakeAnalyzer()
+    metrics = Metrics(State(Settings(), analyzer, Sessions(analyzer), SECRET))
+    for seconds in (0.004, 0.09, 0.09, 7.0):
+        metrics.delayed("socket", seconds)
+
+    def under(most: str) -> float | None:
+        labels = {"transport": "socket", "le": most}
+        return metrics.registry.get_sample_value("fer_delay_seconds_bucket", labels)
+
+    assert [under(most) for most in ("0.005", "0.075", "0.1", "5.0", "+Inf")] == [1, 1, 3, 3, 4]
+
+
+def test_it_tells_that_nothing_can_be_read_yet() -> None:
+    analyzer = FakeAnalyzer()
+    analyzer.may_go.clear()
+    with site(analyzer=analyzer, warm=False) as served:
+        assert figures(served)["fer_ready",] == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process so much of itself")
+def test_the_servers_size_is_told(served: Site) -> None:
+    assert figures(served)["process_resident_memory_bytes",] > 10_000_000

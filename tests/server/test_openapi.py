@@ -1,0 +1,141 @@
+"""The description: valid by the standard's own schema, and true of what the routes answer.
+
+openapi-3.1.schema.json is the OpenAPI Initiative's schema of such descriptions (Apache-2.0).
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from fer import __version__
+from fer.errors import ModelError
+from fer.server import Limits, routes
+from fer.server.openapi import DESCRIPTION
+from fer.server.state import State
+from fer.settings import Settings
+from fer.vision.media.pictures import MOST_PIXELS
+from tests.server.fakes import FakeAnalyzer
+from tests.server.server import Site, jpeg, site
+
+STANDARD = Path(__file__).with_name("openapi-3.1.schema.json")
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Site]:
+    with site(limits=Limits(photo_bytes=10_000, photo_seconds=0.3)) as running:
+        yield running
+
+
+def content(path: str, status: int, kind: str = "application/json") -> dict[str, Any]:
+    """What the description says of an answer."""
+    (operation,) = DESCRIPTION["paths"][path].values()
+    return operation["responses"][str(status)]["content"][kind]
+
+
+def check(said: Any, schema: dict[str, Any]) -> None:
+    """Fails where what was said isn't as described; no property may be said that isn't named."""
+    whole = closed(schema | {"components": DESCRIPTION["components"]})
+    Draft202012Validator.check_schema(whole)
+    Draft202012Validator(whole).validate(said)
+
+
+def closed(schema: Any) -> Any:
+    """The same, with every object that names its properties allowed no others."""
+    if isinstance(schema, list):
+        return [closed(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made = {name: closed(one) for name, one in schema.items()}
+    return made | ({"additionalProperties": False} if "properties" in schema else {})
+
+
+def test_it_is_a_valid_description() -> None:
+    Draft202012Validator(json.loads(STANDARD.read_text())).validate(DESCRIPTION)
+
+
+def test_the_standards_schema_finds_faults() -> None:
+    spoilt = json.loads(json.dumps(DESCRIPTION))
+    del spoilt["paths"]["/api/photo"]["post"]["responses"]["200"]["description"]
+    assert not Draft202012Validator(json.loads(STANDARD.read_text())).is_valid(spoilt)
+
+
+def test_every_schema_that_is_named_is_there() -> None:
+    named = json.dumps(DESCRIPTION).split('"#/components/schemas/')[1:]
+    assert {name.split('"')[0] for name in named} == DESCRIPTION["components"]["schemas"].keys()
+
+
+def test_it_describes_every_route() -> None:
+    state = State.of(Settings(secret="x" * 20), FakeAnalyzer())
+    paths = {getattr(route, "path", "") for route in routes(state)}
+    assert paths - {"/ws/live", "/api/{rest:path}"} == DESCRIPTION["paths"].keys()
+
+
+def test_it_is_served(served: Site) -> None:
+    answer = served.get("/api/openapi.json")
+    assert answer.status_code == 200
+    assert answer.json() == DESCRIPTION
+    assert answer.json()["info"]["version"] == __version__
+
+
+def test_the_example_is_as_described() -> None:
+    told = content("/api/photo", 200)
+    check(told["example"], told["schema"])
+    face = told["example"]["faces"][0]
+    assert sum(face["emotions"].values()) == pytest.approx(1)
+    assert face["landmarks"]
+
+
+def test_a_real_answer_is_as_described_and_as_the_example(served: Site) -> None:
+    said = served.post("/api/photo", data=jpeg(), headers={"Content-Type": "image/jpeg"}).json()
+    told = content("/api/photo", 200)
+    check(said, told["schema"])
+    face, example = said["faces"][0], told["example"]["faces"][0]
+    assert face.keys() | {"landmarks"} == example.keys()
+    assert face["emotions"].keys() == example["emotions"].keys()
+
+
+@pytest.mark.parametrize(
+    ("status", "data", "headers"),
+    [
+        (400, b"garbage", {}),
+        (403, b"", {"Origin": "https://elsewhere.example"}),
+        (413, bytes(10_001), {}),
+        (415, b"", {"Content-Type": "text/plain"}),
+    ],
+)
+def test_errors_are_as_described(
+    served: Site, status: int, data: bytes, headers: dict[str, str]
+) -> None:
+    answer = served.post("/api/photo", data=data, headers={"Content-Type": "image/png"} | headers)
+    assert answer.status_code == status
+    check(answer.json(), content("/api/photo", status)["schema"])
+
+
+def test_a_fault_of_the_network_is_as_described(served: Site) -> None:
+    served.analyzer.fault = ModelError("no network")
+    try:
+        answer = served.post("/api/photo", data=jpeg(), headers={"Content-Type": "image/png"})
+    finally:
+        served.analyzer.fault = None
+    check(answer.json(), content("/api/photo", answer.status_code)["schema"])
+
+
+def test_the_limits_that_it_names_are_those_that_hold() -> None:
+    told = DESCRIPTION["paths"]["/api/photo"]["post"]["requestBody"]["description"]
+    assert told == (
+        f"at most {Limits().photo_bytes / 1e6:g} MB and {MOST_PIXELS / 1e6:g} megapixels"
+    )
+
+
+def test_health_is_as_described() -> None:
+    analyzer = FakeAnalyzer()
+    analyzer.fault = ModelError("no network")
+    with site(analyzer=analyzer, warm=False) as served:
+        check(served.get("/healthz").json(), content("/healthz", 503)["schema"])
+        analyzer.fault = None
+        served.state.warm_up()
+        check(served.get("/healthz").json(), content("/healthz", 200)["schema"])

@@ -1,0 +1,107 @@
+"""What a process shares: made once, ready only when the network answered, sparing of secrets."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fer.errors import BusyError, ModelError, TokenError
+from fer.faces import Faces, Floats
+from fer.server.live_sessions import BGR
+from fer.server.state import WARMING, State, shared
+from fer.settings import Settings
+from tests.server.fakes import FakeAnalyzer
+
+SETTINGS = Settings(secret="a secret for these tests")
+
+
+@dataclass
+class Reading(FakeAnalyzer):
+    """Remembers what it was asked to read, and may fail at that alone."""
+
+    read_fault: Exception | None = None
+    asked: list[int] = field(default_factory=list)
+
+    def read(self, frame: BGR, boxes: Floats) -> Floats:
+        self.asked.append(len(boxes))
+        if self.read_fault is not None:
+            raise self.read_fault
+        return super().read(frame, boxes)
+
+
+def test_it_is_ready_once_everything_has_answered() -> None:
+    analyzer = Reading()
+    state = State.of(SETTINGS, analyzer)
+    assert state.not_ready == WARMING
+    assert analyzer.photos == 0
+    state.warm_up()
+    assert state.not_ready is None
+    assert analyzer.photos == 1
+    assert analyzer.asked == [1]  # a picture without a face would leave the network unasked
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (ModelError("no network in x"), "no network in x"),
+        (ValueError("an inner secret"), "loading failed: ValueError"),
+        (MemoryError(), "loading failed: MemoryError"),
+    ],
+)
+@pytest.mark.parametrize("where", ["fault", "read_fault"])
+def test_what_fails_is_told(fault: Exception, said: str, where: str) -> None:
+    analyzer = Reading()
+    setattr(analyzer, where, fault)
+    state = State.of(SETTINGS, analyzer)
+    state.warm_up()
+    assert state.not_ready == said
+    setattr(analyzer, where, None)
+    state.warm_up()
+    assert state.not_ready is None
+
+
+def test_a_real_network_answers(tiny_model: Path) -> None:
+    state = State.of(Settings(model=tiny_model, detector="haar", secret=SETTINGS.secret))
+    state.warm_up()
+    assert state.not_ready is None
+    faces = state.sessions.open(None, "socket").feed(np.zeros((48, 64, 3), np.uint8), 0.0)
+    assert faces == Faces.none()
+    state.sessions.close_all()
+
+
+def test_a_missing_model_is_a_line_not_a_crash(tmp_path: Path) -> None:
+    state = State.of(Settings(model=tmp_path, detector="haar", secret=SETTINGS.secret))
+    state.warm_up()
+    assert state.not_ready is not None
+    assert str(tmp_path) in state.not_ready
+
+
+def test_tokens_are_good_wherever_the_secret_is_the_same() -> None:
+    first, second = State.of(SETTINGS, FakeAnalyzer()), State.of(SETTINGS, FakeAnalyzer())
+    session_id, token = first.issue_token(None)
+    assert second.check_token(token) == session_id
+    assert first.issue_token(session_id)[0] == session_id
+    other = State.of(Settings(secret="another secret, as long"), FakeAnalyzer())
+    with pytest.raises(TokenError):
+        other.check_token(token)
+
+
+def test_as_many_lessons_as_the_settings_say() -> None:
+    state = State.of(Settings(max_sessions=2, secret=SETTINGS.secret), FakeAnalyzer())
+    opened = [state.sessions.open(None, "socket") for _ in range(2)]
+    assert state.sessions.all() == opened
+    with pytest.raises(BusyError, match="2 lessons"):
+        state.sessions.open(None, "socket")
+
+
+def test_it_shows_no_secret() -> None:
+    assert "secret for" not in repr(State.of(SETTINGS, FakeAnalyzer()))
+
+
+def test_there_is_one_for_the_same_settings() -> None:
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: shared(Settings(secret="x" * 20)), range(16)))
+    assert len({id(state) for state in made}) == 1
+    assert shared(Settings(secret="y" * 20)) is not made[0]

@@ -1,0 +1,90 @@
+"""Tokens are believed only from ourselves and only for a while; the secret outlives a restart."""
+
+import os
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from fer.errors import TokenError
+from fer.server.tokens import FILE, VALID, check, issue, kept_secret
+
+SECRET = b"a secret of thirty-two bytes, yes"
+NOW = 1_800_000_000.0
+
+
+def test_a_token_tells_its_lesson() -> None:
+    assert check(SECRET, issue(SECRET, "lesson-one", NOW), NOW + VALID - 1) == "lesson-one"
+
+
+def test_a_token_fits_into_an_address() -> None:
+    token = issue(SECRET, "lesson_ONE-2", NOW)
+    assert set(token) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.")
+
+
+@pytest.mark.parametrize("later", [VALID + 2, -120.0])
+def test_a_token_has_its_time(later: float) -> None:
+    with pytest.raises(TokenError, match="too old"):
+        check(SECRET, issue(SECRET, "lesson-one", NOW), NOW + later)
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "",
+        ".",
+        "..",
+        "lesson-one",
+        "lesson-one.1800000000.",
+        "lesson-one.1800000000.AAAA",
+        issue(b"another secret", "lesson-one", NOW),
+        issue(SECRET, "lesson-one", NOW).replace("one", "two"),
+        issue(SECRET, "lesson-one", NOW).replace("1800000000", "1800000001"),
+        issue(SECRET, "lesson-one", NOW) + "=",
+        "ü.ü.\udc80",
+        "." * 10_000,
+    ],
+)
+def test_what_is_not_ours_is_refused(token: str) -> None:
+    with pytest.raises(TokenError, match="not one of ours"):
+        check(SECRET, token, NOW)
+
+
+def test_no_token_for_an_id_with_other_signs() -> None:
+    with pytest.raises(TokenError, match="id"):
+        issue(SECRET, "lesson.one", NOW)
+
+
+def test_the_secret_is_made_once_and_private(tmp_path: Path) -> None:
+    folder = tmp_path / "cache" / "fer"
+    with ThreadPoolExecutor(8) as pool:
+        made = set(pool.map(kept_secret, [folder] * 16))
+    assert len(made) == 1
+    assert made == {kept_secret(folder)}
+    assert len(next(iter(made))) == 32
+    assert [path.name for path in folder.iterdir()] == [FILE]
+    assert stat.S_IMODE((folder / FILE).stat().st_mode) == 0o600
+
+
+def test_a_folder_that_cannot_be_written_gives_another_each_time(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    assert kept_secret(file / "below") != kept_secret(file / "below")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such rights")
+@pytest.mark.parametrize("spoil", ["readable", "short", "link"])
+def test_a_secret_that_somebody_else_may_know_is_not_used(tmp_path: Path, spoil: str) -> None:
+    kept = kept_secret(tmp_path)
+    path = tmp_path / FILE
+    if spoil == "readable":
+        path.chmod(0o644)
+    elif spoil == "short":
+        path.write_bytes(kept[:5])
+    else:
+        path.rename(tmp_path / "elsewhere")
+        path.symlink_to(tmp_path / "elsewhere")
+    first, second = kept_secret(tmp_path), kept_secret(tmp_path)
+    assert kept not in (first, second)
+    assert first != second

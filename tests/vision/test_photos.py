@@ -1,0 +1,188 @@
+"""What is kept of a picture, how it is marked, and what can be taken away."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from fer.emotions import EMOTIONS
+from fer.errors import DataError
+from fer.faces import Faces
+from fer.ui.pictures import (
+    SCREEN,
+    SMALLEST,
+    Photo,
+    csv_of,
+    for_screen,
+    in_rows,
+    json_of,
+    png_of,
+    read_photo,
+)
+from fer.vision.analyzer import Analyzer
+from fer.vision.draw import annotated
+from fer.vision.media.pictures import decode_picture
+from tests.tiny_model import SHARES
+from tests.vision.fakes import Network, Squares, picture
+
+TWO = [(40, 60, 60), (200, 60, 60)]
+
+
+@pytest.fixture
+def reader(tiny_model: Path) -> Analyzer:
+    return Analyzer(tiny_model, detector=Squares())
+
+
+def encoded(frame: np.ndarray) -> bytes:
+    return cv2.imencode(".png", frame)[1].tobytes()
+
+
+def seen(photo: Photo) -> np.ndarray:
+    return cv2.imdecode(np.frombuffer(photo.screen, np.uint8), cv2.IMREAD_COLOR)
+
+
+def shown(frame: np.ndarray, reader: Analyzer) -> np.ndarray:
+    return seen(read_photo("a.png", encoded(frame), reader))
+
+
+def test_faces_are_numbered_as_one_reads() -> None:
+    grid = [[x, y, 40, 50] for y in (10, 110, 210) for x in (5, 105, 205, 305)]
+    rng = np.random.default_rng(0)
+    boxes = np.array(grid, np.float32)
+    boxes[:, 1] += rng.uniform(-9, 9, len(grid)).astype(np.float32)
+    order = rng.permutation(len(grid))
+    faces = in_rows(Faces.of(boxes[order]))
+    assert np.array_equal(faces.boxes, boxes)
+    assert faces.ids.tolist() == [*range(1, len(grid) + 1)]
+
+
+def test_no_faces_need_no_numbers() -> None:
+    assert len(in_rows(Faces.none())) == 0
+
+
+@pytest.mark.parametrize("size", [(4000, 3000), (500, 5000), (5000, 20), (1, 1), (30, 60)])
+def test_a_large_picture_shrinks_and_a_small_one_grows(
+    size: tuple[int, int], reader: Analyzer
+) -> None:
+    copy = shown(np.zeros((*size, 3), np.uint8), reader)
+    assert copy.shape[0] <= SCREEN[1] and copy.shape[1] <= SCREEN[0]
+    assert max(copy.shape) >= min(SMALLEST, *SCREEN)
+
+
+def test_crops_are_what_the_network_took() -> None:
+    network = Network()
+    analyzer = Analyzer(detector=Squares(), classifier=network)
+    photo = read_photo("a.png", encoded(picture(*TWO)), analyzer)
+    assert photo.crops.shape == (2, network.size, network.size)
+    assert network.batches == [2]
+
+
+def test_the_whole_picture_is_its_middle_square(reader: Analyzer) -> None:
+    frame = picture(size=(320, 240))
+    photo = read_photo("a.png", encoded(frame), reader, whole=True)
+    assert photo.faces.boxes.tolist() == [[40, 0, 240, 240]]
+    assert photo.whole
+    assert photo.crops.shape[0] == 1
+
+
+@pytest.mark.parametrize("shape", [(60, 80), (80, 60), (48, 48), (1, 1), (30, 500)])
+def test_a_whole_picture_is_taken_as_the_network_wants_it(
+    shape: tuple[int, int], reader: Analyzer
+) -> None:
+    frame = np.full((*shape, 3), 40, np.uint8)
+    frame[:, shape[1] // 2 :] = 200
+    crop = read_photo("a.png", encoded(frame), reader, whole=True).crops[0]
+    assert crop.shape == (48, 48)
+    assert crop.dtype == np.uint8
+    if min(shape) > 1:
+        assert crop[:, :20].max() == 40
+        assert crop[:, -20:].min() == 200
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        np.full((50, 50), 90, np.uint8),
+        np.dstack([np.full((50, 50, 3), 90), np.full((50, 50), 255)]).astype(np.uint8),
+        np.full((50, 50, 3), 90 * 257, np.uint16),
+    ],
+    ids=["grey", "alpha", "deep"],
+)
+def test_any_kind_of_picture_is_taken(made: np.ndarray, reader: Analyzer) -> None:
+    crop = read_photo("a.png", encoded(made), reader, whole=True).crops[0]
+    assert abs(int(crop.mean()) - 90) <= 1
+
+
+def test_what_is_no_picture_is_a_clear_error(reader: Analyzer) -> None:
+    with pytest.raises(DataError, match=r"a\.png"):
+        read_photo("a.png", b"", reader)
+
+
+def test_the_chosen_face_is_set_off(reader: Analyzer) -> None:
+    photo = read_photo("a.png", encoded(picture(*TWO)), reader)
+    first, second = for_screen(photo, 0), for_screen(photo, 1)
+    changed = np.flatnonzero((first != second).any(axis=(0, 2)))
+    middle = round(photo.faces.boxes[0, 0] * photo.scale)
+    assert changed.min() < middle < changed.max()
+
+
+def test_one_face_has_no_number(reader: Analyzer) -> None:
+    photo = read_photo("a.png", encoded(picture(TWO[0])), reader)
+    faces = photo.faces.but(boxes=photo.faces.boxes * photo.scale)
+    assert np.array_equal(for_screen(photo, 0), annotated(seen(photo), faces, ids=False))
+
+
+def test_the_annotated_picture_has_its_own_size(reader: Analyzer) -> None:
+    frame = picture(*TWO, size=(2000, 1500))
+    data = encoded(frame)
+    photo = read_photo("a.png", data, reader)
+    marked = decode_picture(png_of("a.png", data, photo.faces), "marked")
+    assert marked.shape == frame.shape
+    inside = slice(70, 110), slice(50, 90)
+    assert np.array_equal(marked[inside], frame[inside])
+    blurred = decode_picture(png_of("a.png", data, photo.faces, blur=True), "blurred")
+    assert not np.array_equal(blurred[inside], frame[inside])
+    assert (marked != frame).any()
+
+
+def test_numbers_stay_within_the_smallest_picture() -> None:
+    faces = Faces.of([[0, 0, 4, 4], [3, 3, 4, 4]], ids=[1, 2], probabilities=[[1] + [0] * 6] * 2)
+    data = encoded(np.zeros((7, 7, 3), np.uint8))
+    assert decode_picture(png_of("a.png", data, faces), "marked").shape == (7, 7, 3)
+
+
+def test_the_table_has_a_row_a_face(reader: Analyzer) -> None:
+    photos = [
+        read_photo(name, encoded(picture(*squares)), reader)
+        for name, squares in (("a,b.png", TWO), ("none.png", []), ("c.png", TWO[:1]))
+    ]
+    rows = list(csv.DictReader(io.StringIO(csv_of(photos))))
+    assert [(row["file"], row["face"]) for row in rows] == [
+        ("a,b.png", "1"),
+        ("a,b.png", "2"),
+        ("c.png", "1"),
+    ]
+    for row in rows:
+        assert {name: float(row[name]) for name in EMOTIONS} == pytest.approx(SHARES, abs=1e-3)
+        assert row["word"] == max(SHARES, key=SHARES.__getitem__)
+    left, top, side = TWO[1]
+    assert [int(rows[1][name]) for name in ("left", "top", "width", "height")] == [
+        left,
+        top,
+        side,
+        side,
+    ]
+
+
+def test_the_data_hold_the_records_and_the_faults(reader: Analyzer) -> None:
+    photo = read_photo("é.png", encoded(picture(*TWO)), reader)
+    text = json_of([photo], [("bad.png", "is empty")])
+    assert "é.png" in text
+    assert json.loads(text) == [
+        {"file": "é.png", "faces": photo.faces.to_records()},
+        {"file": "bad.png", "error": "is empty"},
+    ]

@@ -1,22 +1,57 @@
-"""What was read, as CSV for a spreadsheet: a row a face, written as it comes."""
+"""Write CSV. No other module does: the columns, Excel's mark and the guard stand here once."""
 
 from __future__ import annotations
 
 import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self, TextIO
 
 from fer.emotions import EMOTIONS
 from fer.faces import Faces
 
 BOX: Final = ("left", "top", "width", "height")
+FACE: Final = ("id", *BOX, *EMOTIONS, "word")  # the columns that describe one face
+EXCEL_MARK: Final = "\ufeff"  # without it Excel takes UTF-8 for an old encoding
+FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet run a text cell
+
+
+def write_csv(stream: TextIO, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write a header and rows to `stream`, which must not translate line ends.
+
+    A text cell that a spreadsheet would run as a formula gets an apostrophe in front. Numbers stay
+    as they are, also negative ones.
+    """
+    writer = csv.writer(stream)
+    writer.writerow(columns)
+    writer.writerows(map(_harmless, rows))
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Return a header and rows as a file to download, which Excel opens with all letters right."""
+    stream = io.StringIO(newline="")
+    stream.write(EXCEL_MARK)
+    write_csv(stream, columns, rows)
+    return stream.getvalue()
+
+
+def face_rows(source: float | str, faces: Faces) -> Iterator[list[Any]]:
+    """Yield a row of `FACE` for each face, after its source: a time in seconds or a file's name.
+
+    What is not known of a face stays empty.
+    """
+    first = source if isinstance(source, str) else f"{source:.3f}"
+    for record, word in zip(faces.to_records(), faces.words(), strict=True):
+        shares = [record["emotions"].get(name, "") for name in EMOTIONS]
+        yield [first, record["id"], *record["box"], *shares, word]
 
 
 class FaceTable:
-    """A sink: `with FaceTable(path, "time") as table: table.add(0.04, faces)`.
+    """A CSV file of faces: `with FaceTable(path, "time") as table: table.add(0.04, faces)`.
 
-    The first column is what the faces belong to: a time in seconds, or a file's name.
+    `first` names the first column, which holds what the faces belong to.
     """
 
     def __init__(self, path: Path, first: str) -> None:
@@ -25,8 +60,7 @@ class FaceTable:
     def __enter__(self) -> Self:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._file = self._path.open("w", newline="", encoding="utf-8")
-        self._rows = csv.writer(self._file)
-        self._rows.writerow([self._first, "id", *BOX, *EMOTIONS, "word"])
+        write_csv(self._file, [self._first, *FACE], [])
         return self
 
     def __exit__(
@@ -37,9 +71,24 @@ class FaceTable:
     ) -> None:
         self._file.close()
 
-    def add(self, of: float | str, faces: Faces) -> None:
-        """A row for each face; what isn't known of it stays empty."""
-        first = of if isinstance(of, str) else f"{of:.3f}"
-        for record, word in zip(faces.to_records(), faces.words(), strict=True):
-            shares = [record["emotions"].get(name, "") for name in EMOTIONS]
-            self._rows.writerow([first, record["id"], *record["box"], *shares, word])
+    def add(self, source: float | str, faces: Faces) -> None:
+        """Write a row for each face."""
+        csv.writer(self._file).writerows(map(_harmless, face_rows(source, faces)))
+
+
+def _harmless(cells: Sequence[Any]) -> list[Any]:
+    """Return the cells with an apostrophe before each text that would run as a formula."""
+    return [
+        f"'{cell}"
+        if isinstance(cell, str) and cell.startswith(FORMULA) and not _number(cell)
+        else cell
+        for cell in cells
+    ]
+
+
+def _number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True

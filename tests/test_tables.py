@@ -1,9 +1,10 @@
 import csv
+import io
 from pathlib import Path
 
 from fer.emotions import EMOTIONS
 from fer.faces import Faces
-from fer.tables import FaceTable
+from fer.tables import EXCEL_MARK, FaceTable, csv_text
 
 HAPPY = [float(name == "happy") for name in EMOTIONS]
 
@@ -27,3 +28,15 @@ def test_a_row_a_face_and_nothing_where_nothing_is_known(tmp_path: Path) -> None
     }
     assert rows[1]["left"] == "1"
     assert all(rows[1][name] == "" for name in (*EMOTIONS, "id", "word"))
+
+
+def test_a_text_that_a_spreadsheet_would_run_is_made_harmless() -> None:
+    cells = ["=1+1", "+1-cmd", "-2+3", "@SUM(A1)", "\tx", "-0.25", -0.25, "plain", ""]
+    text = csv_text(["cell"], [[cell] for cell in cells])
+    (_, *rows) = csv.reader(io.StringIO(text.removeprefix(EXCEL_MARK), newline=""))
+    shown = ["'=1+1", "'+1-cmd", "'-2+3", "'@SUM(A1)", "'\tx", "-0.25", "-0.25", "plain", ""]
+    assert [cell for row in rows for cell in row or [""]] == shown
+
+
+def test_a_download_begins_with_the_mark_that_excel_needs() -> None:
+    assert csv_text(["größe"], []).encode().startswith(b"\xef\xbb\xbf")

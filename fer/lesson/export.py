@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -18,6 +16,7 @@ from fer.lesson.alerts import Alert, Fired
 from fer.lesson.indicators import INDICATORS
 from fer.lesson.lesson import LONGEST, Lesson, LessonInfo, Note
 from fer.lesson.seconds import ROW, Gap, pool
+from fer.tables import csv_text
 
 FORMAT: Final = "fer-lesson"
 VERSION: Final = 1
@@ -113,11 +112,8 @@ def to_csv(lesson: Lesson) -> str:
     Columns: the second, the clock's time, faces in a picture, each emotion's mean probability, the
     share of faces with each look, the mood's balance, and which gap the second belongs to.
     """
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["second", "clock", "faces", *EMOTIONS, *INDICATORS, "balance", "gap"])
-    table.writerows(_seconds(lesson))
-    return text.getvalue()
+    columns = ("second", "clock", "faces", *EMOTIONS, *INDICATORS, "balance", "gap")
+    return csv_text(columns, _seconds(lesson))
 
 
 def _seconds(lesson: Lesson) -> Iterator[list[str]]:

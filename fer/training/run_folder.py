@@ -27,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fer.errors import ModelError
+from fer.tables import write_csv
 
 Array = npt.NDArray[Any]
 Row = dict[str, float | None]  # a line of the log
@@ -160,9 +161,8 @@ class Run:
 
     def write_log(self, rows: Sequence[Row]) -> None:
         with replacing(self.log_file) as path, path.open("w", newline="") as lines:
-            writer = csv.DictWriter(lines, fieldnames=list(rows[0]) if rows else ["epoch"])
-            writer.writeheader()
-            writer.writerows(rows)
+            columns = list(rows[0]) if rows else ["epoch"]
+            write_csv(lines, columns, ([row[name] for name in columns] for row in rows))
 
 
 def _number(written: str) -> float:

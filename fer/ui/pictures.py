@@ -6,8 +6,6 @@ the screen.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import threading
 from collections.abc import Sequence
@@ -18,10 +16,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fer.emotions import EMOTIONS
 from fer.errors import DataError
 from fer.faces import Faces, Floats
-from fer.tables import BOX
+from fer.tables import FACE, csv_text, face_rows
 from fer.ui.text import say
 from fer.vision.classifier import Classifier
 from fer.vision.crop import crops
@@ -152,14 +149,8 @@ def mark(frame: Frame, faces: Faces, *, blur: bool = False) -> None:
 
 def csv_of(photos: Sequence[Photo]) -> str:
     """A row a face."""
-    text = io.StringIO()
-    rows = csv.writer(text)
-    rows.writerow(["file", "face", *BOX, *EMOTIONS, "word"])
-    for photo in photos:
-        for record, word in zip(photo.faces.to_records(), photo.faces.words(), strict=True):
-            shares = record["emotions"].values()
-            rows.writerow([photo.name, record["id"], *record["box"], *shares, word])
-    return text.getvalue()
+    rows = (row for photo in photos for row in face_rows(photo.name, photo.faces))
+    return csv_text(("file", *FACE), rows)
 
 
 def json_of(photos: Sequence[Photo], faults: Sequence[tuple[str, str]]) -> str:

@@ -12,6 +12,7 @@ from fer.emotions import EMOTIONS
 from fer.errors import DataError
 from fer.lesson import INDICATORS, Alert, Lesson
 from fer.lesson.export import from_json, to_csv, to_dict, to_json
+from fer.tables import EXCEL_MARK
 from tests.lesson.classes import crowd, faces, new_lesson, one, run
 
 
@@ -48,7 +49,7 @@ def test_a_lesson_that_was_cut_off_goes_on() -> None:
 
 
 def test_csv_has_a_row_a_second() -> None:
-    table = list(csv.DictReader(io.StringIO(to_csv(lesson()))))
+    table = list(csv.DictReader(io.StringIO(to_csv(lesson()).removeprefix(EXCEL_MARK))))
     assert [row["second"] for row in table] == [str(second) for second in range(20)]
     assert list(table[0]) == ["second", "clock", "faces", *EMOTIONS, *INDICATORS, "balance", "gap"]
     first = table[0]

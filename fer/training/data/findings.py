@@ -8,7 +8,6 @@ Where several lines speak of one face, drop goes before relabel, and relabel bef
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 
 from fer.emotions import EMOTIONS
 from fer.errors import DataError
+from fer.tables import write_csv
 from fer.training.data.dataset import SPLITS, Dataset
 from fer.training.data.fer2013_csv import check_header, records
 from fer.training.run_folder import replacing
@@ -87,9 +87,8 @@ def read(file: Path) -> list[Finding]:
 def write(file: Path, findings: Iterable[Finding]) -> None:
     """Write a findings file; an old one is replaced whole."""
     with replacing(file) as path, path.open("w", newline="", encoding="utf-8") as lines:
-        writer = csv.writer(lines)
-        writer.writerow(COLUMNS)
-        writer.writerows((f.split, f.row, f.finding, f.action, f.label, f.detail) for f in findings)
+        rows = ((f.split, f.row, f.finding, f.action, f.label, f.detail) for f in findings)
+        write_csv(lines, COLUMNS, rows)
 
 
 def _finding(where: str, cells: dict[str, str]) -> Finding:

@@ -1,4 +1,4 @@
-"""Everything that can go wrong in a way its user can mend.
+"""Every error that a user can mend.
 
     FerError
     ├── DataError      a data set, sheet, table or picture that cannot be read
@@ -17,8 +17,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-# What is wrong with a file, for whoever says it in another language.
-Fault = Literal["unreadable", "heic", "pixels", "sound", "kind", "disk"]
+# What is wrong with a file, so that a page can say it in its own language.
+Fault = Literal["unreadable", "heic", "pixels", "size", "sound", "kind", "disk"]
 
 
 class FerError(Exception):

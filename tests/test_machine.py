@@ -54,7 +54,7 @@ print(max(sizes[8:]) - max(sizes[:8]))
 ON_ITS_SIDE = """
 import io
 from PIL import Image
-from fer.vision.media.pictures import decode_picture
+from fer.vision.media.pictures import decode
 
 def most():
     lines = open("/proc/self/status").read().splitlines()
@@ -67,10 +67,10 @@ def photo(width, height):
     return file.getvalue()
 
 data = photo(6000, 4000)
-decode_picture(photo(60, 40), "small")  # which loads what is needed
+decode(photo(60, 40), "small")  # which loads what is needed
 open("/proc/self/clear_refs", "w").write("5")  # which makes the most what it is now
 before = most()
-picture = decode_picture(data, "large")
+picture = decode(data, "large")
 print((most() - before) / (6000 * 4000))
 """
 

@@ -12,18 +12,13 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
-import numpy as np
-import numpy.typing as npt
-
 from fer.emotions import EMOTIONS
-from fer.faces import Faces
+from fer.faces import Faces, Picture
 from fer.lesson import Lesson, LessonInfo, Snapshot
 from fer.lesson.snapshot import LATELY
 from fer.machine import give_back
 from fer.vision.draw import draw
 from fer.vision.media.camera import Camera
-
-Picture = npt.NDArray[np.uint8]
 
 GLANCE: Final = 0.2  # seconds until the loop looks up from a camera that sends nothing
 KEPT: Final = 3600  # seconds of numbers; a session that ran for days would only grow
@@ -71,11 +66,11 @@ def watch(
         now = time.monotonic() - start
         if int(now) > told:
             told = int(now)
-            tell(record(lesson.now(now), datetime.now().astimezone()))
+            tell(record(lesson.snapshot(now), datetime.now().astimezone()))
             give_back()
         if shot is None and camera.ended:
             if seen:  # a file's last moment, and all there is of one shorter than a second
-                tell(record(lesson.now(), datetime.now().astimezone()))
+                tell(record(lesson.snapshot(), datetime.now().astimezone()))
             break
         if now > KEPT:
             lesson, start, told = _session(), start + now, 0
@@ -93,7 +88,7 @@ def record(now: Snapshot, clock: datetime) -> dict[str, Any]:
         "time": clock.isoformat(timespec="seconds"),
         "faces": round(now.faces, 1),
         "shares": _shares(dict(zip(EMOTIONS, now.shares.tolist(), strict=True))),
-        "looks": _shares(now.looks),
+        "looks": _shares(now.indicators),
         "mood": _shares(now.mood._asdict()),
         "silent": round(now.silent, 1),
     }

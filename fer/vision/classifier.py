@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from fer.emotions import EMOTIONS
 from fer.errors import ModelError
+from fer.faces import Floats
 
 MODEL_FOLDER: Final = Path(__file__).resolve().parents[2] / "model"
 EXPORT: Final = "export"  # the folder inside a run that its export goes to by itself
@@ -27,7 +28,6 @@ LARGEST: Final = 1024  # pixels; a description that asks for more is damaged
 FREE_SIZE: Final = 48  # what a network that takes any size is given: FER2013's
 
 Crops = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)

@@ -153,7 +153,7 @@ def window_of(page: Page, script: str) -> Any:
     """What comes of a script at the glance window, which is open."""
     folder = floating_window.FOLDER
     part = (folder / "window.js").read_text().replace("export default ", "")
-    html = json.dumps((folder / "glance.html").read_text())
+    html = json.dumps((folder / "window.html").read_text())
     world = f"{WORLD}\nconst HTML = {html};\n{GLANCE_WORLD}"
     opened = "rerun(NEWS); const one = mounted.get(root); await one.open();"
     return page.evaluate(f"async () => {{ {part}\n{world}\n{opened}\n{script} }}")

@@ -21,21 +21,21 @@ from tests.lesson.classes import faces, mixed, run
 SCRIPT = """
 import streamlit as st
 
-from fer import web
+from fer import server
 from fer.server.state import shared
 from fer.settings import Settings
 
 state = shared(Settings.from_env())
 if __name__ == "__main__":
-    from fer.ui import history
+    from fer.ui.history import page
 
-    history.page(state)
+    page.page(state)
 else:
     app = st.App(
         __file__,
-        lifespan=web.lifespan(state),
-        routes=web.routes(state),
-        middleware=web.middleware(state),
+        lifespan=server.lifespan(state),
+        routes=server.routes(state),
+        middleware=server.middleware(state),
     )
 """
 SIDEWAYS = "document.scrollingElement.scrollWidth - document.scrollingElement.clientWidth"

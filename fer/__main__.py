@@ -1,4 +1,4 @@
-"""`python -m fer`."""
+"""Run the command line: `python -m fer` does the same as `fer`."""
 
 import sys
 

@@ -14,7 +14,7 @@ import numpy as np
 from fer.errors import FerError
 from fer.faces import Faces, Floats
 from fer.lesson.lesson import new_id
-from fer.machine import give_back
+from fer.machine import cache_folder, give_back
 from fer.server import tokens
 from fer.server.lessons import Lessons
 from fer.server.live_sessions import BGR, Sessions, Streams
@@ -22,7 +22,6 @@ from fer.settings import Settings
 from fer.store import Autosave, Store, StoreError
 from fer.vision.analyzer import Analyzer
 from fer.vision.classifier import Classifier
-from fer.vision.detect.files import cache_folder
 
 if TYPE_CHECKING:
     from fer.recordings.queue import Recordings

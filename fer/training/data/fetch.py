@@ -21,8 +21,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from fer.errors import DataError, FerError, UsageError
+from fer.machine import cache_folder
 from fer.training.data.folders import split_folders
-from fer.vision.detect.files import cache_folder
 
 REMOTE: Final = ("s3", "gs")
 CHUNK: Final = 4 << 20

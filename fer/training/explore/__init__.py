@@ -15,6 +15,7 @@ import numpy as np
 
 from fer.emotions import EMOTIONS
 from fer.errors import DataError
+from fer.machine import write_text
 from fer.training.data import findings as cleaning
 from fer.training.data.dataset import Dataset
 from fer.training.data.load import load, splits_in, tell_skipped
@@ -30,7 +31,6 @@ from fer.training.explore.pool import (
     predict_with_keras,
 )
 from fer.training.explore.rules import Seen
-from fer.training.run_folder import write_text
 
 FOR_WORK: Final = ("training", "public_test")
 PAGE: Final = "index.html"

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from fer.lesson.report.html import Html, join
+from fer.machine import write_text
 from fer.training.reports.charts import bars
 from fer.training.reports.evaluation import number, percent
 from fer.training.reports.page import page, table, tag
-from fer.training.run_folder import write_text
 
 Row = Mapping[str, Any]
 

@@ -13,10 +13,10 @@ import numpy as np
 
 from fer.emotions import EMOTIONS
 from fer.lesson.report.html import Html, join
+from fer.machine import write_text
 from fer.training.data.dataset import FERPLUS, Dataset, Ints
 from fer.training.reports.charts import heat, lines
 from fer.training.reports.page import figure, page, picture, row, table, tag
-from fer.training.run_folder import write_text
 from fer.vision.classifier import Floats
 
 WORST: Final = 24  # mistakes shown a head

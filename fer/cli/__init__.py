@@ -6,7 +6,6 @@ import argparse
 import os
 from collections.abc import Sequence
 
-from fer import __version__
 from fer.cli import bench, doctor, edge, models, photo, serve, training, video
 from fer.cli.commands import Commands
 from fer.cli.terminal import say
@@ -20,7 +19,6 @@ __all__ = ["fold", "main", "parser", "say"]
 def parser(settings: Settings) -> argparse.ArgumentParser:
     """Return the parser of all commands with their options."""
     top = argparse.ArgumentParser(prog="fer", description=__doc__)
-    top.add_argument("--version", action="version", version=f"fer {__version__}")
     commands = Commands(top)
     photo.add_command(commands, settings)
     video.add_command(commands, settings)

@@ -56,7 +56,7 @@ def doctor(options: argparse.Namespace) -> int:
 
 def checks(settings: Settings) -> Iterator[Check]:
     """Yield the checks, cheap ones first."""
-    yield attempt("package", lambda: check_package() or "no other package installs `fer`")
+    yield attempt("package", check_package)
     yield attempt("model", lambda: model(settings))
     yield attempt("cascades", cascades)
     yield from detectors(settings)
@@ -78,8 +78,8 @@ def attempt(name: str, check: Callable[[], str]) -> Check:
 
 def check_package(
     distributions: Callable[[], Mapping[str, Sequence[str]]] = packages_distributions,
-) -> None:
-    """Raise UsageError if another distribution installs a package `fer` into this environment."""
+) -> str:
+    """Raise UsageError if another distribution installs the import name `fer` here too."""
     others = sorted({*distributions().get("fer", ())} - {DISTRIBUTION})
     if others:
         raise UsageError(
@@ -87,6 +87,7 @@ def check_package(
             f"files of {DISTRIBUTION}; run: python -m pip uninstall {' '.join(others)}, then "
             f"install {DISTRIBUTION} again, or give it an environment of its own"
         )
+    return "no other package installs `fer`"
 
 
 def model(settings: Settings) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
+import runpy
+import signal
 import sys
 from pathlib import Path
 from typing import Final
@@ -40,25 +40,25 @@ def port(text: str) -> int:
     return int(text)
 
 
-def serve(options: argparse.Namespace) -> int:
-    """Serve until Ctrl-C, and return 0 then."""
+def serve(options: argparse.Namespace) -> None:
+    """Serve until Ctrl-C, which ends the process with status 0."""
     check_package()
     words = command(options, asset("app.py"))
     host = f"[{options.address}]" if ":" in options.address else options.address
     say(f"fer: serving at http://{host}:{options.port} (Ctrl-C ends it)")
     if not is_local(options.address):
         say("fer: there is no log-in: whoever reaches that address can use the app")
-    if os.name == "nt":  # where exec leaves the terminal to two processes
-        try:
-            return subprocess.call(words)
-        except KeyboardInterrupt:
-            return 0
-    os.execv(words[0], words)  # one process: signals reach the server itself
+    # The server restores this handler once it has ended, and calls it. Without it Streamlit's
+    # command line would print "Aborted!" and end with status 1.
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
+    # In this process, so that every signal reaches the server.
+    sys.argv = words
+    runpy.run_module("streamlit", run_name="__main__", alter_sys=True)
 
 
 def command(options: argparse.Namespace, app: Path) -> list[str]:
-    """Return the command that serves this app with Streamlit."""
+    """Return the words of the command line that serves this app with Streamlit."""
     if not app.is_file():
         raise UsageError(asset_missing(app))
     given = [f"--server.address={options.address}", f"--server.port={options.port}"]
-    return [sys.executable, "-m", "streamlit", "run", str(app), *given, *options.further]
+    return ["streamlit", "run", str(app), *given, *options.further]

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ class Checkout:
     def __init__(self, folder: Path) -> None:
         self.folder, self.log = folder / "checkout", folder / "calls"
         self.folder.mkdir()
-        for path in [ROOT / "setup.sh", *ROOT.glob("requirements*.txt")]:
+        for path in [ROOT / "setup.sh", ROOT / "pyproject.toml", *ROOT.glob("requirements*.txt")]:
             shutil.copy(path, self.folder)
         tools = folder / "tools"
         tools.mkdir()
@@ -72,15 +73,15 @@ def checkout(tmp_path: Path) -> Checkout:
 def test_help_names_the_commands(checkout: Checkout, word: str) -> None:
     done = checkout(word)
     assert done.returncode == 0
-    assert all(f"\n  {name} " in done.stdout for name in ("run", "test", "install"))
+    assert all(f"\n  {name} " in done.stdout for name in ("run", "test", "install", "lock"))
     assert checkout.calls() == []
 
 
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["frobnicate"], "no command 'frobnicate'"),
-        ([], "say what to do"),
+        (["frobnicate"], "unknown command 'frobnicate'"),
+        ([], "no command"),
     ],
 )
 def test_an_unknown_word_is_one_clear_line(checkout: Checkout, words: list[str], line: str) -> None:
@@ -99,18 +100,18 @@ def test_a_port_that_is_none_is_one_clear_line(checkout: Checkout) -> None:
 
 def test_the_app_starts_on_the_port_asked_for(checkout: Checkout) -> None:
     assert checkout("run", PORT="9000").returncode == 0
-    assert checkout.calls() == ["venv", "pip", "pip", "streamlit"]
+    assert checkout.calls() == ["venv", "pip", "pip", "fer"]
     # To this computer alone: there is no log-in.
-    asked = "streamlit run app.py --server.port 9000 --server.address localhost"
-    assert asked in checkout.log.read_text()
+    assert "-m fer serve --port 9000 --address 127.0.0.1\n" in checkout.log.read_text()
     assert checkout("run", ADDRESS="0.0.0.0").returncode == 0
-    assert "--server.port 8501 --server.address 0.0.0.0" in checkout.log.read_text()
+    assert "-m fer serve --port 8501 --address 0.0.0.0\n" in checkout.log.read_text()
 
 
 def test_only_the_detectors_package_comes_without_what_it_needs(checkout: Checkout) -> None:
     checkout("install")
     _, *pips = checkout.log.read_text().splitlines()
     assert ["--no-deps" in line for line in pips] == [False, True]
+    assert all("--require-hashes" in line for line in pips)
     assert pips[1].endswith("-r requirements-detector.txt")
 
 
@@ -119,7 +120,7 @@ def test_a_second_call_installs_nothing(checkout: Checkout) -> None:
     assert checkout.calls() == ["venv", "pip", "pip"]
     assert checkout("install").returncode == 0
     assert checkout("run").returncode == 0
-    assert checkout.calls() == ["streamlit"]
+    assert checkout.calls() == ["fer"]
 
 
 def test_all_tests_run_in_two_at_a_time(checkout: Checkout) -> None:
@@ -149,7 +150,7 @@ def test_the_tests_run_whole_and_bring_what_the_app_needs(checkout: Checkout) ->
     assert checkout("test", "-k", "settings", FER_TEST_LONG="1").returncode == 0
     assert checkout.log.read_text().splitlines()[-1] == "-m pytest -m  -k settings"
     assert checkout("run").returncode == 0
-    assert checkout.calls() == ["streamlit"]
+    assert checkout.calls() == ["fer"]
 
 
 def test_changed_requirements_are_installed_into_the_same_environment(checkout: Checkout) -> None:
@@ -168,13 +169,74 @@ def test_an_interrupted_set_up_is_made_good(checkout: Checkout) -> None:
     assert checkout.calls() == ["venv", "pip", "pip"]
 
 
-def test_every_requirement_is_pinned_and_names_no_host() -> None:
-    for path in ROOT.glob("requirements*.txt"):
-        for line in path.read_text().splitlines():
-            words = line.partition("#")[0].strip()
-            assert not words or re.fullmatch(
-                r"[\w\[\].-]+==[\w.]+|-r requirements[\w-]*\.txt", words
-            )
+def locked(path: Path) -> dict[str, str]:
+    """Return the version of each package in a lock file; fail on a line of any other kind."""
+    text = path.read_text().replace(" \\\n", " ")
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        if line.startswith("#"):
+            continue
+        match = re.fullmatch(
+            r"([a-z0-9-]+)(?:\[\w,]+\])?==([\w.+]+)(?: ; [^#;]+?)?"
+            r"((?: +--hash=sha256:[0-9a-f]{64})+)",
+            line,
+        )
+        assert match, f"{path.name}: {line[:80]}"
+        found[match[1]] = match[2]
+    return found
+
+
+LOCKS = {path.name: locked(path) for path in sorted(ROOT.glob("requirements*.txt"))}
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_a_lock_file_holds_versions_and_hashes_and_no_host(name: str) -> None:
+    text = (ROOT / name).read_text()
+    assert not re.search(r"index-url|find-links|trusted-host|://|/opt|file:", text)
+
+
+def test_all_lock_files_have_the_same_versions() -> None:
+    everything = LOCKS["requirements-dev.txt"]
+    for name in ("requirements.txt", "requirements-serve.txt"):
+        assert LOCKS[name].items() <= everything.items()
+
+
+def wanted(*names: str) -> dict[str, str]:
+    """Return the pins of pyproject.toml in these extras and groups, and the base ones for ""."""
+    described = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    sections = {"": described["project"]["dependencies"]}
+    sections |= described["project"]["optional-dependencies"] | described["dependency-groups"]
+    pins = [re.sub(r"\[.*\]", "", pin).split("==") for name in names for pin in sections[name]]
+    return {name.lower(): version for name, version in pins}
+
+
+@pytest.mark.parametrize(
+    ("name", "sections"),
+    [
+        ("requirements.txt", ["", "training"]),
+        ("requirements-serve.txt", ["", "postgres"]),
+        ("requirements-dev.txt", ["", "training", "postgres", "cloud", "dev"]),
+        ("requirements-detector.txt", ["detector"]),
+    ],
+)
+def test_the_lock_files_fit_the_pins(name: str, sections: list[str]) -> None:
+    """After a change in pyproject.toml: ./setup.sh lock."""
+    assert wanted(*sections).items() <= LOCKS[name].items()
+
+
+def test_the_top_file_installs_what_the_app_is_known_for() -> None:
+    known = {"streamlit", "streamlit-webrtc", "tensorflow", "opencv-python-headless", "numpy", "av"}
+    assert known <= LOCKS["requirements.txt"].keys()
+
+
+def test_lock_makes_every_file_the_development_one_first(checkout: Checkout) -> None:
+    assert checkout("install").returncode == 0
+    assert checkout("lock").returncode == 0
+    lines = [line for line in checkout.log.read_text().splitlines() if line.startswith("-m uv")]
+    made = [re.findall(r"requirements[\w-]*\.txt", line)[0] for line in lines]
+    assert made[0] == "requirements-dev.txt"
+    assert sorted(made) == sorted(LOCKS)
+    assert all("--generate-hashes --no-emit-index-url" in line for line in lines)
 
 
 def test_the_scripts_pass_shellcheck() -> None:

@@ -114,7 +114,7 @@ def test_nothing_but_the_app_goes_into_the_build() -> None:
 def test_all_of_the_app_goes_into_the_build() -> None:
     found = called("git", "ls-files", "--", *SOURCES, "deploy/image").stdout.split()
     found += [path.name for path in ROOT.glob("requirements*.txt")]
-    unneeded = {"requirements-dev.txt", "requirements-cloud.txt"}
+    unneeded = {"requirements-dev.txt"}
     wanted = [name for name in found if name not in unneeded and (ROOT / name).exists()]
     assert len(wanted) > 50
     assert let_through(wanted) == wanted

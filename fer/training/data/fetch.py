@@ -55,8 +55,8 @@ def local(
         raise
     except ImportError as fault:
         raise UsageError(
-            f"{address}: needs what requirements-cloud.txt holds: "
-            "python -m pip install -r requirements-cloud.txt"
+            f"{address}: the packages for cloud storage are missing; run in the project's folder: "
+            "python -m pip install '.[cloud]'"
         ) from fault
     except Exception as fault:  # each service has errors of its own
         raise DataError(f"{address}: {why(kind, fault)}") from fault

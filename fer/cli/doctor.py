@@ -8,7 +8,7 @@ import platform
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import packages_distributions
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from typing import Final, Literal
 
@@ -150,10 +150,9 @@ def fault_of(folder: Path) -> str | None:
 
 
 def video() -> str:
-    import av
+    import fer.vision.media.videos  # noqa: F401 - loads PyAV's libraries, which may fail
 
-    versions = ".".join(map(str, av.library_versions["libavcodec"]))
-    return f"PyAV {av.__version__} with FFmpeg's libavcodec {versions}"
+    return f"PyAV {version('av')}, with its own FFmpeg"
 
 
 def onnxruntime() -> str:

@@ -1,4 +1,4 @@
-"""setup.sh, without installing anything: a stand-in for pip and Python tells what it would do."""
+"""setup.sh, without installing anything: a stand-in for Python records what it would call."""
 
 import os
 import re
@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
 
-# A Python whose `-m` words are only written down; whatever else it is asked, the real one answers.
+# Records every `-m` call; passes anything else on to the real Python.
 FAKE_PYTHON = """#!/usr/bin/env bash
 if [[ ${1-} == -m ]]; then
     echo "$@" >>"$CALLS"
@@ -30,7 +30,7 @@ exec "$REAL_PYTHON" "$@"
 
 
 class Checkout:
-    """A copy of what setup.sh needs, and a log of what it called."""
+    """A copy of the files that setup.sh needs, and a log of its calls."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.log = folder / "checkout", folder / "calls"
@@ -60,7 +60,7 @@ class Checkout:
         )
 
     def calls(self) -> list[str]:
-        """The tools that were called, in order."""
+        """Return the tools that were called, in order."""
         return [line.split()[1] for line in self.log.read_text().splitlines()]
 
 
@@ -84,7 +84,7 @@ def test_help_names_the_commands(checkout: Checkout, word: str) -> None:
         ([], "no command"),
     ],
 )
-def test_an_unknown_word_is_one_clear_line(checkout: Checkout, words: list[str], line: str) -> None:
+def test_an_unknown_command_is_one_line(checkout: Checkout, words: list[str], line: str) -> None:
     done = checkout(*words)
     assert done.returncode == 2
     assert done.stdout == ""
@@ -92,13 +92,13 @@ def test_an_unknown_word_is_one_clear_line(checkout: Checkout, words: list[str],
     assert line in done.stderr
 
 
-def test_a_port_that_is_none_is_one_clear_line(checkout: Checkout) -> None:
+def test_a_wrong_port_is_one_line(checkout: Checkout) -> None:
     done = checkout("run", PORT="http")
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert "PORT must be a number" in done.stderr
 
 
-def test_the_app_starts_on_the_port_asked_for(checkout: Checkout) -> None:
+def test_the_app_starts_on_the_given_port(checkout: Checkout) -> None:
     assert checkout("run", PORT="9000").returncode == 0
     assert checkout.calls() == ["venv", "pip", "pip", "fer"]
     # To this computer alone: there is no log-in.
@@ -107,7 +107,7 @@ def test_the_app_starts_on_the_port_asked_for(checkout: Checkout) -> None:
     assert "-m fer serve --port 8501 --address 0.0.0.0\n" in checkout.log.read_text()
 
 
-def test_only_the_detectors_package_comes_without_what_it_needs(checkout: Checkout) -> None:
+def test_only_the_detectors_package_is_installed_without_requirements(checkout: Checkout) -> None:
     checkout("install")
     _, *pips = checkout.log.read_text().splitlines()
     assert ["--no-deps" in line for line in pips] == [False, True]
@@ -136,14 +136,16 @@ def test_all_tests_run_in_two_at_a_time(checkout: Checkout) -> None:
 
 
 @pytest.mark.parametrize("failing", ["mypy", "tests/training", "--ignore"])
-def test_one_that_fails_fails_all_and_ends_none(checkout: Checkout, failing: str) -> None:
+def test_a_failure_fails_the_command_and_lets_the_others_finish(
+    checkout: Checkout, failing: str
+) -> None:
     done = checkout("test", FAILS=failing)
     assert done.returncode == 1
     assert [*checkout.calls()].count("pytest") == 2
     assert f"{failing} failed" in done.stdout
 
 
-def test_the_tests_run_whole_and_bring_what_the_app_needs(checkout: Checkout) -> None:
+def test_arguments_choose_tests_and_the_set_up_serves_the_app_too(checkout: Checkout) -> None:
     assert checkout("test", "-k", "settings").returncode == 0
     assert checkout.calls() == ["venv", "pip", "pip", "ruff", "ruff", "mypy", "pytest"]
     assert checkout.log.read_text().splitlines()[-1] == "-m pytest -m not long -k settings"
@@ -161,7 +163,7 @@ def test_changed_requirements_are_installed_into_the_same_environment(checkout: 
     assert checkout.calls() == ["pip", "pip"]
 
 
-def test_an_interrupted_set_up_is_made_good(checkout: Checkout) -> None:
+def test_an_interrupted_set_up_is_repaired(checkout: Checkout) -> None:
     done = checkout("install", PIP_DIES="yes")
     assert done.returncode == 2
     assert "failed" in done.stderr.splitlines()[-1]

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 
 from fer.cli import bench, doctor, edge, models, photo, serve, training, video
 from fer.cli.commands import Commands
-from fer.cli.terminal import say
+from fer.cli.terminal import message
 from fer.cli.training import fold
 from fer.errors import FerError, UsageError
 from fer.settings import Settings
 
-__all__ = ["fold", "main", "parser", "say"]
+__all__ = ["fold", "main", "message", "parser"]
 
 
 def parser(settings: Settings) -> argparse.ArgumentParser:
@@ -38,14 +38,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = read(arguments)
         return options.handler(options) or 0
     except ModuleNotFoundError as fault:
-        say(
+        message(
             f"fer: the package {fault.name} is missing: install requirements.txt, or "
             "fer-classroom[training]; the small image holds only what serving needs"
         )
     except (FerError, OSError) as fault:
-        say(f"fer: {fault}")
+        message(f"fer: {fault}")
     except KeyboardInterrupt:
-        say("fer: stopped; finished results were saved")
+        message("fer: stopped; finished results were saved")
         return 130
     return 2
 

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fer.cli.commands import Commands, reading_options
-from fer.cli.terminal import Progress, say
+from fer.cli.terminal import Progress
+from fer.cli.terminal import message as say
 from fer.errors import DataError, UsageError
 from fer.faces import Faces
 from fer.settings import Settings

@@ -11,7 +11,7 @@ from typing import Final
 
 from fer.cli.commands import Commands
 from fer.cli.doctor import check_package
-from fer.cli.terminal import say
+from fer.cli.terminal import message
 from fer.errors import UsageError
 from fer.machine import asset, asset_missing
 from fer.net import is_local
@@ -45,9 +45,9 @@ def serve(options: argparse.Namespace) -> None:
     check_package()
     words = command(options, asset("app.py"))
     host = f"[{options.address}]" if ":" in options.address else options.address
-    say(f"fer: serving at http://{host}:{options.port} (Ctrl-C ends it)")
+    message(f"fer: serving at http://{host}:{options.port} (Ctrl-C ends it)")
     if not is_local(options.address):
-        say("fer: there is no log-in: whoever reaches that address can use the app")
+        message("fer: there is no log-in: whoever reaches that address can use the app")
     # The server restores this handler once it has ended, and calls it. Without it Streamlit's
     # command line would print "Aborted!" and end with status 1.
     signal.signal(signal.SIGINT, lambda *_: sys.exit(0))

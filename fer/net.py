@@ -40,7 +40,7 @@ class Ice:
                     f"{url!r} is not a TURN address: write it like turns:HOST?transport=tcp"
                 )
         if self.relay_only and not self.relays:
-            raise UsageError("relays only, but no TURN server is named: name one")
+            raise UsageError("relays only, but there is no relay: name a TURN server")
 
     @property
     def relays(self) -> tuple[str, ...]:

@@ -2,9 +2,9 @@
 
     python slim.py SITE_PACKAGES
 
-Wheels contain tests, headers, tools and second copies of libraries. The image's own tests open every
-page with the rest. Needs `patchelf` and `strip`, so it runs in the stage that builds and not in
-the one that ships. Prints what each step saved.
+Wheels contain tests, headers, tools and second copies of libraries. The image's own tests open
+every page with the rest. Needs `patchelf` and `strip`, so it runs in the stage that builds and not
+in the one that ships. Prints what each step saved.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ UNUSED = (
     "onnxruntime/quantization",
     "onnxruntime/datasets",
     "onnxruntime/backend",
-    "onnxruntime/capi/libonnxruntime.so*",  # for C programs; the Python module contains its own copy
+    "onnxruntime/capi/libonnxruntime.so*",  # for C programs; Python's module has its own copy
     "cv2/data/*.xml",  # the app has the two cascades that it uses
     "cv2/gapi",
     "streamlit/hello",
@@ -58,7 +58,7 @@ UNUSED = (
     "*.dist-info/RECORD",  # for uninstalling
     "sqlalchemy/testing",
     "sqlalchemy/orm",  # lessons are rows, not objects
-    "sqlalchemy/ext",
+    "sqlalchemy/ext/[!_c]*",  # all but compiler.py, which Alembic imports
     *(f"sqlalchemy/dialects/{name}" for name in ("mssql", "mysql", "oracle")),  # no drivers here
     "**/*.pyi",
     "**/*.pyx",

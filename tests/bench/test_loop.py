@@ -10,7 +10,7 @@ import pytest
 
 from fer.bench import cold, detection, lines
 from fer.bench.feed import FPS, LENGTH, Feed, Vp8, gallery
-from fer.bench.loop import FLOOR, MOST, Run, measure
+from fer.bench.loop import FLOOR, MOST, LoopRun, measure
 from fer.cli.bench import plot
 from fer.errors import ModelError
 from fer.faces import Faces
@@ -95,7 +95,7 @@ def test_a_slow_detection_is_spread_over_the_frames_until_the_next() -> None:
         def look(self, frame: np.ndarray, known: np.ndarray) -> Faces:
             return self.scan(frame)
 
-    run = Run("slow", Analyzer(detector=Slow(), classifier=Network()), Feed(1, SMALL))
+    run = LoopRun("slow", Analyzer(detector=Slow(), classifier=Network()), Feed(1, SMALL))
     for _ in range(12):
         run.step()
     run.search()

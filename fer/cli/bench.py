@@ -58,7 +58,7 @@ def add_command(commands: Commands, settings: Settings) -> None:
 def bench(options: argparse.Namespace) -> None:
     """Measure and print the result."""
     if options.minutes and not options.live:
-        raise UsageError("--minutes needs --live")
+        raise UsageError("--minutes goes with --live")
     if options.live:
         live(options)
         return

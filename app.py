@@ -67,7 +67,7 @@ def main() -> None:
     st.html(STYLE)
     pages = [
         page("live", say("menu.live"), "videocam", state, default=True),
-        page("photo", say("menu.photo"), "photo_camera", settings, state.analyzer),
+        page("photo", say("menu.photo"), "photo_camera", settings, state.photos),
         page("video", say("menu.video"), "movie", state),
         page("history", say("menu.history"), "history", state),
         page("model", say("menu.model"), "query_stats", settings),

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fer.faces import Faces
     from fer.lesson import Lesson
     from fer.vision.analyzer import Analyzer
+    from fer.vision.photos import Photos
 
 # Some builds of onnxruntime report to their maker unless this is set before they are imported.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

@@ -1,4 +1,4 @@
-"""The seven emotions: their order everywhere, and how each one looks.
+"""The seven emotions: their order, colours and signs, and how a share of one is shown.
 
 The order is FER2013's, so a label in that data is an index here. This module imports nothing of
 the project; everything else may import it.
@@ -32,13 +32,26 @@ EMOJI: Final = {
 }
 
 
+SURE: Final = 0.5  # a most likely emotion below this share is shown as a guess
+MOST_PERCENT: Final = 99  # of one face: nobody can be certain, and rounding must not say so
+
+
+def percent(share: float) -> int:
+    """Return the share of one face in percent, never 100. A class's mean may be 100.
+
+    >>> percent(0.126), percent(0.999)
+    (13, 99)
+    """
+    return min(round(100 * share), MOST_PERCENT)
+
+
 def ink_on(colour: str) -> str:
-    """Black or white, whichever can be read on this colour; both as #RRGGBB."""
+    """Return black or white, whichever can be read on this colour; all as #RRGGBB."""
     return "#000000" if is_light(*bytes.fromhex(colour[1:])) else "#FFFFFF"
 
 
 def is_light(red: int, green: int, blue: int) -> bool:
-    """Whether black letters have more contrast on this colour than white ones (WCAG).
+    """Return True if black letters have more contrast on this colour than white ones (WCAG).
 
     >>> is_light(255, 255, 255), is_light(0, 0, 0)
     (True, False)

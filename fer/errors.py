@@ -18,7 +18,7 @@ from __future__ import annotations
 from typing import Literal
 
 # What is wrong with a file, as a key for the pages' translated texts.
-Fault = Literal["unreadable", "heic", "pixels", "sound", "kind", "disk"]
+Fault = Literal["unreadable", "heic", "pixels", "size", "sound", "kind", "disk"]
 
 
 class FerError(Exception):

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from fer.emotions import EMOTIONS
 
+Picture = npt.NDArray[np.uint8]  # BGR (height, width, 3), or grey (height, width)
 Floats = npt.NDArray[np.float32]
 Ids = npt.NDArray[np.int64]
 

@@ -69,7 +69,7 @@ print(max(sizes[8:]) - max(sizes[:8]))
 ON_ITS_SIDE = """
 import io
 from PIL import Image
-from fer.vision.media.pictures import decode_picture
+from fer.vision.media.pictures import decode
 
 def most():
     lines = open("/proc/self/status").read().splitlines()
@@ -82,10 +82,10 @@ def photo(width, height):
     return file.getvalue()
 
 data = photo(6000, 4000)
-decode_picture(photo(60, 40), "small")  # loads the modules
+decode(photo(60, 40), "small")  # loads the modules
 open("/proc/self/clear_refs", "w").write("5")  # resets VmHWM
 before = most()
-picture = decode_picture(data, "large")
+picture = decode(data, "large")
 print((most() - before) / (6000 * 4000))
 """
 

@@ -136,7 +136,7 @@ def test_a_photo_is_read_from_another_folder(built: Installed) -> None:
 
 def test_the_public_names_can_be_imported(built: Installed) -> None:
     code = (
-        "from fer import Analyzer, EMOTIONS, Faces, Lesson, ModelError; "
+        "from fer import Analyzer, EMOTIONS, Faces, Lesson, ModelError, Photos; "
         "import fer; print(fer.__file__)"
     )
     done = built("python", "-c", code)

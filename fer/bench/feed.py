@@ -11,9 +11,8 @@ from typing import Any, Final
 import av
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-Picture = npt.NDArray[np.uint8]
+from fer.faces import Picture
 
 FACE: Final = Path(__file__).resolve().parent.parent / "ui" / "sample.png"
 SIZE: Final = (1280, 720)

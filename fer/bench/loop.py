@@ -15,11 +15,11 @@ import numpy as np
 
 from fer.bench.feed import FPS, Feed, Vp8
 from fer.bench.tutorial import Tutorial
-from fer.faces import Faces, Floats
+from fer.faces import Faces, Floats, Picture
 from fer.vision.analyzer import Analyzer
 from fer.vision.detect import LONGEST, Detector
 from fer.vision.draw import draw
-from fer.vision.stream import FaceStream, Picture, search_wait
+from fer.vision.stream import FaceStream, search_wait
 
 WARM_UP: Final = 10  # frames that aren't counted
 FLOOR: Final = ("decode", "draw", "encode")  # what a stream takes without reading

@@ -9,14 +9,12 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from fer.emotions import EMOTIONS
 from fer.errors import ModelError
+from fer.faces import Picture
 from fer.vision.classifier import KerasClassifier
 from fer.vision.detect.haar import CASCADE_FOLDER, CASCADES
-
-Picture = npt.NDArray[np.uint8]
 
 
 class Tutorial:

@@ -12,19 +12,16 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 import cv2
-import numpy as np
-import numpy.typing as npt
 
 from fer.cli.commands import Commands, reading_options
 from fer.cli.terminal import Progress
 from fer.cli.terminal import message as say
+from fer.emotions import percent
 from fer.errors import DataError, UsageError
-from fer.faces import Faces
+from fer.faces import Faces, Picture
 from fer.settings import Settings
 from fer.tables import FaceTable
 from fer.vision.media.pictures import find_pictures, read_picture
-
-Frame = npt.NDArray[np.uint8]
 
 MANY: Final = 6  # more faces are counted instead of told one by one
 
@@ -32,13 +29,13 @@ MANY: Final = 6  # more faces are counted instead of told one by one
 class PhotoReader(Protocol):
     """What finds and reads the faces: `fer.vision.analyzer.Analyzer`."""
 
-    def photo(self, frame: Frame) -> Faces: ...
+    def photo(self, frame: Picture) -> Faces: ...
 
 
 class Drawing(Protocol):
     """What draws them: `fer.vision.draw.annotated`."""
 
-    def __call__(self, frame: Frame, faces: Faces) -> Frame: ...
+    def __call__(self, frame: Picture, faces: Faces) -> Picture: ...
 
 
 def add_command(commands: Commands, settings: Settings) -> None:
@@ -127,7 +124,7 @@ def told(faces: Faces) -> str:
         shown = [f"{word} {count}" for word, count in counts.most_common()]
         return f"{len(faces)} {noun}: {', '.join(shown)}"
     shown = [
-        f"{word} {share:.0%}".replace("%", " %") if word else "not read"
+        f"{word} {percent(share)} %" if word else "not read"
         for word, share in zip(faces.words(), faces.probabilities.max(axis=1), strict=True)
     ]
     return f"{len(faces)} {noun}: {', '.join(shown)}"
@@ -153,7 +150,7 @@ def _targets(pictures: Sequence[Path], out: Path) -> list[Path]:
     return targets
 
 
-def _write(path: Path, picture: Frame) -> None:
+def _write(path: Path, picture: Picture) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     # Encoded in memory, so that names outside the system's code page work everywhere.
     path.write_bytes(cv2.imencode(".png", picture)[1].tobytes())

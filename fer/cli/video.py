@@ -9,21 +9,16 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-import numpy.typing as npt
-
 from fer.cli.commands import Commands, reading_options, refuse_where_forbidden
 from fer.cli.terminal import Progress, minutes
 from fer.cli.terminal import message as say
 from fer.emotions import EMOTIONS
 from fer.errors import FerError
-from fer.faces import NOBODY, Faces
+from fer.faces import NOBODY, Faces, Picture
 from fer.settings import Settings
 from fer.tables import FaceTable
 from fer.vision.media.video_writer import Recording
 from fer.vision.media.videos import Video
-
-Frame = npt.NDArray[np.uint8]
 
 
 class Step(Protocol):
@@ -32,7 +27,7 @@ class Step(Protocol):
     @property
     def time(self) -> float: ...
     @property
-    def frame(self) -> Frame: ...
+    def frame(self) -> Picture: ...
     @property
     def faces(self) -> Faces: ...
     @property
@@ -48,7 +43,7 @@ class VideoReader(Protocol):
 class Drawing(Protocol):
     """What draws them: `fer.vision.draw.annotated`."""
 
-    def __call__(self, frame: Frame, faces: Faces, *, blur: bool = False) -> Frame: ...
+    def __call__(self, frame: Picture, faces: Faces, *, blur: bool = False) -> Picture: ...
 
 
 def add_command(commands: Commands, settings: Settings) -> None:

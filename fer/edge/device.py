@@ -13,23 +13,16 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
-import numpy as np
-import numpy.typing as npt
-
 from fer.emotions import EMOTIONS
-from fer.faces import Faces
+from fer.faces import Faces, Picture
 from fer.lesson import Lesson, LessonInfo, Snapshot
 from fer.lesson.snapshot import LATELY
 from fer.machine import give_back
 from fer.vision.draw import draw
 from fer.vision.media.camera import Camera
 
-Picture = npt.NDArray[np.uint8]
-
 FRAME_WAIT: Final = 0.2  # seconds; how long to wait for a frame before looking at the clock again
-LESSON_LENGTH: Final = (
-    3600  # seconds; then a new lesson begins, so that memory doesn't grow for days
-)
+LESSON_LENGTH: Final = 3600  # seconds; a lesson that ran for days would fill the memory
 
 
 class FrameReader(Protocol):
@@ -72,11 +65,11 @@ def watch(
         now = time.monotonic() - start
         if int(now) > reported:
             reported = int(now)
-            report(record(lesson.now(now), datetime.now().astimezone()))
+            report(record(lesson.snapshot(now), datetime.now().astimezone()))
             give_back()
         if frame is None and camera.ended:
             if seen:  # the end of a file, and the only report of one shorter than a second
-                report(record(lesson.now(), datetime.now().astimezone()))
+                report(record(lesson.snapshot(), datetime.now().astimezone()))
             break
         if now > LESSON_LENGTH:
             lesson, start, reported = _new_lesson(), start + now, 0
@@ -104,7 +97,7 @@ def record(snapshot: Snapshot, clock: datetime) -> dict[str, Any]:
         "time": clock.isoformat(timespec="seconds"),
         "faces": round(snapshot.faces, 1),
         "shares": _shares(dict(zip(EMOTIONS, snapshot.shares.tolist(), strict=True))),
-        "looks": _shares(snapshot.looks),
+        "looks": _shares(snapshot.indicators),
         "mood": _shares(snapshot.mood._asdict()),
         "silent": round(snapshot.silent, 1),
     }

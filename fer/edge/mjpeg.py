@@ -16,13 +16,10 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import cv2
-import numpy as np
-import numpy.typing as npt
 
 from fer.errors import UsageError
+from fer.faces import Picture
 from fer.net import is_local
-
-Picture = npt.NDArray[np.uint8]
 
 VIEWERS: Final = 4
 OTHERS: Final = 8  # connections allowed on top of the viewers'

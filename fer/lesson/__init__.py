@@ -1,7 +1,7 @@
 """The class over time, as numbers: what comes in are faces and times, never pictures."""
 
 from fer.lesson.alerts import CALM, Alert, Fired
-from fer.lesson.indicators import INDICATORS, Mood, looks, mood
+from fer.lesson.indicators import INDICATORS, Mood, indicators, mood
 from fer.lesson.lesson import KINDS, Lesson, LessonInfo, Note
 from fer.lesson.people import Person
 from fer.lesson.seconds import Gap, Series
@@ -21,6 +21,6 @@ __all__ = [
     "Person",
     "Series",
     "Snapshot",
-    "looks",
+    "indicators",
     "mood",
 ]

@@ -1,7 +1,7 @@
-"""Alerts that a teacher sets: "over 40 % of the faces look negative for 20 seconds".
+"""Alerts that a teacher sets, such as "over 40 % of the faces look negative for 20 seconds".
 
-An alert is told once. It ends when the share has fallen clearly below its line, and then rests, so
-that a share that trembles about the line can't ring again and again.
+An alert fires once. It ends when the share has fallen clearly below its line, and then rests, so
+that a share that moves around the line does not fire it again and again.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from fer.lesson.seconds import HOLE, Rows
 
 @dataclass(frozen=True)
 class Alert:
-    """When to tell the teacher. Shares are 0 to 1, times are seconds."""
+    """A setting: when to alert the teacher. Shares are 0 to 1, times are seconds."""
 
-    what: str  # one of LOOKS
+    what: str  # one of INDICATORS
     over: float
     seconds: int
-    faces: int = 5  # of fewer faces a share says too little
+    faces: int = 5  # a share of fewer faces says too little
     margin: float = 0.1  # how far below the line the share must fall to end it
-    rest: int = 180  # from its end until it may be told again
+    rest: int = 180  # from its end until it may fire again
 
     def __post_init__(self) -> None:
         if self.what not in INDICATORS:
@@ -37,35 +37,35 @@ class Alert:
             raise UsageError("an alert needs at least one second and one face, and rests 0 or more")
 
 
-CALM: Final = (Alert("negative", 0.4, 30), Alert("confused", 0.4, 30))
+CALM: Final = (Alert("negative", 0.4, 30), Alert("confused", 0.4, 30))  # the default alerts
 
 
 @dataclass(frozen=True)
 class Fired:
-    """An alert that was told."""
+    """An occurrence of an alert."""
 
     alert: Alert
     start: float  # when the share went over the line
     end: float | None  # None while it lasts
-    peak: float  # the largest share meanwhile
+    peak: float  # the largest share so far
 
 
-class Watch:
-    """One alert on duty: give it every second once, in their order."""
+class Monitor:
+    """Monitors one alert. Call `step` or `skip` once per second, in order."""
 
     def __init__(self, alert: Alert) -> None:
         self.alert = alert
-        self.fired: Fired | None = None  # the one that lasts
-        self._since: int | None = None  # the share has been over the line from this second on
+        self.fired: Fired | None = None  # the occurrence that lasts
+        self._since: int | None = None  # the first second of the share's stay over the line
         self._peak = 0.0
-        self._holes = 0
-        self._rested = 0  # from this second on it may be told again
+        self._empty = 0  # seconds without a picture, in a row
+        self._rested = 0  # from this second on it may fire again
 
     def step(self, second: int, share: float, faces: float) -> Fired | None:
-        """A second with a picture. Gives what began or ended with it."""
-        self._holes = 0
+        """Take in a second with pictures; return the occurrence that began or ended with it."""
+        self._empty = 0
         line = self.alert.over - (self.alert.margin if self._since is not None else 0)
-        # Into the state above the line, out of it below the line's margin.
+        # It begins above the line, and ends below the line's margin.
         over = share >= line if self._since is not None else share > line
         if faces < self.alert.faces or not over:
             return self.end(second)
@@ -80,12 +80,12 @@ class Watch:
         return None
 
     def skip(self, second: int) -> Fired | None:
-        """A second without a picture; a few are overlooked, a gap ends the alert."""
-        self._holes += 1
-        return self.end(second + 1 - HOLE) if self._holes == HOLE else None
+        """Take in a second without a picture: a gap ends the alert, fewer seconds do not."""
+        self._empty += 1
+        return self.end(second + 1 - HOLE) if self._empty == HOLE else None
 
     def end(self, second: float) -> Fired | None:
-        """It is over, or the lesson is; gives the alert that ended with it."""
+        """End what lasts, and return it."""
         ended, self.fired, self._since = self.fired, None, None
         if ended is None:
             return None
@@ -93,57 +93,57 @@ class Watch:
         return replace(ended, end=float(second))
 
 
-class Duty:
-    """The alerts that are set, and those that were told. Its owner sees to threads."""
+class Monitors:
+    """The alerts that are set, and their occurrences. The caller locks."""
 
     def __init__(self, alerts: Iterable[Alert]) -> None:
-        self.over: list[Fired] = []
-        self._watches = [Watch(alert) for alert in alerts]
-        self._judged = 0  # seconds that were shown
+        self.ended: list[Fired] = []
+        self._monitors = [Monitor(alert) for alert in alerts]
+        self._next = 0  # the first second that the monitors have not taken in
 
     @property
     def alerts(self) -> list[Alert]:
-        """Those that are set."""
-        return [watch.alert for watch in self._watches]
+        """The alerts that are set."""
+        return [monitor.alert for monitor in self._monitors]
 
     @property
     def lasting(self) -> list[Fired]:
-        """Those that were told and are not over."""
-        return [watch.fired for watch in self._watches if watch.fired is not None]
+        """The occurrences that last."""
+        return [monitor.fired for monitor in self._monitors if monitor.fired is not None]
 
     def restore(self, fired: Iterable[Fired], seconds: int) -> None:
-        """Goes on after so many seconds; what lasted then is over."""
-        ended = float(seconds)
-        self.over = [one if one.end is not None else replace(one, end=ended) for one in fired]
-        self._judged = seconds
+        """Continue after `seconds` seconds; occurrences that lasted then have ended."""
+        end = float(seconds)
+        self.ended = [one if one.end is not None else replace(one, end=end) for one in fired]
+        self._next = seconds
 
-    def change(self, alerts: Iterable[Alert]) -> None:
-        """Other alerts from here on; those that are no longer set are over."""
-        known = {watch.alert: watch for watch in self._watches}
-        self._watches = [known.get(alert) or Watch(alert) for alert in dict.fromkeys(alerts)]
-        for watch in known.values():
-            if watch not in self._watches:
-                self._keep(watch.end(self._judged))
+    def set(self, alerts: Iterable[Alert]) -> None:
+        """Replace the alerts from here on; occurrences of those no longer set end."""
+        known = {monitor.alert: monitor for monitor in self._monitors}
+        self._monitors = [known.get(alert) or Monitor(alert) for alert in dict.fromkeys(alerts)]
+        for monitor in known.values():
+            if monitor not in self._monitors:
+                self._keep(monitor.end(self._next))
 
-    def judge(self, rows: Rows, end: int) -> None:
-        """Shows the alerts the seconds before `end` that they haven't seen."""
-        for second in range(self._judged, end):
-            for watch in self._watches:
-                self._keep(_show(watch, second, rows[second]))
-        self._judged = max(self._judged, end)
+    def take_in(self, rows: Rows, end: int) -> None:
+        """Give the monitors the seconds before `end` that they have not had."""
+        for second in range(self._next, end):
+            for monitor in self._monitors:
+                self._keep(_step(monitor, second, rows[second]))
+        self._next = max(self._next, end)
 
     def end(self, time: float) -> None:
-        """The lesson is over."""
-        for watch in self._watches:
-            self._keep(watch.end(time))
+        """End every occurrence with the lesson."""
+        for monitor in self._monitors:
+            self._keep(monitor.end(time))
 
-    def _keep(self, told: Fired | None) -> None:
-        if told is not None and told.end is not None:
-            self.over.append(told)
+    def _keep(self, fired: Fired | None) -> None:
+        if fired is not None and fired.end is not None:
+            self.ended.append(fired)
 
 
-def _show(watch: Watch, second: int, row: np.void) -> Fired | None:
+def _step(monitor: Monitor, second: int, row: np.void) -> Fired | None:
     if not row["frames"]:
-        return watch.skip(second)
-    share = row["looks"][INDICATORS.index(watch.alert.what)] / max(row["read"], 1)
-    return watch.step(second, float(share), row["seen"] / row["frames"])
+        return monitor.skip(second)
+    share = row["looks"][INDICATORS.index(monitor.alert.what)] / max(row["read"], 1)
+    return monitor.step(second, float(share), row["seen"] / row["frames"])

@@ -15,7 +15,7 @@ from fer.errors import DataError, UsageError
 from fer.lesson.alerts import Alert, Fired
 from fer.lesson.indicators import INDICATORS
 from fer.lesson.lesson import LONGEST, Lesson, LessonInfo, Note
-from fer.lesson.seconds import ROW, Gap, pool
+from fer.lesson.seconds import ROW, Gap, gaps, pool
 from fer.tables import csv_text
 
 FORMAT: Final = "fer-lesson"
@@ -46,7 +46,7 @@ def to_dict(lesson: Lesson) -> dict[str, Any]:
         "seconds": {"second": told.tolist()}
         | {name: rows[name][told].tolist() for name in ROW.names or ()},
         "pauses": [asdict(pause) for pause in lesson.pauses],
-        "moments": [asdict(moment) for moment in lesson.moments],
+        "moments": [asdict(note) for note in lesson.notes],
         "alerts": [asdict(fired) for fired in lesson.fired],
     }
 
@@ -87,7 +87,7 @@ def from_dict(told: Mapping[str, Any]) -> Lesson:
         columns["second"],
         rows,
         pauses=[Gap("pause", *_stretch(one)) for one in told["pauses"]],
-        moments=[Note(one["kind"], one["text"], _time(one["time"])) for one in told["moments"]],
+        notes=[Note(one["kind"], one["text"], _time(one["time"])) for one in told["moments"]],
         fired=[
             Fired(Alert(**one["alert"]), *_stretch(one), _time(one["peak"]))
             for one in told["alerts"]
@@ -117,17 +117,21 @@ def to_csv(lesson: Lesson) -> str:
 
 
 def _seconds(lesson: Lesson) -> Iterator[list[str]]:
-    each, gaps, begun = pool(lesson.rows(), 1), lesson.gaps(), lesson.info.started
-    numbers = np.column_stack([each.faces, each.shares, each.looks, each.balance])
+    each, missing, begun = (
+        pool(lesson.rows(), 1),
+        gaps(lesson.rows(), lesson.pauses),
+        lesson.info.started,
+    )
+    numbers = np.column_stack([each.faces, each.shares, each.indicators, each.balance])
     for second, row in enumerate(numbers):
         known = ["" if np.isnan(value) else f"{value:.4f}" for value in row]
         clock = (begun + timedelta(seconds=second)).replace(tzinfo=None, microsecond=0)
-        yield [str(second), clock.isoformat(sep=" "), *known, _gap_at(gaps, second)]
+        yield [str(second), clock.isoformat(sep=" "), *known, _gap_at(missing, second)]
 
 
-def _gap_at(gaps: list[Gap], second: int) -> str:
+def _gap_at(missing: list[Gap], second: int) -> str:
     """The gap that a whole second lies in."""
-    for gap in gaps:
+    for gap in missing:
         if gap.start <= second and (gap.end is None or second + 1 <= gap.end):
             return gap.kind
     return ""

@@ -1,12 +1,12 @@
-"""What a face looks like to a teacher, by a rule over the seven probabilities.
+"""Indicators: what a face shows to a teacher, by a rule over its seven shares.
 
-The rule is a convention and knows no feelings: docs/decisions/0014 says what it rests on. A face
-may have several looks, or none.
+The rule is a convention and does not measure feelings; docs/decisions/0014 names its sources. A
+face may have several indicators, or none.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,39 +16,36 @@ from fer.emotions import EMOTIONS
 INDICATORS: Final = ("negative", "confused", "flat", "positive")
 
 NEGATIVE: Final = ("angry", "disgust", "fear", "sad")
-# Knitted or raised brows: the words whose faces share them. None of them means "confused".
+# The emotions that share knitted or raised brows. None of them alone means "confused".
 UNSURE: Final = ("angry", "fear", "sad", "surprise")
 HALF: Final = 0.5  # more likely than not
-FLAT: Final = 0.8  # so much "neutral" that next to nothing else shows
+FLAT: Final = 0.8  # from this share of "neutral" on, a face shows next to nothing else
+CLEAR: Final = 0.25  # a mood between -CLEAR and CLEAR is called even
+
+_NEGATIVE: Final = [EMOTIONS.index(name) for name in NEGATIVE]
+_UNSURE: Final = [EMOTIONS.index(name) for name in UNSURE]
+_HAPPY: Final = EMOTIONS.index("happy")
+_NEUTRAL: Final = EMOTIONS.index("neutral")
 
 
 class Mood(NamedTuple):
-    """The class in two numbers, for a shape that moves calmly and for the mood line."""
+    """The class in two numbers, for the floating window's shape and for the mood line."""
 
-    balance: float  # happy less the negative four, -1 to 1; NaN where nobody was read
-    liveliness: float  # all that isn't neutral, 0 to 1
-
-
-def _places(words: tuple[str, ...]) -> list[int]:
-    return [EMOTIONS.index(word) for word in words]
+    balance: float  # happy minus the negative four, -1 to 1; NaN where nobody was read
+    liveliness: float  # everything but neutral, 0 to 1
 
 
-_NEGATIVE: Final = _places(NEGATIVE)
-_UNSURE: Final = _places(UNSURE)
-_HAPPY, _NEUTRAL = _places(("happy", "neutral"))
+def indicators(probabilities: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.bool_]:
+    """Return which of INDICATORS each row of seven probabilities has, as an array (n, 4).
 
-
-def looks(probabilities: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.bool_]:
-    """Which of LOOKS each row of seven probabilities has, (n, 4).
-
-    >>> looks(np.array([[0.3, 0, 0, 0, 0.3, 0, 0.4]])).tolist()
+    >>> indicators(np.array([[0.3, 0, 0, 0, 0.3, 0, 0.4]])).tolist()
     [[True, True, False, False]]
     """
     unsure = probabilities[:, _UNSURE]
     return np.stack(
         [
             probabilities[:, _NEGATIVE].sum(axis=1) >= HALF,
-            # Between these words, and none of them clear.
+            # Spread over these emotions, with none of them clear.
             (unsure.sum(axis=1) >= HALF) & (unsure.max(axis=1, initial=0) < HALF),
             probabilities[:, _NEUTRAL] >= FLAT,
             probabilities[:, _HAPPY] >= HALF,
@@ -58,7 +55,7 @@ def looks(probabilities: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.bool_]
 
 
 def mood(shares: npt.NDArray[np.floating[Any]]) -> Mood:
-    """The mood of a class whose mean probabilities these are.
+    """Return the mood of a class from its mean probabilities.
 
     >>> mood(np.array([0.1, 0, 0, 0.5, 0.1, 0, 0.3]))
     Mood(balance=0.3, liveliness=0.7)
@@ -67,5 +64,12 @@ def mood(shares: npt.NDArray[np.floating[Any]]) -> Mood:
 
 
 def balance(shares: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
-    """Happy less the negative four, of one row of shares or of many."""
+    """Return happy minus the negative four, for one row of shares or for many."""
     return np.asarray(shares[..., _HAPPY] - shares[..., _NEGATIVE].sum(axis=-1), np.float64)
+
+
+def mood_word(value: float) -> Literal["happy", "even", "negative"]:
+    """Return the word for a mood's balance."""
+    if value > CLEAR:
+        return "happy"
+    return "negative" if value < -CLEAR else "even"

@@ -1,10 +1,11 @@
-"""A row a second: what was counted in it, and what such rows say together.
+"""The numbers of a lesson, one row a second, and the means over stretches of them.
 
-Everything is kept as sums, so that any stretch of time is the sum of its rows.
+Rows hold sums, so any stretch of time is the sum of its rows.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ import numpy.typing as npt
 
 from fer.emotions import EMOTIONS
 from fer.faces import Faces
-from fer.lesson.indicators import INDICATORS, balance, looks
+from fer.lesson.indicators import INDICATORS, balance, indicators
 
 Rows = npt.NDArray[np.void]
 Array = npt.NDArray[np.float64]
@@ -22,18 +23,18 @@ ROW: Final = np.dtype(
     [
         ("frames", np.int32),  # pictures
         ("seen", np.int32),  # faces in them
-        ("read", np.int32),  # of these, with probabilities
+        ("read", np.int32),  # of these, those with probabilities
         ("sums", np.float64, len(EMOTIONS)),  # of the probabilities
-        ("words", np.int32, len(EMOTIONS)),  # faces whose first word it is
-        ("looks", np.int32, len(INDICATORS)),  # faces that look so
+        ("words", np.int32, len(EMOTIONS)),  # faces whose most likely emotion it is
+        ("looks", np.int32, len(INDICATORS)),  # faces with each indicator (a stored name)
     ]
 )
-HOLE: Final = 3  # seconds without a picture that count as a gap; fewer are a slow camera
+HOLE: Final = 3  # seconds without a picture that make a gap; fewer are a slow camera
 
 
 @dataclass(frozen=True)
 class Gap:
-    """A stretch that nothing is known of: "pause", or "lost" where no picture came."""
+    """A stretch without numbers: "pause", or "lost" where no picture came."""
 
     kind: str
     start: float
@@ -42,42 +43,42 @@ class Gap:
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """Means over equal stretches of a lesson; NaN where nothing was seen, or nothing read."""
+    """Means over equal stretches of a lesson; NaN where nothing was seen or read."""
 
     step: int  # seconds a stretch
     times: Array  # where each begins
     faces: Array  # in a picture
     shares: Array  # (n, 7): mean probabilities
-    words: Array  # (n, 7): share of the faces whose first word it is
-    looks: Array  # (n, 4): share of the faces that look so
+    words: Array  # (n, 7): share of the faces whose most likely emotion it is
+    indicators: Array  # (n, 4): share of the faces that have it
 
     def __len__(self) -> int:
         return len(self.times)
 
     @property
     def balance(self) -> Array:
-        """The mood line: happy less the negative four, -1 to 1."""
+        """The mood line: happy minus the negative four, -1 to 1."""
         return balance(self.shares)
 
-    def look(self, name: str) -> Array:
-        """One look's share of the faces."""
-        return np.asarray(self.looks[:, INDICATORS.index(name)])
+    def indicator(self, name: str) -> Array:
+        """Return the share of the faces that have this indicator."""
+        return np.asarray(self.indicators[:, INDICATORS.index(name)])
 
 
 def count(faces: Faces) -> Rows:
-    """One picture's faces as a row."""
+    """Return one picture's faces as a row."""
     row = np.zeros((), ROW)
     read = faces.probabilities[faces.known]
     row["frames"], row["seen"], row["read"] = 1, len(faces), len(read)
     if len(read):
         row["sums"] = read.sum(axis=0, dtype=np.float64)
         row["words"] = np.bincount(read.argmax(axis=1), minlength=len(EMOTIONS))
-        row["looks"] = looks(read).sum(axis=0)
+        row["looks"] = indicators(read).sum(axis=0)
     return row
 
 
 def pool(rows: Rows, step: int, first: int = 0) -> Series:
-    """Stretches of `step` rows, of which the first one is second number `first`."""
+    """Return the means over stretches of `step` rows; the first row is second `first`."""
     stretches = -(-len(rows) // step)
     full = np.zeros(stretches * step, ROW)
     full[: len(rows)] = rows
@@ -90,12 +91,23 @@ def pool(rows: Rows, step: int, first: int = 0) -> Series:
         faces=_means(sums["seen"], sums["frames"]),
         shares=_means(sums["sums"], read),
         words=_means(sums["words"], read),
-        looks=_means(sums["looks"], read),
+        indicators=_means(sums["looks"], read),
     )
 
 
-def holes(rows: Rows, pauses: list[Gap]) -> list[Gap]:
-    """The pauses, and the stretches outside them in which no picture came."""
+def series(rows: Rows, points: int = 600) -> Series:
+    """Return the rows as `points` stretches at most, or second by second where they are fewer."""
+    return pool(rows, max(-(-len(rows) // points), 1))
+
+
+def whole(rows: Rows) -> Series:
+    """Return the rows as one stretch; NaN where nothing was seen."""
+    return pool(rows if len(rows) else np.zeros(1, ROW), max(len(rows), 1))
+
+
+def gaps(rows: Rows, pauses: Iterable[Gap]) -> list[Gap]:
+    """Return the pauses, and the stretches outside them in which no picture came."""
+    pauses = [*pauses]
     empty = rows["frames"] == 0
     for pause in pauses:
         end = len(rows) if pause.end is None else int(np.ceil(pause.end))

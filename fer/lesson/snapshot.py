@@ -11,34 +11,35 @@ from fer.lesson.alerts import Fired
 from fer.lesson.indicators import INDICATORS, Mood, mood
 from fer.lesson.seconds import Array, Rows, Series, pool
 
-LATELY: Final = 3  # seconds that "now" means
+LATELY: Final = 3  # seconds that a snapshot looks back on
 LINE_STEP: Final = 5  # seconds a point of the mood line
 LINE_POINTS: Final = 120
 
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """The class at this time, cheap enough to be asked for at every redraw."""
+    """The class at this time; cheap enough to be made for every redraw."""
 
     time: float
-    faces: float  # in a picture, lately; 0 where none came
+    faces: float  # in a picture, lately; 0 where no picture came
     shares: Array  # (7,): mean probabilities; NaN where nobody was read
-    looks: dict[str, float]  # each look's share of the faces
+    indicators: dict[str, float]  # the share of the faces that have each
     mood: Mood
-    line: Series  # the last ten minutes, always LINE_POINTS long, the running stretch last
+    line: Series  # the last ten minutes, always LINE_POINTS long, the current stretch last
     alerts: tuple[Fired, ...]  # those that last
     paused: bool
     silent: float  # seconds since the last picture
+    version: int = 0  # of a live lesson: grows with each snapshot that is made
 
     @classmethod
     def of(cls, time: float, lately: Rows, **known: Any) -> Snapshot:
-        """From the rows of the last seconds, and what else is known."""
+        """Make it from the rows of the last seconds and the other fields."""
         means = pool(lately, len(lately))
         return cls(
             time=time,
             faces=float(np.nan_to_num(means.faces[0])),
             shares=means.shares[0],
-            looks=dict(zip(INDICATORS, map(float, means.looks[0]), strict=True)),
+            indicators=dict(zip(INDICATORS, map(float, means.indicators[0]), strict=True)),
             mood=mood(means.shares[0]),
             **known,
         )

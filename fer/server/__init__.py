@@ -1,4 +1,4 @@
-"""The HTTP and WebSocket routes beside the pages, a room each; all share one fer.server.state."""
+"""The server process: the HTTP and WebSocket routes beside the pages. They share one `State`."""
 
 from __future__ import annotations
 
@@ -18,39 +18,37 @@ from fer.server.identity import OwnerCookie
 from fer.server.limits import Limits
 from fer.server.live_socket import LiveSocket
 from fer.server.logs import hide_tokens
-from fer.server.metrics import Metrics
 from fer.server.origins import OriginCheck
 from fer.server.photo_api import PhotoApi
 from fer.server.state import State
 
 __all__ = ["Limits", "State", "lifespan", "middleware", "refusing", "routes"]
 
-TIDY_EVERY: Final = 15.0  # seconds
+SWEEP_EVERY: Final = 15.0  # seconds
 Lifespan = Callable[[Any], AbstractAsyncContextManager[None]]
 
 
 def routes(state: State, limits: Limits | None = None) -> list[BaseRoute]:
-    """Every route, over this state."""
+    """Return every route that is served beside the pages."""
     limits = limits or Limits()
-    guard = _guard(state)
-    metrics = Metrics(state)
-    state.sessions.watcher = metrics
+    origins, metrics = _origins(state), state.lessons.metrics
+    metrics.observe(state.lessons.count, lambda: state.not_ready is None)
     hide_tokens()
     return [
-        WebSocketRoute("/ws/live", LiveSocket(state, guard, limits).serve),
-        *PhotoApi(state, guard, limits, metrics).routes(),
+        WebSocketRoute("/ws/live", LiveSocket(state, origins, limits).serve),
+        *PhotoApi(state, origins, limits, metrics).routes(),
         *health.routes(state),
         metrics.route(),
     ]
 
 
 def middleware(state: State) -> list[Middleware]:
-    """What stands before the pages and the routes."""
-    return [Middleware(OwnerCookie, guard=_guard(state))]
+    """Return what stands before the pages and the routes."""
+    return [Middleware(OwnerCookie, origins=_origins(state))]
 
 
 def refusing(fault: str) -> list[BaseRoute]:
-    """The routes of a server whose settings don't fit: they say so."""
+    """Return the routes of a server with settings that don't fit: they answer with the fault."""
 
     async def refuse(_: Request) -> JSONResponse:
         return health.unavailable(fault)
@@ -59,14 +57,14 @@ def refusing(fault: str) -> list[BaseRoute]:
     return [Route(path, refuse, methods=["GET", "POST"]) for path in paths]
 
 
-def lifespan(state: State, tidy_every: float = TIDY_EVERY) -> Lifespan:
-    """What runs beside the routes: loading at the start, tidying meanwhile, ending at the end."""
+def lifespan(state: State, sweep_every: float = SWEEP_EVERY) -> Lifespan:
+    """Return what runs beside the routes: it loads at the start, sweeps, and saves at the end."""
 
     @contextlib.asynccontextmanager
     async def run(_: Any) -> AsyncIterator[None]:
         tasks = [
             asyncio.create_task(asyncio.to_thread(state.warm_up)),
-            asyncio.create_task(_tidy(state, tidy_every)),
+            asyncio.create_task(_sweep(state, sweep_every)),
         ]
         try:
             yield
@@ -74,18 +72,16 @@ def lifespan(state: State, tidy_every: float = TIDY_EVERY) -> Lifespan:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await asyncio.to_thread(state.sessions.close_all)
             await asyncio.to_thread(state.lessons.close)
 
     return run
 
 
-def _guard(state: State) -> OriginCheck:
+def _origins(state: State) -> OriginCheck:
     return OriginCheck(state.settings.origins, state.settings.trust_proxy)
 
 
-async def _tidy(state: State, every: float) -> None:
+async def _sweep(state: State, every: float) -> None:
     while True:
         await asyncio.sleep(every)
-        await asyncio.to_thread(state.sessions.close_idle)
-        await asyncio.to_thread(state.lessons.tidy)
+        await asyncio.to_thread(state.lessons.sweep)

@@ -1,6 +1,6 @@
-"""Who a visitor is, without a login: the owner of a cookie that only the server reads.
+"""Who a visitor is, without a sign-in: the owner of a cookie that only the server reads.
 
-Pages and store only ever see a digest of it, so what stands in a database opens nothing.
+Pages and store see only a digest of it, so nobody can use what stands in a database as a cookie.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ KNOWN: Final = re.compile(r"[A-Za-z0-9_-]{32}")
 
 
 def owner_of(cookies: Mapping[str, str]) -> str | None:
-    """The owner that these cookies tell of; None where the browser keeps none."""
-    said = cookies.get(COOKIE)
-    if not isinstance(said, str) or not KNOWN.fullmatch(said):
+    """Return the owner that these cookies name; None for a browser that keeps no cookies."""
+    value = cookies.get(COOKIE)
+    if not isinstance(value, str) or not KNOWN.fullmatch(value):
         return None
-    return hashlib.sha256(said.encode()).hexdigest()[:32]
+    return hashlib.sha256(value.encode()).hexdigest()[:32]
 
 
 DAYS: Final = 400  # the longest that browsers allow
 
 
 class OwnerCookie:
-    """ASGI middleware: gives the cookie to a browser that asks for a page without one."""
+    """ASGI middleware that gives the cookie to a browser that asks for a page without one."""
 
-    def __init__(self, app: ASGIApp, guard: OriginCheck) -> None:
-        self._app, self._guard = app, guard
+    def __init__(self, app: ASGIApp, origins: OriginCheck) -> None:
+        self._app, self._origins = app, origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
+        """Serve one request."""
         wanted = (
             scope["type"] == "http"
             and "text/html" in Headers(scope=scope).get("accept", "")
@@ -63,5 +63,5 @@ class OwnerCookie:
         one = cookie[COOKIE]
         one["path"], one["max-age"] = "/", DAYS * 24 * 3600
         one["httponly"], one["samesite"] = True, "Lax"
-        one["secure"] = self._guard.own_origin(request).startswith("https:")
+        one["secure"] = self._origins.own_origin(request).startswith("https:")
         return one.OutputString()

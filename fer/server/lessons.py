@@ -1,220 +1,567 @@
-"""The lessons that run, whoever looks at them: a browser that comes back finds its own again.
+"""Live lessons: one object holds everything about a lesson that runs in this process.
 
-A lesson has the id of the live picture that it counts. It begins with the first picture, goes on
-through lost connections, page reloads and a killed server, and ends when its teacher says so or
-when no picture has come for a quarter of an hour.
+A lesson is `waiting` from the moment that a page joins it or a socket opens it. It is `running`
+from its first picture after a page has joined it, through lost connections, page reloads and a
+server that was killed. It has `ended` when its teacher finished it or no picture came for a quarter
+of an hour. It is `lost` when it was deleted, or goes on in another process.
+
+Locks, always taken in this order: the registry's guards its dictionary; a lesson's `_lock` guards
+its fields for microseconds; `_feeding` alone is held during inference. No lock but `_feeding` is
+held while a detector, the store or a socket works.
 """
 
 from __future__ import annotations
 
 import contextlib
+import re
+import statistics
 import threading
 import time as clock
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final, Literal, Protocol
 
-from fer.faces import Faces
-from fer.lesson import Lesson, Note
-from fer.lesson.lesson import LessonPlan
-from fer.store import Autosave, GoneError, Store, StoreError, broke_off
+from fer.errors import BusyError, LiveError
+from fer.faces import Faces, Picture
+from fer.lesson import Alert, Lesson, Note, Snapshot
+from fer.lesson.lesson import LessonPlan, new_id
+from fer.server.clock import FrameClock
+from fer.server.metrics import Metrics
+from fer.store import Autosave, GoneError, SaveState, Store, broke_off
 
-# Seconds without a picture after which a lesson is over, or without its page one that never began.
-ABANDONED: Final = 900.0
-NEWS_EVERY: Final = 0.9  # seconds; a class doesn't change faster
-MINUTE: Final = 12  # points of the mood line, five seconds each
+State = Literal["waiting", "running", "ended", "lost"]
+Transport = Literal["socket", "webrtc"]
+Clock = Callable[[], float]
+
+ID: Final = re.compile(r"[A-Za-z0-9_-]{8,64}")
+MOST: Final = 16  # lessons with a stream at once
+STREAM_IDLE: Final = 120.0  # seconds without a picture after which a stream is closed
+STREAM_YIELDS: Final = 15.0  # the same where another lesson needs the place
+ABANDONED: Final = 900.0  # seconds without a picture (or a page, while waiting) that end a lesson
+SNAPSHOT_EVERY: Final = 0.9  # seconds; a class does not change faster
+RATE_OVER: Final = 5.0  # seconds that a rate looks back on
+REMEMBERED: Final = 64  # answers and delays
+OVER: Final = "this lesson has ended; reload the page"
+ENDED_KEPT: Final = 256  # ids of ended lessons that are refused; a page asks for a new one by then
 
 
-@dataclass(eq=False)
-class Running:
-    """A lesson that runs."""
+class FaceStream(Protocol):
+    """What follows the faces of one stream: `vision.stream.FaceStream`, or a test's fake."""
 
-    session: Lesson
-    owner: str
-    origin: float  # our clock's time at the lesson's start
-    heard: float  # when a picture came last, or somebody came back to it
-    news: dict[str, Any] = field(default_factory=dict)
-    told: float = float("-inf")  # when the news were made
+    def feed(self, frame: Picture, time: float | None = None) -> Faces: ...
+    def close(self) -> None: ...
 
 
-class Lessons:
-    """All that run in this process. For any thread."""
+class Streams(Protocol):
+    """What begins streams: `vision.analyzer.Analyzer`, or a test's fake."""
+
+    def live(self) -> FaceStream: ...
+
+
+class Connection(Protocol):
+    """One client's connection. `end` may be called in any thread and does not wait."""
+
+    def end(self, reason: str, *, replaced: bool = False) -> None: ...
+
+
+@dataclass
+class FrameCounts:
+    """How well a lesson keeps up."""
+
+    dropped: int = 0
+    answered: int = 0
+    answers: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED))  # when
+    delays: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED))  # seconds
+
+
+class LiveLesson:
+    """One lesson that runs or waits in this process. For any thread."""
+
+    def __init__(self, lesson_id: str, registry: LiveLessons) -> None:
+        self.id = lesson_id
+        self.owner = ""
+        self.plan: LessonPlan | None = None  # None until a page has joined
+        self.state: State = "waiting"
+        self.lesson: Lesson | None = None  # the numbers; None before the first picture
+        self.transport: Transport = "socket"
+        self.opened = False  # whether it holds one of the places for streams
+        self.faces, self.size = Faces.none(), (0, 0)
+        self.saved = SaveState()
+        now = registry.now()
+        self.last_frame = now  # when it was opened or fed last
+        self.last_seen = now  # when a picture or a page came last
+        self._registry = registry
+        self._lock, self._feeding = threading.RLock(), threading.Lock()
+        self._stream: FaceStream | None = None
+        self._frame_clock = FrameClock()
+        self._counts = FrameCounts()
+        self._connection: Connection | None = None
+        self._origin = 0.0  # the registry's clock at the lesson's start
+        self._snapshot: Snapshot | None = None
+        self._snapshot_at = float("-inf")
+
+    # What brings frames: the live socket, WebRTC.
+
+    def feed(self, frame: Picture, time: float) -> Faces:
+        """Return the faces as of this BGR frame, which its sender dates `time` (seconds).
+
+        A frame that comes while another is in work is dropped, and answered with the newest faces.
+        """
+        begun = self._registry.now()
+        if not self._feeding.acquire(blocking=False):
+            self.note_dropped()
+            return self.faces
+        try:
+            faces = self._feed(frame, time, begun)
+        finally:
+            self._feeding.release()
+        self._registry.metrics.answered(self.transport, len(faces), self._registry.now() - begun)
+        return faces
+
+    def add(self, faces: Faces, time: float | None = None) -> None:
+        """Count one picture's faces; `time` is seconds of the lesson, by default now."""
+        now = self._registry.now()
+        with self._lock:
+            if self.state == "waiting" and self.plan is not None:
+                self._begin(self.plan, now)
+            if self.state != "running" or self.lesson is None:
+                return
+            self.last_seen = now
+            lesson, at = self.lesson, now - self._origin if time is None else time
+        lesson.add(faces, at)
+
+    def connect(self, connection: Connection) -> Connection | None:
+        """Make this the lesson's connection; return the one that it replaces, to be closed."""
+        with self._lock:
+            before, self._connection = self._connection, connection
+        return before
+
+    def disconnect(self, connection: Connection) -> None:
+        """Forget a connection that has closed.
+
+        A lesson that never had a picture gives up its place: who sends garbage must not keep it.
+        """
+        with self._lock:
+            if self._connection is not connection:
+                return
+            self._connection = None
+            unused = self.transport == "socket" and not self._counts.answered
+        if unused:
+            self._registry.give_up_place(self)
+
+    def note_dropped(self) -> None:
+        """Count a frame that was dropped."""
+        with self._lock:
+            self._counts.dropped += 1
+        self._registry.metrics.dropped(self.transport)
+
+    def note_delay(self, seconds: float) -> None:
+        """Count an answer that was sent so long after its frame was taken."""
+        with self._lock:
+            self._counts.delays.append(seconds)
+        self._registry.metrics.delayed(self.transport, seconds)
+
+    @property
+    def dropped(self) -> int:
+        """How many frames were dropped so far."""
+        return self._counts.dropped
+
+    def rate(self) -> float:
+        """Return the frames analysed a second, over the last seconds."""
+        now = self._registry.now()
+        with self._lock:
+            lately = [at for at in self._counts.answers if now - at <= RATE_OVER]
+        return (len(lately) - 1) / max(now - lately[0], 0.001) if len(lately) > 1 else 0.0
+
+    def delay(self) -> float | None:
+        """Return the median of the last delays in seconds; None before the first answer."""
+        with self._lock:
+            return statistics.median(self._counts.delays) if self._counts.delays else None
+
+    # What a page shows and does.
+
+    def time(self) -> float:
+        """Return the seconds since the lesson's start."""
+        return self._registry.now() - self._origin
+
+    def snapshot(self) -> Snapshot | None:
+        """Return the class now, made at most every SNAPSHOT_EVERY; None before any picture."""
+        now = self._registry.now()
+        with self._lock:
+            lesson, known = self.lesson, self._snapshot
+            if lesson is None or (known and now - self._snapshot_at < SNAPSHOT_EVERY):
+                return known
+            version = known.version + 1 if known else 1
+            self._snapshot_at = now
+        made = replace(lesson.snapshot(now - self._origin), version=version)
+        with self._lock:
+            self._snapshot = made
+        return made
+
+    def mark(self, kind: str, text: str = "") -> Note | None:
+        """Add a note at the present time; return None if the lesson does not run."""
+        if (lesson := self._changing()) is None:
+            return None
+        return lesson.mark(kind, text, self.time())
+
+    def pause(self) -> None:
+        """Count nothing until `resume`."""
+        if lesson := self._changing():
+            lesson.pause(self.time())
+
+    def resume(self) -> None:
+        """End the pause."""
+        if lesson := self._changing():
+            lesson.resume(self.time())
+
+    def set_alerts(self, alerts: tuple[Alert, ...]) -> None:
+        """Replace the alerts from here on."""
+        if lesson := self._changing():
+            lesson.set_alerts(alerts)
+
+    def follow_people(self, follow: bool) -> None:
+        """Follow single faces from here on, or stop and forget them."""
+        if lesson := self._changing():
+            lesson.follow_people(follow)
+
+    def rename(self, name: str) -> None:
+        """Give the lesson another name, here and in the store."""
+        if lesson := self._changing():
+            lesson.rename(name)
+            self.saved.renamed = True
+            self._registry.save(self)
+
+    def finish(self) -> Lesson | None:
+        """End the lesson and save it; return its numbers, or None if it never ran.
+
+        Waits for the picture in work, then closes the stream and the connection.
+        """
+        return self._end(None)
+
+    def discard(self) -> None:
+        """End the lesson without saving anything, because it is being deleted."""
+        with self._lock:
+            self.state = "lost"
+        self.close_stream()
+        self._close_connection()
+        self._registry.forget(self, ended=True)
+
+    # What the registry does.
+
+    def join(self, owner: str, plan: LessonPlan) -> bool:
+        """Take the page's plan if the lesson still waits; return False if it is another's."""
+        with self._lock:
+            if self.state != "waiting" or (self.plan is not None and self.owner != owner):
+                return self.owner == owner
+            self.owner, self.plan, self.last_seen = owner, plan, self._registry.now()
+            return True
+
+    def adopt(self, lesson: Lesson, owner: str, passed: float) -> None:
+        """Go on with a stored lesson that began `passed` seconds ago."""
+        now = self._registry.now()
+        with self._lock:
+            self.owner, self.lesson, self.state = owner, lesson, "running"
+            self._origin, self.last_seen = now - max(passed, lesson.duration), now
+            self.saved = SaveState(stored=True, due=now)
+
+    def give_up(self) -> None:
+        """Mark it as lost: it was deleted, or another process goes on with it."""
+        with self._lock:
+            self.state = "lost"
+        self._registry.forget(self, ended=False)
+
+    def end_where_it_broke_off(self) -> None:
+        """End a lesson that nobody finished with its last second or note, and save it."""
+        lesson = self.lesson
+        self._end(None if lesson is None else broke_off(lesson))
+
+    def close_stream(self) -> None:
+        """Close the stream, after the picture in work; the next picture opens another."""
+        with self._feeding:
+            stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.close()
+
+    @property
+    def runs(self) -> bool:
+        """Whether its numbers grow."""
+        return self.state == "running"
+
+    def _feed(self, frame: Picture, time: float, begun: float) -> Faces:
+        if self.state in ("ended", "lost"):
+            raise LiveError(OVER)
+        if not self.opened:  # the stream was closed meanwhile; BusyError if there is no place
+            self._registry.open(self.id, self.transport)
+        self.last_frame = begun
+        # Here and not before: the first stream may have to wait until the network is loaded.
+        self._stream = self._stream or self._registry.streams.live()
+        faces = self._stream.feed(frame, self._frame_clock.time(time, begun))
+        self.faces, self.size = faces, (frame.shape[1], frame.shape[0])
+        with self._lock:
+            self._counts.answered += 1
+            self._counts.answers.append(self._registry.now())
+        self.add(faces)
+        return faces
+
+    def _begin(self, plan: LessonPlan, now: float) -> None:
+        """Start the clock with the first picture. The caller holds the lock."""
+        started = self._registry.wall()
+        started = started if plan.zone is None else started.astimezone(plan.zone)
+        self.lesson = plan.begin(started, lesson_id=self.id)
+        self._origin, self.last_seen, self.state = now, now, "running"
+        self.saved = SaveState(due=now)
+
+    def _changing(self) -> Lesson | None:
+        """Return the numbers to be changed: they are saved, and a new snapshot made, at once."""
+        with self._lock:
+            if self.state != "running":
+                return None
+            self._snapshot_at = float("-inf")
+            self.saved.due = min(self.saved.due, self._registry.now())
+            return self.lesson
+
+    def _end(self, time: float | None) -> Lesson | None:
+        with self._lock:
+            ran, lesson = self.state == "running", self.lesson
+            # From here on `feed` refuses pictures; the one in work still counts, see below.
+        with self._feeding:
+            time = self.time() if time is None else time
+            with self._lock:
+                if self.state not in ("ended", "lost"):
+                    self.state = "ended"
+        self.close_stream()
+        self._close_connection()
+        self.opened = False
+        if not ran or lesson is None:
+            self._registry.forget(self, ended=True)
+            return None
+        lesson.finish(time)
+        if self._registry.save(self):
+            self._registry.forget(self, ended=True)
+        return lesson
+
+    def _close_connection(self) -> None:
+        with self._lock:
+            connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.end(OVER)
+
+
+class LiveLessons:
+    """The registry: every lesson that runs or waits in this process. For any thread."""
 
     def __init__(
         self,
+        streams: Streams,
         store: Store | None = None,
-        keeper: Autosave | None = None,
-        now: Callable[[], float] = clock.monotonic,
+        autosave: Autosave | None = None,
+        most: int = MOST,
+        now: Clock = clock.monotonic,
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._store, self._keeper, self._now, self._wall = store, keeper, now, wall
+        self.streams, self.now, self.wall = streams, now, wall
+        self.metrics = Metrics()
+        self._store, self._autosave, self._most = store, autosave, most
         self._lock = threading.RLock()
-        self._planned: dict[str, tuple[LessonPlan, str, float]] = {}  # and when a page said so last
-        self._running: dict[str, Running] = {}
+        self._lessons: dict[str, LiveLesson] = {}
+        self._ended: deque[str] = deque(maxlen=ENDED_KEPT)
 
-    def plan(self, id: str, owner: str, plan: LessonPlan) -> None:
-        """The lesson with that id will be this if its first picture comes before long."""
+    def __len__(self) -> int:
+        """Return the number of lessons that hold a place."""
+        return len(self.all())
+
+    def join(self, lesson_id: str, owner: str, plan: LessonPlan) -> LiveLesson | None:
+        """Tell what a lesson will be, as long as its page is open; None if it is another's."""
         with self._lock:
-            if id not in self._running:
-                self._planned[id] = plan, owner, self._now()
+            live = self._get_or_make(lesson_id)
+        return live if live.join(owner, plan) else None
 
-    def heard(self, id: str, faces: Faces) -> None:
-        """A picture of that lesson was read just now."""
-        now = self._now()
-        with self._lock:
-            running = self._running.get(id) or self._begin(id, now)
-        if running is not None:
-            running.heard = now
-            running.session.add(faces, now - running.origin)
+    def get(self, lesson_id: str, owner: str) -> LiveLesson | None:
+        """Return that lesson if it waits or runs and is this owner's."""
+        live = self._lessons.get(lesson_id)
+        if live is None or live.owner != owner or live.state not in ("waiting", "running"):
+            return None
+        return live if live.plan is not None or live.runs else None
 
-    def get(self, id: str, owner: str) -> Running | None:
-        """That lesson, if it runs and is this owner's."""
-        running = self._running.get(id)
-        return running if running is not None and running.owner == owner else None
+    def running(self, lesson_id: str, owner: str) -> LiveLesson | None:
+        """Return that lesson if it runs and is this owner's."""
+        live = self.get(lesson_id, owner)
+        return live if live is not None and live.runs else None
 
-    def time(self, running: Running) -> float:
-        """Seconds since that lesson's start."""
-        return self._now() - running.origin
+    def open(self, lesson_id: str | None, transport: Transport) -> LiveLesson:
+        """Return the lesson whose frames are about to come, with a place for its stream.
 
-    def back(self, owner: str) -> str | None:
-        """The id of the lesson that this owner has running, or had when it was cut off just now.
-
-        Another process may still have it: who asked last goes on with it. Those that were cut off
-        longer ago are ended where they broke off.
+        A lesson that no page has joined is answered, but not counted. Raises BusyError if all
+        places are taken, and LiveError for an ended lesson or a malformed id.
         """
+        lesson_id = new_id() if lesson_id is None else lesson_id
         with self._lock:
-            mine = [one for one in self._running.values() if one.owner == owner]
+            if lesson_id in self._ended:
+                raise LiveError(OVER)
+            idle = self._make_room(lesson_id)
+            live = self._get_or_make(lesson_id) if self._has_room(lesson_id) else None
+            if live is not None and live.state in ("waiting", "running"):
+                if not live.opened:
+                    live.opened, live.last_frame = True, self.now()
+                live.transport = transport
+        for one in idle:
+            one.close_stream()
+        if live is None:
+            raise BusyError(f"the server is busy with {self._most} lessons; try later")
+        if not live.opened:
+            raise LiveError(OVER)
+        return live
+
+    def last_frame(self, lesson_id: str) -> float | None:
+        """Return when the last frame of a lesson came, by this clock; None if none is open."""
+        live = self._lessons.get(lesson_id)
+        return live.last_frame if live is not None and live.opened else None
+
+    def resume(self, owner: str) -> str | None:
+        """Return the id of the lesson that this owner has running, or had when it was cut off.
+
+        Another process may still run it: the one that was asked last goes on with it. Lessons that
+        were cut off longer ago are ended where they broke off.
+        """
+        mine = [one for one in [*self._lessons.values()] if one.owner == owner and one.runs]
         if mine:
-            return max(mine, key=lambda one: one.heard).session.info.id
-        if self._store is None or self._keeper is None:
+            return max(mine, key=lambda one: one.last_seen).id
+        if self._store is None or self._autosave is None:
             return None
         for kept in self._store.left_open(owner, quiet=ABANDONED):
             self._store.end(kept.id, owner)
         for kept in self._store.left_open(owner, quiet=0.0):
             with contextlib.suppress(GoneError):  # ended or deleted meanwhile
-                return self._go_on(self._store.adopt(kept.id, owner), owner)
+                return self._adopt(self._store.adopt(kept.id, owner), owner)
         return None
 
-    def news(self, id: str) -> dict[str, Any] | None:
-        """The class in a few numbers, for a page that has no Python at hand; None before any."""
-        running = self._running.get(id)
-        if running is None:
-            return None
-        now = self._now()
-        if now - running.told >= NEWS_EVERY:
-            running.told = now
-            running.news = _news(running.session, now - running.origin)
-        return running.news
+    def all(self) -> list[LiveLesson]:
+        """Return the lessons that hold a place for a stream."""
+        with self._lock:
+            return [one for one in self._lessons.values() if one.opened]
 
-    def mark(self, id: str, owner: str, kind: str, text: str = "") -> Note | None:
-        """Notes a moment of a lesson that runs, as of now."""
-        running = self.get(id, owner)
-        if running is None:
-            return None
-        moment = running.session.mark(kind, text, self.time(running))
-        if self._keeper is not None:
-            self._keeper.soon(id)
-        return moment
+    def count(self, transport: str) -> int:
+        """Return how many lessons have frames over this transport."""
+        return sum(one.transport == transport for one in self.all())
 
-    def rename(self, id: str, owner: str, name: str) -> None:
-        """Calls a lesson that runs something else, here and where it is kept."""
-        running = self.get(id, owner)
-        if running is None:
-            return
-        running.session.rename(name)
+    def rename(self, lesson_id: str, owner: str, name: str) -> None:
+        """Give a lesson another name, whether it runs here or is only stored."""
+        if live := self.running(lesson_id, owner):
+            live.rename(name)
+        elif self._store is not None:
+            self._store.rename(lesson_id, name, owner)
+
+    def delete(self, lesson_id: str, owner: str) -> None:
+        """Delete a lesson for good, whether it runs here or is only stored."""
+        if live := self.get(lesson_id, owner):
+            live.discard()
         if self._store is not None:
-            with contextlib.suppress(StoreError):  # not kept yet; it has its name here
-                self._store.rename(id, name, owner)
+            self._store.delete(lesson_id, owner)
 
-    def finish(self, id: str, owner: str) -> Lesson | None:
-        """Ends that lesson and saves it; what is left is its record."""
+    def sweep(self) -> None:
+        """Close idle streams, end abandoned lessons, and forget those that never began."""
+        since = self.now() - ABANDONED
         with self._lock:
-            running = self.get(id, owner)
-            self._planned.pop(id, None)
-            if running is None:
-                return None
-            del self._running[id]
-        return self._end(running.session, self.time(running))
+            idle = self._take_places(STREAM_IDLE)
+            silent = [one for one in self._lessons.values() if one.last_seen < since]
+        for one in idle:
+            one.close_stream()
+        for one in silent:
+            if one.runs:
+                one.end_where_it_broke_off()
+            elif one.state == "waiting" and not one.opened:
+                self.forget(one, ended=False)
 
-    def fault(self, id: str) -> str | None:
-        """Why that lesson could not be saved lately."""
-        return None if self._keeper is None else self._keeper.fault(id)
+    def save_due(self) -> None:
+        """Save every lesson that is due; the thread of Autosave calls this."""
+        now = self.now()
+        for one in [*self._lessons.values()]:
+            due = one.lesson is not None and one.saved.due <= now
+            if due and self.save(one) and one.state == "ended":
+                self.forget(one, ended=True)
 
-    def tidy(self) -> None:
-        """Ends the lessons of which no picture has come for long, and drops old plans."""
-        since = self._now() - ABANDONED
-        with self._lock:
-            over = [running for running in self._running.values() if running.heard < since]
-            for running in over:
-                del self._running[running.session.info.id]
-            self._planned = {id: one for id, one in self._planned.items() if one[2] >= since}
-        for running in over:
-            self._end(running.session, broke_off(running.session))
+    def save(self, live: LiveLesson) -> bool:
+        """Save one lesson now; return False if it has to be tried again."""
+        lesson = live.lesson
+        if self._autosave is None or lesson is None or live.state == "lost":
+            return True
+        done = self._autosave.save(lesson, live.owner, live.saved)
+        if live.saved.gone:
+            live.give_up()
+        return done
 
     def close(self) -> None:
-        """Saves all that run; they can go on in another process."""
-        if self._keeper is not None:
-            self._keeper.close()
+        """Save all lessons and close their streams; they can go on in another process."""
+        if self._autosave is not None:
+            self._autosave.stop()
+        for one in [*self._lessons.values()]:
+            one.close_stream()
+            self.save(one)
+        with self._lock:
+            self._lessons.clear()
         if self._store is not None:
             self._store.close()
 
-    def _begin(self, id: str, now: float) -> Running | None:
-        if id not in self._planned:
-            return None
-        plan, owner, _ = self._planned.pop(id)
-        started = self._wall()
-        started = started if plan.zone is None else started.astimezone(plan.zone)
-        return self._run(plan.begin(started, id=id), owner, now, begun=False)
-
-    def _go_on(self, session: Lesson, owner: str) -> str:
-        passed = (self._wall() - session.info.started).total_seconds()
+    def forget(self, live: LiveLesson, *, ended: bool) -> None:
+        """Take a lesson out of the registry; pictures for one that has ended are refused."""
+        live.opened = False
         with self._lock:
-            id = session.info.id
-            if id not in self._running:
-                origin = self._now() - max(passed, session.duration)
-                self._run(session, owner, origin, begun=True).heard = self._now()
-        return id
+            if self._lessons.get(live.id) is live:
+                del self._lessons[live.id]
+            if ended and live.id not in self._ended:
+                self._ended.append(live.id)
 
-    def _run(self, session: Lesson, owner: str, origin: float, *, begun: bool) -> Running:
-        running = Running(session, owner, origin, heard=origin)
-        self._running[session.info.id] = running
-        if self._keeper is not None:
-            self._keeper.keep(session, owner, begun=begun, gone=lambda: self._drop(running))
-        return running
-
-    def _end(self, session: Lesson, time: float) -> Lesson:
-        session.finish(time)
-        if self._keeper is not None:
-            self._keeper.release(session.info.id)
-        return session
-
-    def _drop(self, running: Running) -> None:
-        """It was deleted, or another process has it: no end of ours is written."""
-        id = running.session.info.id
+    def give_up_place(self, live: LiveLesson) -> None:
+        """Take its place from a lesson without any picture; forget it if no page has joined it."""
         with self._lock:
-            if self._running.get(id) is running:
-                del self._running[id]
+            live.opened = False
+            if live.plan is None and live.state == "waiting":
+                self._lessons.pop(live.id, None)
 
+    def _adopt(self, lesson: Lesson, owner: str) -> str:
+        lesson_id = lesson.info.id
+        passed = (self.wall() - lesson.info.started).total_seconds()
+        with self._lock:
+            if lesson_id in self._ended:
+                self._ended.remove(lesson_id)
+            live = self._get_or_make(lesson_id)
+        if not live.runs:
+            live.adopt(lesson, owner, passed)
+        return lesson_id
 
-def _news(session: Lesson, time: float) -> dict[str, Any]:
-    now = session.now(time)
-    return {
-        "time": round(time),
-        "faces": round(now.faces),
-        "shares": _numbers(now.shares),
-        "looks": {name: _number(share) for name, share in now.looks.items()},
-        "balance": _number(now.mood.balance),
-        "liveliness": _number(now.mood.liveliness),
-        "line": _numbers(now.line.balance[-MINUTE:]),
-        "alerts": [fired.alert.what for fired in now.alerts],
-        "paused": now.paused,
-    }
+    def _has_room(self, lesson_id: str) -> bool:
+        """Return whether this lesson has a place or can get one."""
+        live = self._lessons.get(lesson_id)
+        return (live is not None and live.opened) or len(self.all()) < self._most
 
+    def _make_room(self, lesson_id: str) -> list[LiveLesson]:
+        """Take places from idle lessons, as far as this lesson needs one; return the idle ones."""
+        live = self._lessons.get(lesson_id)
+        if live is not None and live.opened:
+            return []
+        idle = self._take_places(STREAM_IDLE, keep=lesson_id)
+        if not self._has_room(lesson_id):
+            # A reloaded page leaves a lesson behind that nobody feeds any more.
+            idle += self._take_places(STREAM_YIELDS, keep=lesson_id)
+        return idle
 
-def _number(value: float) -> float | None:
-    return None if value != value else round(float(value), 3)  # JSON has no NaN
+    def _get_or_make(self, lesson_id: str) -> LiveLesson:
+        """Return that lesson, new if there is none. The caller holds the lock."""
+        if not ID.fullmatch(lesson_id):
+            raise LiveError("a lesson's id is 8 to 64 letters, digits, - or _")
+        if lesson_id not in self._lessons:
+            self._lessons[lesson_id] = LiveLesson(lesson_id, self)
+        return self._lessons[lesson_id]
 
-
-def _numbers(values: Any) -> list[float | None]:
-    return [_number(value) for value in values]
+    def _take_places(self, seconds: float, keep: str = "") -> list[LiveLesson]:
+        """Take their places from idle lessons and return these. The caller holds the lock."""
+        since = self.now() - seconds
+        open_ones = [one for one in self._lessons.values() if one.opened and one.id != keep]
+        idle = [one for one in open_ones if one.last_frame < since]
+        for one in idle:
+            one.opened = False
+            if one.plan is None and not one.runs:
+                del self._lessons[one.id]
+        return idle

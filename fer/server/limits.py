@@ -1,4 +1,4 @@
-"""How much one client may take: figures, and a bucket that counts."""
+"""What one client may use: the limits, and token buckets that count."""
 
 from __future__ import annotations
 
@@ -7,22 +7,24 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from fer.vision.photos import LARGEST
+
 Clock = Callable[[], float]
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What the routes allow."""
+    """What the routes allow one client and all clients."""
 
     frame_bytes: int = 3_000_000
     frame_pixels: int = 8_000_000  # two of 4K's; more would only be shrunk
     frames_a_second: float = 60.0
     idle_seconds: float = 30.0
-    send_seconds: float = 5.0  # for a client that doesn't read
-    photo_bytes: int = 15_000_000
-    photo_seconds: float = 30.0  # for a body to come in
+    send_seconds: float = 5.0  # until an answer must be taken
+    photo_bytes: int = LARGEST
+    photo_seconds: float = 30.0  # until a body must have arrived
     photos_waiting: int = 8  # with their bodies in memory
-    photos_of_one: int = 4  # of these, so that one who sends slowly can't keep all places
+    photos_of_one: int = 4  # of one client, so that slow senders can't take all places
     photo_burst: float = 10.0
     photos_a_second: float = 1.0
 
@@ -35,7 +37,7 @@ class Bucket:
         self._tokens, self._at = burst, now()
 
     def take(self) -> bool:
-        """Whether one more is allowed."""
+        """Take a token; return False if there is none."""
         now = self._now()
         self._tokens = min(self._tokens + (now - self._at) * self._rate, self._burst)
         self._at = now
@@ -46,7 +48,7 @@ class Bucket:
 
 
 class Buckets:
-    """A bucket a client; those unseen for longest are forgotten, so memory is bounded."""
+    """A bucket for each client; the least recently used are forgotten, which bounds memory."""
 
     MOST = 4096
 
@@ -58,7 +60,7 @@ class Buckets:
         return len(self._buckets)
 
     def take(self, client: str) -> bool:
-        """Whether this client may do one more."""
+        """Take a token of this client's; return False if there is none."""
         bucket = self._buckets.pop(client, None) or Bucket(self._rate, self._burst, self._now)
         self._buckets[client] = bucket
         if len(self._buckets) > self.MOST:

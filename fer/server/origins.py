@@ -1,4 +1,7 @@
-"""Who may call: pages of this site and of named ones. Streamlit checks nothing on these routes."""
+"""Check the Origin of calls: pages of this site and of named sites may call.
+
+Streamlit checks nothing on the routes beside its pages.
+"""
 
 from __future__ import annotations
 
@@ -15,41 +18,41 @@ SECURE: Final = ("https", "wss")
 
 
 class OriginCheck:
-    """Knows the site's own address and who else was named."""
+    """Compares origins with the site's own and those that are named in the settings."""
 
     def __init__(self, origins: tuple[str, ...] = (), trust_proxy: bool = False) -> None:
         self.origins = frozenset(map(plain_origin, origins))
         self._trust_proxy = trust_proxy
 
     def lets_socket(self, request: HTTPConnection) -> bool:
-        """Whether a WebSocket may open: browsers always say whose page asks, so it must be said."""
+        """Return True if a WebSocket may open. It needs an Origin, which browsers always send."""
         return self._lets(request, request.headers.get("origin"))
 
     def lets_api(self, request: HTTPConnection) -> bool:
-        """Whether a call of the API may pass. Without an Origin it comes from no page.
+        """Return True if a call of the API may pass. Without an Origin it comes from no page.
 
-        A program without a browser could write any Origin, so nothing is lost by letting it in.
-        And as no cookie or login is used, a page can't borrow anybody's rights either; what is
-        kept from other sites' pages is the server's time and what its network alone can reach.
+        A program can send any Origin, so refusing one without would protect nothing. The API uses
+        no cookie and no sign-in, so a page cannot use anybody's rights; the check keeps other
+        sites' pages from the server's time and from a server inside a closed network.
         """
         origin = request.headers.get("origin")
         return origin is None or self._lets(request, origin)
 
     def client(self, request: HTTPConnection) -> str:
-        """Whom to count a call for: an address, of IPv6 the network, which one person can fill."""
-        said = request.client.host if request.client else "unknown"
+        """Return whom to count a call for: an IPv4 address, or one customer's IPv6 network."""
+        address_text = request.client.host if request.client else "unknown"
         if self._trust_proxy:
-            said = _last(request, "x-forwarded-for") or said
+            address_text = _last(request, "x-forwarded-for") or address_text
         try:
-            address = ipaddress.ip_address(said)
+            address = ipaddress.ip_address(address_text)
         except ValueError:
-            return said[:64]
+            return address_text[:64]
         if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is None:
             return str(ipaddress.ip_network((address, 64), strict=False))
-        return said
+        return address_text
 
     def own_origin(self, request: HTTPConnection) -> str:
-        """The site as the caller sees it."""
+        """Return this site's origin as the caller sees it."""
         scheme, host = request.url.scheme, request.headers.get("host", "")
         if self._trust_proxy:
             scheme = _last(request, "x-forwarded-proto") or scheme
@@ -72,7 +75,7 @@ class OriginCheck:
 
 
 def plain_origin(origin: str) -> str:
-    """The origin in small letters and without its scheme's usual port; "" if it is none."""
+    """Return an origin in lower case without its scheme's usual port; "" if it is malformed."""
     try:
         parts = urlsplit(origin.lower())
         port = parts.port
@@ -87,5 +90,5 @@ def plain_origin(origin: str) -> str:
 
 
 def _last(request: HTTPConnection, name: str) -> str:
-    """Our proxy's word; what stands before it, in this line or an earlier one, is the client's."""
+    """Return the value that our proxy added: the last one. Earlier ones come from the client."""
     return ",".join(request.headers.getlist(name)).split(",")[-1].strip()

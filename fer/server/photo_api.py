@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import AsyncGenerator
 from typing import Any, Final
 
-import anyio
 from anyio import to_thread
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -25,9 +24,7 @@ from fer.server.limits import Buckets, Limits
 from fer.server.metrics import Metrics
 from fer.server.origins import OriginCheck
 from fer.server.state import State
-from fer.vision.media.pictures import decode_picture
 
-AT_ONCE: Final = 1  # the largest photo takes 350 MB while it is read, and lessons need the rest
 FORM: Final = "multipart/form-data"
 RAW: Final = re.compile(r"image/[a-z0-9.+-]+|application/octet-stream|", re.I)
 NAME: Final = "the picture"
@@ -36,7 +33,7 @@ METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 class AnswerError(Exception):
-    """Ends a request with this status and line."""
+    """Ends a request with this status and this line."""
 
     def __init__(self, status: int, line: str) -> None:
         super().__init__(line)
@@ -46,18 +43,19 @@ class AnswerError(Exception):
 class PhotoApi:
     """POST /api/photo and its description."""
 
-    def __init__(self, state: State, guard: OriginCheck, limits: Limits, metrics: Metrics) -> None:
-        self._state, self._guard, self._limits, self._metrics = state, guard, limits, metrics
+    def __init__(
+        self, state: State, origins: OriginCheck, limits: Limits, metrics: Metrics
+    ) -> None:
+        self._state, self._origins, self._limits, self._metrics = state, origins, limits, metrics
         self._buckets = Buckets(limits.photos_a_second, limits.photo_burst)
         self._present: Counter[str] = Counter()  # clients whose pictures are in memory
-        self._work: anyio.CapacityLimiter | None = None
 
     def routes(self) -> list[Route]:
-        """The API's own routes."""
-        # What lets the pages of named sites read the answers; who may ask is the guard's affair.
+        """Return the API's routes."""
+        # What lets the pages of named sites read the answers; the origin check decides who may ask.
         cors = Middleware(
             CORSMiddleware,
-            allow_origins=self._guard.origins,
+            allow_origins=self._origins.origins,
             allow_methods=["POST"],
             allow_headers=["content-type"],
         )
@@ -69,20 +67,20 @@ class PhotoApi:
         ]
 
     async def describe(self, request: Request) -> Response:
-        """The description."""
-        if not self._guard.lets_api(request):
+        """Answer with the OpenAPI description."""
+        if not self._origins.lets_api(request):
             return JSONResponse({"error": FOREIGN}, 403)
         return JSONResponse(openapi.DESCRIPTION)
 
     async def elsewhere(self, request: Request) -> Response:
-        """What is neither of the two."""
+        """Answer a call to any other path below /api/."""
         known = request.url.path in openapi.DESCRIPTION["paths"]
         line = "POST a picture to /api/photo; GET /api/openapi.json tells more"
         return JSONResponse({"error": line}, 405 if known else 404)
 
     async def photo(self, request: Request) -> Response:
-        """Every face of the picture in the body."""
-        if request.method == "OPTIONS":  # that no browser sent before a call
+        """Answer with every face of the picture in the body."""
+        if request.method == "OPTIONS":  # not a preflight, which the middleware answers
             return Response(status_code=204, headers={"Allow": "POST, OPTIONS"})
         try:
             return JSONResponse(await self._answer(request))
@@ -95,9 +93,9 @@ class PhotoApi:
             return Response(status_code=400)
 
     async def _answer(self, request: Request) -> dict[str, Any]:
-        if not self._guard.lets_api(request):
+        if not self._origins.lets_api(request):
             raise AnswerError(403, FOREIGN)
-        client = self._guard.client(request)
+        client = self._origins.client(request)
         if not self._buckets.take(client):
             raise AnswerError(429, "too many pictures; one a second is fine")
         if self._state.not_ready is not None:
@@ -109,11 +107,9 @@ class PhotoApi:
         self._present[client] += 1
         try:
             data = await self._body(request)
-            # Made here and not before: it belongs to the event loop.
-            self._work = self._work or anyio.CapacityLimiter(AT_ONCE)
-            return await to_thread.run_sync(self._analyse, data, limiter=self._work)
+            return await to_thread.run_sync(self._analyse, data)
         finally:
-            self._present -= Counter([client])  # which also forgets who has none left
+            self._present -= Counter([client])  # also forgets clients that have none left
 
     async def _body(self, request: Request) -> bytes:
         kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
@@ -125,7 +121,7 @@ class PhotoApi:
                     return await self._form_file(request)
                 return b"".join([part async for part in self._bounded(request)])
         except TimeoutError:
-            raise AnswerError(408, "the picture took too long to come") from None
+            raise AnswerError(408, "the picture took too long to arrive") from None
 
     async def _bounded(self, request: Request) -> AsyncGenerator[bytes, None]:
         most = self._limits.photo_bytes
@@ -158,14 +154,13 @@ class PhotoApi:
             await form.close()
 
     def _analyse(self, data: bytes) -> dict[str, Any]:
-        """In a thread: what is in the picture."""
+        """Return what is in the picture. Runs in a thread."""
         begun = clock.monotonic()
         try:
-            picture = decode_picture(data, NAME)
-            faces = self._state.analyzer.photo(picture)
+            faces, size = self._state.photos.faces(data, NAME)
         except DataError as fault:
             raise AnswerError(400, str(fault)) from fault
         except FerError as fault:
             raise AnswerError(503, str(fault)) from fault
         self._metrics.answered("photo", len(faces), clock.monotonic() - begun)
-        return {"faces": faces.to_records(), "size": [picture.shape[1], picture.shape[0]]}
+        return {"faces": faces.to_records(), "size": list(size)}

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Final, Protocol, cast
 import numpy as np
 
 from fer.errors import FerError
-from fer.faces import Faces, Floats
+from fer.faces import Faces, Floats, Picture
 from fer.lesson.lesson import new_id
 from fer.machine import cache_folder, give_back
 from fer.server import tokens
-from fer.server.lessons import Lessons
-from fer.server.live_sessions import BGR, Sessions, Streams
+from fer.server.lessons import LiveLessons, Streams
 from fer.settings import Settings
 from fer.store import Autosave, Store, StoreError
 from fer.vision.analyzer import Analyzer
 from fer.vision.classifier import Classifier
+from fer.vision.photos import Photos
 
 if TYPE_CHECKING:
     from fer.recordings.queue import Recordings
@@ -32,26 +32,28 @@ _sharing: Final = threading.Lock()
 
 
 class Reader(Streams, Protocol):
-    """What the process reads faces with: pipeline.Analyzer, or a test's stand-in."""
+    """What the process reads faces with: `vision.analyzer.Analyzer`, or a test's fake."""
 
     @property
     def classifier(self) -> Classifier: ...
-    def photo(self, frame: BGR) -> Faces: ...
-    def read(self, frame: BGR, boxes: Floats) -> Floats: ...
+    def photo(self, frame: Picture) -> Faces: ...
+    def read(self, frame: Picture, boxes: Floats) -> Floats: ...
 
 
 @dataclass(eq=False)
 class State:
-    """One process's share of everything that is too dear to have twice."""
+    """What a process holds once: it is too large or too slow to make for every page."""
 
     settings: Settings
     analyzer: Reader
-    sessions: Sessions
+    lessons: LiveLessons
     secret: bytes = field(repr=False)
-    lessons: Lessons = field(default_factory=Lessons)
     store: Store | None = None  # None where lessons can't be kept
     store_fault: str | None = None  # why they can't
     not_ready: str | None = WARMING  # why no picture can be read yet; None once one was
+
+    def __post_init__(self) -> None:
+        self.photos = Photos(self.analyzer)
 
     @functools.cached_property
     def recordings(self) -> Recordings:
@@ -62,11 +64,11 @@ class State:
 
         # `Reader` names photos and live pictures only; the analyzer reads videos too.
         reader = cast(VideoReader, self.analyzer)
-        return Recordings(reader, self.store, lambda: len(self.sessions))
+        return Recordings(reader, self.store, lambda: len(self.lessons))
 
     @classmethod
     def of(cls, settings: Settings, analyzer: Reader | None = None) -> State:
-        """The state for these settings; nothing is loaded yet."""
+        """Return the state for these settings; nothing is loaded yet."""
         if analyzer is None:
             analyzer = Analyzer(
                 settings.model,
@@ -75,15 +77,17 @@ class State:
                 files=settings.detector_files,
                 share_searches=True,
             )
-        said = settings.secret
-        secret = said.encode() if said else tokens.kept_secret(cache_folder())
+        given = settings.secret
+        secret = given.encode() if given else tokens.kept_secret(cache_folder())
         store, fault = _store(settings.database_url)
-        lessons = Lessons(store, Autosave(store).start() if store else None)
-        sessions = Sessions(analyzer, settings.max_sessions, listener=lessons)
-        return cls(settings, analyzer, sessions, secret, lessons, store, fault)
+        autosave = Autosave(store) if store else None
+        lessons = LiveLessons(analyzer, store, autosave, settings.max_sessions)
+        if autosave is not None:
+            autosave.start(lessons.save_due)
+        return cls(settings, analyzer, lessons, secret, store, fault)
 
     def warm_up(self) -> None:
-        """Loads everything and has it answer once, so that the first visitor needn't wait."""
+        """Load everything and read one picture, so that the first visitor need not wait."""
         blank = np.zeros((240, 320, 3), np.uint8)
         try:
             self.analyzer.photo(blank)
@@ -98,18 +102,18 @@ class State:
             self.not_ready = None
             give_back()  # what loading left over, some 20 MB
 
-    def issue_token(self, session_id: str | None) -> tuple[str, str]:
-        """A lesson's id, a new one for None, and a token to bring its frames with."""
-        session_id = new_id() if session_id is None else session_id
-        return session_id, tokens.issue(self.secret, session_id, time.time())
+    def issue_token(self, lesson_id: str | None) -> tuple[str, str]:
+        """Return a lesson's id, a new one for None, and a token for bringing its frames."""
+        lesson_id = new_id() if lesson_id is None else lesson_id
+        return lesson_id, tokens.issue(self.secret, lesson_id, time.time())
 
     def check_token(self, token: str) -> str:
-        """The lesson's id that the token is for, or a TokenError."""
+        """Return the lesson's id that the token is for, or raise TokenError."""
         return tokens.check(self.secret, token, time.time())
 
 
 def _store(url: str | None) -> tuple[Store | None, str | None]:
-    """The store, or why there is none; lessons are then lost when they end, as the pages say."""
+    """Return the store, or why there is none; the pages then say that no lesson is kept."""
     try:
         return Store(url), None
     except StoreError as fault:
@@ -118,8 +122,8 @@ def _store(url: str | None) -> tuple[Store | None, str | None]:
 
 
 def shared(settings: Settings) -> State:
-    """This process's state for these settings, made at the first call."""
-    with _sharing:  # a cache alone would let two first callers make one each
+    """Return this process's state for these settings, made at the first call."""
+    with _sharing:  # a cache alone would let two first callers make two
         return _made(settings)
 
 

@@ -1,54 +1,65 @@
-"""Tokens: what a page hands its browser component, so that only it can bring a lesson's frames.
+"""Tokens: what a page hands its browser view, so that only it can bring a lesson's frames.
 
-A token holds the lesson's id and when it was made, signed with HMAC-SHA256. It is good for ten
-minutes of connecting; a connection that is open stays.
+A token holds the lesson's id and the time when it was made, signed by itsdangerous. It is good for
+ten minutes of connecting; a connection that is open stays.
 """
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import hashlib
-import hmac
 import os
 import secrets
 import stat
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+from itsdangerous import BadSignature, SignatureExpired, TimestampSigner
 
 from fer.errors import TokenError
-from fer.server.live_sessions import ID
+from fer.server.lessons import ID
 
-VALID: Final = 600.0  # seconds
-CLOCKS_APART: Final = 60.0  # seconds that another server's clock may be ahead
+VALID: Final = 600  # seconds
+CLOCKS_APART: Final = 60  # seconds that another server's clock may be ahead
 FILE: Final = "token-secret"
 BYTES: Final = 32
-PURPOSE: Final = b"fer live 1\0"  # signs nothing else, should the secret ever serve twice
+PURPOSE: Final = "fer live 2"  # the salt: this key signs nothing else
 
 
-def issue(secret: bytes, session_id: str, now: float) -> str:
-    """A token for that lesson; `now` in seconds since 1970."""
-    if not ID.fullmatch(session_id):
+def issue(secret: bytes, lesson_id: str, now: float) -> str:
+    """Return a token for that lesson; `now` in seconds since 1970."""
+    if not ID.fullmatch(lesson_id):
         raise TokenError("a lesson's id is 8 to 64 letters, digits, - or _")
-    said = f"{session_id}.{int(now)}"
-    return f"{said}.{_signature(secret, said)}"
+    return _signer(secret, now).sign(lesson_id).decode()
 
 
 def check(secret: bytes, token: str, now: float) -> str:
-    """The lesson's id that a token is for."""
-    said, _, signature = token.rpartition(".")
-    expected = _signature(secret, said)
-    # Bytes, as compare_digest takes no other strings than ASCII.
-    if not hmac.compare_digest(signature.encode("utf-8", "surrogatepass"), expected.encode()):
-        raise TokenError("this token is not one of ours; open the page again")
-    session_id, _, made = said.rpartition(".")
-    if not -CLOCKS_APART <= now - int(made) <= VALID:
-        raise TokenError("this token is too old; open the page again")
-    return session_id
+    """Return the lesson's id that a token is for, or raise TokenError."""
+    try:
+        # A negative age, of a clock that is ahead, is expired to itsdangerous too.
+        return _signer(secret, now + CLOCKS_APART).unsign(token, VALID + CLOCKS_APART).decode()
+    except SignatureExpired:
+        raise TokenError("expired token; reload the page") from None
+    except (BadSignature, UnicodeError):
+        raise TokenError(
+            "invalid token: it was not signed by this server; reload the page"
+        ) from None
+
+
+def _signer(secret: bytes, now: float) -> TimestampSigner:
+    class Signer(TimestampSigner):
+        def get_timestamp(self) -> int:
+            return int(now)
+
+    return Signer(secret, salt=PURPOSE, key_derivation="hmac", digest_method=_sha256)
+
+
+def _sha256(data: bytes = b"") -> Any:
+    return hashlib.sha256(data)
 
 
 def kept_secret(folder: Path) -> bytes:
-    """The secret kept in the folder, made the first time; another each time where it can't be.
+    """Return the secret in the folder, made the first time; a new one where none can be kept.
 
     So a server that was started again accepts the tokens of pages that stayed open.
     """
@@ -61,18 +72,13 @@ def kept_secret(folder: Path) -> bytes:
     return secrets.token_bytes(BYTES)
 
 
-def _signature(secret: bytes, said: str) -> str:
-    mac = hmac.digest(secret, PURPOSE + said.encode("utf-8", "surrogatepass"), hashlib.sha256)
-    return base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
-
-
 def _write_once(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
     try:
         with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(secrets.token_bytes(BYTES))
-        # Unlike renaming, a link never takes another process's secret away: the first one stays.
+        # Unlike a rename, a link never replaces another process's secret: the first one stays.
         with contextlib.suppress(FileExistsError):
             path.hardlink_to(partial)
     finally:
@@ -80,7 +86,7 @@ def _write_once(path: Path) -> None:
 
 
 def _read_private(path: Path) -> bytes | None:
-    """The secret, unless somebody else may have put it there or can read it."""
+    """Return the secret, unless somebody else may have put it there or can read it."""
     with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)), "rb") as file:
         about = os.fstat(file.fileno())
         if hasattr(os, "getuid") and (

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from fer.lesson import Alert, Fired, Gap, Lesson, LessonInfo, Note
 from fer.lesson.lesson import LATE
-from fer.lesson.seconds import ROW
+from fer.lesson.seconds import ROW, whole
 from fer.store.schema import ALERTS, COUNTS, LOOKING, MOMENTS, PAUSES, SECONDS, SUMS, WORDS
 
 # The row's field: the columns that hold it.
@@ -55,12 +55,12 @@ def of_lesson(lesson: Lesson) -> dict[str, Any]:
 
 def progress(lesson: Lesson) -> dict[str, Any]:
     """What changes of that row while the lesson goes on. Not the name: another page may set it."""
-    whole = lesson.whole()
+    means = whole(lesson.rows())
     return {
         "ended": lesson.ended,
         "duration": lesson.duration,
-        "faces": _known(whole.faces[0]),
-        "balance": _known(whole.balance[0]),
+        "faces": _known(means.faces[0]),
+        "balance": _known(means.balance[0]),
     }
 
 
@@ -79,7 +79,7 @@ def kept(row: Mapping[Any, Any]) -> Kept:
 
 def broke_off(lesson: Lesson) -> float:
     """Where a lesson ends that nobody ended: with its last second or moment."""
-    return max([lesson.duration, *(moment.time for moment in lesson.moments)])
+    return max([lesson.duration, *(note.time for note in lesson.notes)])
 
 
 def write(connection: sa.Connection, lesson: Lesson) -> None:
@@ -108,7 +108,7 @@ def write(connection: sa.Connection, lesson: Lesson) -> None:
     ]
     pauses: list[dict[str, Any]] = [{"begun": one.start, "ended": one.end} for one in lesson.pauses]
     moments: list[dict[str, Any]] = [
-        {"kind": one.kind, "text": one.text, "time": one.time} for one in lesson.moments
+        {"kind": one.kind, "text": one.text, "time": one.time} for one in lesson.notes
     ]
     for table, found in ((MOMENTS, moments), (PAUSES, pauses), (ALERTS, fired)):
         connection.execute(sa.delete(table).where(table.c.lesson == id))
@@ -142,7 +142,7 @@ def read(connection: sa.Connection, info: Mapping[Any, Any]) -> Lesson:
         ),
         numbers[:, 0].astype(int).tolist(),
         rows,
-        moments=[Note(one.kind, one.text, one.time) for one in of(MOMENTS, "place")],
+        notes=[Note(one.kind, one.text, one.time) for one in of(MOMENTS, "place")],
         pauses=[Gap("pause", one.begun, one.ended) for one in of(PAUSES, "place")],
         fired=[
             Fired(

@@ -19,6 +19,7 @@ import numpy as np
 
 from fer.emotions import EMOTIONS
 from fer.errors import DataError, ModelError
+from fer.faces import Floats
 from fer.training.data.dataset import Dataset, Ints, sized_batches, true_answers, truth_of
 from fer.training.data.load import load, splits_in, tell_skipped
 from fer.training.metrics import figures, further, rounded
@@ -27,7 +28,6 @@ from fer.vision.classifier import (
     EXPORT,
     Classifier,
     Crops,
-    Floats,
     KerasClassifier,
     OnnxClassifier,
     holds_run,

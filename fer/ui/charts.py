@@ -10,7 +10,7 @@ import altair as alt
 # Altair asks for it, and would find half of it while another visit's first chart loads it.
 import pandas  # type: ignore[import-untyped]  # noqa: F401
 
-from fer.emotions import COLOURS, EMOTIONS
+from fer.emotions import COLOURS, EMOTIONS, MOST_PERCENT, percent
 from fer.ui.text import emotion, say, word
 from fer.vision.metrics import Bin, Figures
 
@@ -22,14 +22,18 @@ BLUE: Final = "#0072B2"
 PERCENT: Final = alt.Axis(format="%", values=[0, 0.25, 0.5, 0.75, 1])
 
 
+def shown(share: float) -> str:
+    """Return the share of one face as text; above 99 % it says no more than that."""
+    return f"> {MOST_PERCENT} %" if share > MOST_PERCENT / 100 else f"{percent(share)} %"
+
+
 def share_bars(shares: Mapping[str, float]) -> Drawing:
     """A bar for each emotion, in the order and colours that they have everywhere."""
     rows: list[Row] = [
         {
             "emotion": emotion(name),
             "share": shares[name],
-            # Nobody is ever quite sure: rounding must not say so.
-            "said": "> 99 %" if shares[name] > 0.99 else f"{100 * shares[name]:.0f} %",
+            "said": shown(shares[name]),
         }
         for name in EMOTIONS
     ]

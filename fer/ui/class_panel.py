@@ -54,7 +54,7 @@ def panel(now: Snapshot, moments: Iterable[Note] = (), told: Iterable[Fired] = (
     shares = dict(zip(EMOTIONS, map(float, np.nan_to_num(now.shares)), strict=True))
     parts = [f'<p class="faces">{count("live.faces", n)}</p>']
     parts += [_notice(fired, now) for fired in now.alerts]
-    parts += [bars(shares), looks(now.looks), line(now, [*moments], [*told])]
+    parts += [bars(shares), looks(now.indicators), line(now, [*moments], [*told])]
     return f'{STYLE}<div class="fer-now">{"".join(parts)}</div>'
 
 
@@ -147,7 +147,7 @@ def people(persons: Sequence[Person]) -> str:
 
 
 def _notice(fired: Fired, now: Snapshot) -> str:
-    share = _percent(now.looks[fired.alert.what])
+    share = _percent(now.indicators[fired.alert.what])
     return (
         f'<p class="alert" role="status">🔔 '
         f"{say(f'live.alert.{fired.alert.what}', share=share)}</p>"

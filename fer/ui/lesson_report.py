@@ -12,9 +12,10 @@ import streamlit as st
 from fer.emotions import EMOTIONS
 from fer.errors import FerError
 from fer.lesson import Lesson
-from fer.lesson.report import Trust, Words, to_csv, to_html, to_json, to_png
+from fer.lesson.report import ReportText, Trust, to_csv, to_html, to_json, to_png
 from fer.lesson.report.chart import timeline
 from fer.lesson.report.text import sentences
+from fer.lesson.seconds import whole
 from fer.settings import Settings
 from fer.ui.text import plain, report_words, say
 from fer.vision.classifier import describe
@@ -26,17 +27,17 @@ CARD: Final = 156  # four in a row on a desk, two on a phone
 
 def show(lesson: Lesson, settings: Settings) -> None:
     """The lesson in short, its chart, and what can be downloaded."""
-    words, whole = report_words(), lesson.whole()
+    words, means = report_words(), whole(lesson.rows())
     info = lesson.info
     st.header(info.name, anchor=False)
     st.caption(f"{info.started:%Y-%m-%d %H:%M} · {words.time(lesson.duration)}")
-    faces = float(whole.faces[0])
+    faces = float(means.faces[0])
     with st.container(horizontal=True):
         for title, value in (
             (say("record.duration"), words.time(lesson.duration)),
             (say("record.faces"), "–" if faces != faces else f"{faces:.0f}"),
-            (say("record.negative"), words.share(float(whole.look("negative")[0]))),
-            (say("record.confused"), words.share(float(whole.look("confused")[0]))),
+            (say("record.negative"), words.share(float(means.indicator("negative")[0]))),
+            (say("record.confused"), words.share(float(means.indicator("confused")[0]))),
         ):
             st.metric(title, value, border=True, width=CARD)
     st.markdown("\n\n".join(plain(sentence) for sentence in sentences(lesson, words)))
@@ -49,7 +50,7 @@ def show(lesson: Lesson, settings: Settings) -> None:
     downloads(lesson, settings, words)
 
 
-def downloads(lesson: Lesson, settings: Settings, words: Words) -> None:
+def downloads(lesson: Lesson, settings: Settings, words: ReportText) -> None:
     """The report and its tables as files; each is made when it is asked for."""
     stem = _stem(lesson)
     with st.container(horizontal=True):
@@ -78,7 +79,7 @@ def downloads(lesson: Lesson, settings: Settings, words: Words) -> None:
             )
 
 
-def _page(lesson: Lesson, settings: Settings, words: Words) -> str:
+def _page(lesson: Lesson, settings: Settings, words: ReportText) -> str:
     try:
         trust = read_trust(settings.model)
     except FerError:

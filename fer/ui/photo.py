@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
+import cv2
 import numpy as np
 import streamlit as st
 
+from fer.emotions import EMOJI, EMOTIONS, SURE
 from fer.errors import DataError, FerError
+from fer.faces import Picture
 from fer.settings import Settings
+from fer.tables import FACE, csv_text, face_rows
+from fer.ui.charts import share_bars, shown
 from fer.ui.consent import acknowledged
-from fer.ui.face_details import choose_face, tell
-from fer.ui.pictures import (
-    LARGEST_MB,
-    Photo,
-    Reader,
-    csv_of,
-    fault_of,
-    for_screen,
-    json_of,
-    png_of,
-    read_photo,
-)
-from fer.ui.text import count, say
+from fer.ui.text import count, emotion, say, word
+from fer.vision.classifier import Classifier
+from fer.vision.media.pictures import DecodeLimits
+from fer.vision.photos import LARGEST, Photo, Photos, screen_picture
+from fer.vision.saliency import overlay
 
 SAMPLE: Final = Path(__file__).with_name("sample.png")  # from NASA's portrait of Eileen Collins
 KEPT: Final = "photo_kept"  # what was read in this visit, so that a click reads nothing anew
 BLUR: Final = "photo_blur"
-FEW: Final = 3
+FEW: Final = 3  # faces that leave room for their details beside the picture
+LARGEST_MB: Final = LARGEST // 1_000_000
+WIDTH: Final = 220  # of a face's picture
+SMALL: Final = 96
 NO_PICTURE: Final = np.zeros((1, 1, 3), np.uint8)
 NO_BOXES: Final = np.zeros((0, 4), np.float32)
 # A picture that was copied goes where chosen files go.
@@ -60,14 +62,14 @@ class File(NamedTuple):
     data: bytes
 
 
-def page(settings: Settings, reader: Reader) -> None:
-    """The page "Photo"."""
+def page(settings: Settings, photos: Photos) -> None:
+    """Show the page "Photo"."""
     st.set_page_config(layout="wide")
     st.title(say("photo.title"))
     st.markdown(say("photo.intro"))
     try:
         with st.spinner(say("photo.loading")):
-            reader.read(NO_PICTURE, NO_BOXES)  # loads what isn't loaded yet
+            photos.reader.read(NO_PICTURE, NO_BOXES)  # loads what is not loaded yet
     except FerError as fault:
         st.info(say("photo.missing"), icon=":material/model_training:")
         st.caption(str(fault))
@@ -75,17 +77,16 @@ def page(settings: Settings, reader: Reader) -> None:
     files = brought(settings)
     if not files:
         st.caption(say("photo.privacy"))
-    kept = read_all(files, reader)
+    kept = read_all(files, photos)
     faults = [(file.name, said) for file in files if isinstance(said := kept[file.key], str)]
     for _, said in faults:
         st.error(said, icon=":material/broken_image:")
     good = [(file, photo) for file in files if isinstance(photo := kept[file.key], Photo)]
     if good:
         file, photo = choose(good) if len(good) > 1 else good[0]
-        show(file, photo, reader)
-        photos = [photo for _, photo in good]
-        if any(len(photo.faces) for photo in photos):
-            download(file, photo, photos, faults)
+        show(file, photo, photos)
+        if any(len(photo.faces) for _, photo in good):
+            download(file, photo, photos, [photo for _, photo in good], faults)
 
 
 def brought(settings: Settings) -> list[File]:
@@ -120,8 +121,8 @@ def brought(settings: Settings) -> list[File]:
     return [File(one.file_id, one.name, one.getvalue()) for one in given]
 
 
-def read_all(files: Sequence[File], reader: Reader) -> Kept:
-    """What is in each file; a picture that can't be read doesn't keep the others from it."""
+def read_all(files: Sequence[File], photos: Photos) -> Kept:
+    """Read each file once in a visit; one that cannot be read does not stop the others."""
     kept: Kept = st.session_state.setdefault(KEPT, {})
     for gone in kept.keys() - {file.key for file in files}:
         del kept[gone]
@@ -132,18 +133,15 @@ def read_all(files: Sequence[File], reader: Reader) -> Kept:
     for at, file in enumerate(new):
         said = say("photo.reading", name=file.name, at=at + 1, of=len(new))
         bar.progress(at / len(new), said)
-        kept[file.key] = read(file, reader)
+        kept[file.key] = read(file, photos)
     bar.empty()
     return kept
 
 
-def read(file: File, reader: Reader, *, whole: bool = False) -> Photo | str:
-    """The picture, or the sentence that says what is wrong with it."""
-    if len(file.data) > LARGEST_MB * 2**20:
-        size = f"{len(file.data) / 2**20:.0f}"
-        return say("photo.fault.size", name=file.name, size=size, most=LARGEST_MB)
+def read(file: File, photos: Photos, *, whole: bool = False) -> Photo | str:
+    """Return the picture, or the sentence that says what is wrong with it."""
     try:
-        return read_photo(file.name, file.data, reader, whole=whole)
+        return photos.read(file.data, file.name, whole=whole)
     except DataError as fault:
         return fault_of(file.name, file.data, fault)
 
@@ -159,12 +157,12 @@ def choose(pairs: Sequence[tuple[File, Photo]]) -> tuple[File, Photo]:
     return pairs[at]
 
 
-def show(file: File, photo: Photo, reader: Reader) -> None:
-    """The picture, and beside it its faces."""
+def show(file: File, photo: Photo, photos: Photos) -> None:
+    """Show the picture, and beside it its faces."""
     if not len(photo.faces):
         st.info(say("photo.nobody.text", name=photo.name), icon=":material/search_off:")
         if st.button(say("photo.nobody.whole"), icon=":material/crop_free:"):
-            st.session_state[KEPT][file.key] = read(file, reader, whole=True)
+            st.session_state[KEPT][file.key] = read(file, photos, whole=True)
             st.rerun()
     elif photo.whole:
         st.caption(say("photo.nobody.taken"))
@@ -177,20 +175,22 @@ def show(file: File, photo: Photo, reader: Reader) -> None:
     with right:
         chosen = choose_face(photo, file.key) if len(photo.faces) > 1 else 0
         if len(photo.faces):
-            # Who shares the screen wants no face on it.
-            tell(photo, chosen, None if blur else reader.classifier)
-    picture = for_screen(photo, chosen, blur=blur)
+            # Someone who blurs the faces wants none enlarged either.
+            face_details(photo, chosen, None if blur else photos.reader.classifier)
+    picture = screen_picture(photo, chosen, blur=blur)
     place.image(picture, channels="BGR", output_format="JPEG", alt=say("photo.picture.alt"))
 
 
-def download(file: File, photo: Photo, photos: Sequence[Photo], faults: Faults) -> None:
-    """The picture with its boxes, and the numbers of all pictures."""
+def download(
+    file: File, photo: Photo, photos: Photos, read: Sequence[Photo], faults: Faults
+) -> None:
+    """Offer the picture with its boxes, and the numbers of all pictures."""
     blur = bool(st.session_state.get(BLUR))
     with st.container(horizontal=True):
         st.download_button(
             say("photo.download.png"),
             # Made when it is asked for: a large picture takes seconds.
-            partial(png_of, file.name, file.data, photo.faces, blur=blur),
+            partial(photos.drawn, file.data, file.name, photo.faces, blur=blur),
             f"{Path(file.name).stem}-faces.png",
             "image/png",
             icon=":material/image:",
@@ -198,7 +198,7 @@ def download(file: File, photo: Photo, photos: Sequence[Photo], faults: Faults) 
         )
         st.download_button(
             say("photo.download.csv"),
-            csv_of(photos).encode("utf-8-sig"),  # without the mark Excel garbles names
+            csv_of(read),
             "faces.csv",
             "text/csv",
             icon=":material/table:",
@@ -206,9 +206,124 @@ def download(file: File, photo: Photo, photos: Sequence[Photo], faults: Faults) 
         )
         st.download_button(
             say("photo.download.json"),
-            json_of(photos, faults),
+            json_of(read, faults),
             "faces.json",
             "application/json",
             icon=":material/data_object:",
             on_click="ignore",
         )
+
+
+def choose_face(photo: Photo, key: str) -> int:
+    """Let the visitor choose one of several faces; return its index."""
+    words = photo.faces.words()
+    shares = photo.faces.probabilities.max(axis=1)
+    counts = Counter(name for name in words if name).most_common()
+    st.markdown(
+        f"**{count('photo.faces', len(words))}**: "
+        + " · ".join(f"{emotion(name)} {many}" for name, many in counts)
+    )
+
+    def label(at: int) -> str:
+        return f"{at + 1} {EMOJI[words[at] or 'neutral']}{'' if shares[at] >= SURE else ' ?'}"
+
+    return st.pills(
+        say("photo.which.face"),
+        range(len(words)),
+        format_func=label,
+        default=0,
+        required=True,
+        key=f"photo_face_{key}",
+        wrap=True,
+    )
+
+
+def face_details(photo: Photo, at: int, network: Classifier | None) -> None:
+    """Show the seven shares of a face; with the network, also where it looked."""
+    shares = photo.faces.probabilities[at]
+    best = int(shares.argmax())
+    first = word(EMOTIONS[best])
+    sure = shares[best] >= SURE
+    said = say("photo.face.most", word=first) if sure else say("photo.face.unsure", word=first)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if len(photo.faces) > 1:
+            number = say("photo.face.number", n=at + 1)
+            if network is None:
+                st.caption(number)
+            else:  # in a crowd the picture shows it too small
+                st.image(enlarged(photo.crops[at]), caption=number, width=SMALL, alt=number)
+        st.subheader(f"{EMOJI[EMOTIONS[best]]} {said}")
+    told = zip(map(emotion, EMOTIONS), shares, strict=True)
+    st.altair_chart(
+        share_bars(dict(zip(EMOTIONS, map(float, shares), strict=True))),
+        alt="; ".join(f"{name} {shown(share)}" for name, share in told),
+    )
+    if network is not None:
+        with st.expander(say("photo.looked.title")):
+            attention_map(photo.crops[at], best, network)
+
+
+def attention_map(crop: Picture, best: int, network: Classifier) -> None:
+    """Show what the network saw, and the places that made it more sure of an emotion."""
+    attention = network.read(crop[None]).attention
+    large = enlarged(crop)
+    with st.container(horizontal=True):
+        st.image(
+            large,
+            width=WIDTH,
+            caption=say("photo.looked.seen", size=crop.shape[0]),
+            alt=say("photo.looked.seen_alt"),
+        )
+        if attention is None:  # the Keras form gives none
+            return
+        asked = EMOTIONS[
+            st.selectbox(
+                say("photo.looked.word"),
+                range(len(EMOTIONS)),
+                index=best,
+                format_func=lambda at: emotion(EMOTIONS[at]),
+                width=WIDTH,
+            )
+        ]
+        st.image(
+            overlay(large, attention[0], asked),
+            channels="BGR",
+            width=WIDTH,
+            caption=say("photo.looked.map"),
+            alt=say("photo.looked.map_alt", word=emotion(asked)),
+        )
+
+
+def enlarged(crop: Picture) -> Picture:
+    """Return a crop so large that its pixels can be seen."""
+    large = cv2.resize(crop, (288, 288), interpolation=cv2.INTER_NEAREST)
+    return np.asarray(large, np.uint8)
+
+
+def fault_of(name: str, data: bytes, fault: DataError) -> str:
+    """Return why a file cannot be read, in the visitor's language."""
+    if not data:
+        return say("photo.fault.empty", name=name)
+    if fault.fault == "heic":
+        return say("photo.fault.heic", name=name)
+    if fault.fault == "pixels":
+        return say("photo.fault.pixels", name=name, most=f"{DecodeLimits().pixels / 1e6:.0f}")
+    if fault.fault == "size":
+        size = f"{len(data) / 1e6:.1f}"
+        return say("photo.fault.size", name=name, size=size, most=LARGEST_MB)
+    return say("photo.fault.unreadable", name=name)
+
+
+def csv_of(photos: Sequence[Photo]) -> str:
+    """Return a row for each face."""
+    rows = (row for photo in photos for row in face_rows(photo.name, photo.faces))
+    return csv_text(("file", *FACE), rows)
+
+
+def json_of(photos: Sequence[Photo], faults: Sequence[tuple[str, str]]) -> str:
+    """Return an entry for each file, as `fer photo --json` gives them."""
+    entries: list[dict[str, Any]] = [
+        {"file": photo.name, "faces": photo.faces.to_records()} for photo in photos
+    ]
+    entries += [{"file": name, "error": fault} for name, fault in faults]
+    return json.dumps(entries, indent=1, ensure_ascii=False)

@@ -16,7 +16,7 @@ from typing import Any, Final
 import streamlit as st
 
 from fer.emotions import EMOJI, EMOTIONS
-from fer.lesson.report import ENGLISH, Words
+from fer.lesson.report import ENGLISH, ReportText
 
 FOLDER: Final = Path(__file__).with_name("texts")
 LANGUAGES: Final = {"en": "English", "hi": "हिन्दी", "es": "Español"}
@@ -59,9 +59,9 @@ def all_of(prefix: str) -> dict[str, str]:
     return {key[len(start) :]: found[key] for key in found if key.startswith(start)}
 
 
-def report_words() -> Words:
+def report_words() -> ReportText:
     """A report's sentences; the English ones stand beside the report itself."""
-    return Words(ENGLISH if language() == FIRST else all_of("report"))
+    return ReportText(ENGLISH if language() == FIRST else all_of("report"))
 
 
 def plain(words: str) -> str:

@@ -137,7 +137,7 @@ def follow(jobs: Recordings, me: str) -> None:
     left, right = st.columns([5, 2], gap="medium")
     left.image(picture, channels="BGR", output_format="JPEG", alt=say("video.alt"))
     left.toggle(say("video.blur"), key=BLUR)
-    right.html(class_panel.panel(job.lesson.now(), told=job.lesson.fired))
+    right.html(class_panel.panel(job.lesson.snapshot(), told=job.lesson.fired))
 
 
 def progress(job: Job) -> str:

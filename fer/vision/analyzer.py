@@ -12,17 +12,14 @@ from typing import Final
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from fer.emotions import EMOTIONS
-from fer.faces import Faces, Floats
+from fer.faces import Faces, Floats, Picture
 from fer.vision.classifier import MODEL_FOLDER, Classifier, load_classifier
 from fer.vision.crop import crops
 from fer.vision.detect import Detector, load_detector
 from fer.vision.detect.shared import InTurn, Turns
 from fer.vision.stream import FaceStream
-
-Picture = npt.NDArray[np.uint8]
 
 PHOTO_LONGEST: Final = 2560  # a photo's longest side when it is searched
 BATCH: Final = 16  # faces read at once; more would need memory and save nothing

@@ -6,8 +6,8 @@ from typing import Final
 
 import numpy as np
 
-from fer.faces import Faces, overlaps
-from fer.vision.track.flow import Floats, Ids, Mask
+from fer.faces import Faces, Floats, Ids, overlaps
+from fer.vision.track.flow import Mask
 
 DOUBLE: Final = 0.4  # share of the smaller box from which two are of one face
 DRIFTED: Final = 0.3  # overlap below which a box gives way to the found one

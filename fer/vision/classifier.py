@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from fer.emotions import EMOTIONS
 from fer.errors import ModelError
+from fer.faces import Floats
 from fer.machine import asset, asset_missing
 
 MODEL_FOLDER: Final = asset("model")
@@ -28,7 +29,6 @@ LARGEST: Final = 1024  # pixels; a description that asks for more is damaged
 FREE_SIZE: Final = 48  # what a network that takes any size is given: FER2013's
 
 Crops = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)

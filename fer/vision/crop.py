@@ -12,8 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-Picture = npt.NDArray[np.uint8]  # BGR (h, w, 3) or grey (h, w)
-Floats = npt.NDArray[np.float32]
+from fer.faces import Floats, Picture
 
 SIZE: Final = 48
 # FER2013's framing, measured by running the detectors on its faces: docs/decisions/0008-framing.md

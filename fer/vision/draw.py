@@ -17,15 +17,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from fer.emotions import COLOURS, is_light
-from fer.faces import NOBODY, Faces
+from fer.emotions import COLOURS, SURE, is_light, percent
+from fer.faces import NOBODY, Faces, Picture
 
-BGR = npt.NDArray[np.uint8]
-Plates = tuple[BGR, ...]  # pieces of text, side by side
+Plates = tuple[Picture, ...]  # pieces of text, side by side
 Whole = npt.NDArray[np.int64]
 Colour = tuple[int, int, int]  # blue, green, red
 
-SURE: Final = 0.5  # a first emotion with less than this is a guess
 DARK: Final[Colour] = (32, 32, 32)
 GREY: Final[Colour] = (190, 190, 190)
 # Few sizes of text: the plates are kept, and a label doesn't flicker as a face comes nearer.
@@ -52,14 +50,14 @@ class Mark(NamedTuple):
     label: Label | None
 
 
-def annotated(frame: BGR, faces: Faces, *, ids: bool = True, blur: bool = False) -> BGR:
+def annotated(frame: Picture, faces: Faces, *, ids: bool = True, blur: bool = False) -> Picture:
     """A copy of the picture with the faces drawn on it."""
     copy = frame.copy()
     draw(copy, faces, ids=ids, blur=blur)
     return copy
 
 
-def draw(frame: BGR, faces: Faces, *, ids: bool = True, blur: bool = False) -> None:
+def draw(frame: Picture, faces: Faces, *, ids: bool = True, blur: bool = False) -> None:
     """Draw the faces into the picture; with blur, nobody can be recognised in it any more."""
     if not frame.flags.c_contiguous:  # OpenCV can't draw into every view
         frame[...] = annotated(np.ascontiguousarray(frame), faces, ids=ids, blur=blur)
@@ -106,12 +104,12 @@ def marks(faces: Faces, shape: tuple[int, ...], *, ids: bool = True) -> list[Mar
 def plates_of(word: str, share: float, person: int, size: int) -> Plates:
     """What a label says: the word, the percentage, and the id if there is one."""
     named = plate(word if share >= SURE else word + "?", size)
-    percent = plate(f"{min(share, 0.99):.0%}", size)  # nobody is ever quite sure
-    return (named, percent) if person == NOBODY else (named, percent, plate(f"#{person}", size))
+    number = plate(f"{percent(share)}%", size)
+    return (named, number) if person == NOBODY else (named, number, plate(f"#{person}", size))
 
 
 @lru_cache(maxsize=1024)
-def plate(text: str, size: int) -> BGR:
+def plate(text: str, size: int) -> Picture:
     """A piece of text on its ground: an emotion's colour behind its word, dark behind the rest."""
     ground = colour_of(text) if text in COLOURS else DARK
     font = ImageFont.load_default(size)
@@ -215,7 +213,7 @@ def _shared(first: Whole, second: Whole) -> Whole:
     return np.asarray(np.maximum(wide, 0) * np.maximum(high, 0))
 
 
-def _write(frame: BGR, left: int, top: int, plates: Plates) -> None:
+def _write(frame: Picture, left: int, top: int, plates: Plates) -> None:
     for piece in plates:
         room = frame[top : top + piece.shape[0], left : left + piece.shape[1]]
         if room.shape != piece.shape:  # larger than the picture
@@ -224,7 +222,7 @@ def _write(frame: BGR, left: int, top: int, plates: Plates) -> None:
         left += piece.shape[1]
 
 
-def _pixelate(frame: BGR, left: int, top: int, right: int, bottom: int) -> None:
+def _pixelate(frame: Picture, left: int, top: int, right: int, bottom: int) -> None:
     """Replace the whole head by a few even blocks."""
     width, height = right - left, bottom - top
     x, wide, across = _blocks(left - HEAD[0] * width, right + HEAD[2] * width, frame.shape[1])

@@ -13,8 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fer.emotions import EMOTIONS
-
-Picture = npt.NDArray[np.uint8]
+from fer.faces import Picture
 
 
 def heat(attention: npt.NDArray[np.float32], emotion: str, size: int) -> npt.NDArray[np.float32]:

@@ -14,13 +14,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from fer.faces import Faces, Floats
+from fer.faces import Faces, Floats, Picture
 from fer.vision.detect import Detector
 from fer.vision.track import Tracker
 
-Picture = npt.NDArray[np.uint8]
 Read = Callable[[Picture, Floats], Floats]
 
 SCAN_EVERY: Final = 1.0  # seconds between searches

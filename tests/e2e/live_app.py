@@ -68,9 +68,9 @@ async def lessons(_: Request) -> JSONResponse:
                 "size": one.size,
                 "faces": rows(one.faces),
                 "rate": one.rate(),
-                "idle": now - one.used,
+                "idle": now - one.last_frame,
             }
-            for one in state.sessions.all()
+            for one in state.lessons.all()
         }
     )
 

@@ -18,7 +18,7 @@ import pytest
 from playwright.sync_api import Playwright
 from websockets.sync.client import ClientConnection, connect
 
-from fer.server.live_sessions import LATELY
+from fer.server.lessons import RATE_OVER
 from tests.e2e.conftest import FLAGS, chromium
 from tests.e2e.live_tab import CALL, LiveTab, lessons, wait_until
 from tests.e2e.server import Server
@@ -107,8 +107,8 @@ def test_a_hidden_tab_reads_once_a_second(
     before = [evaluated(tab, "[window.rings, window.pictures]") for tab in hidden]
 
     rates: dict[str, list[float]] = {source: [] for source in shown}
-    for _ in range(int(SECONDS / LATELY)):
-        time.sleep(LATELY)  # as far as a rate looks back
+    for _ in range(int(SECONDS / RATE_OVER)):
+        time.sleep(RATE_OVER)  # as far as a rate looks back
         seen = lessons(live_server)
         for source, lesson in shown.items():
             rates[source].append(seen[lesson]["rate"])

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
 from fer.emotions import EMOTIONS
-from fer.ui.pictures import LARGEST_MB
+from fer.ui.photo import LARGEST_MB
 from tests.e2e.conftest import ROOT, Visit
 from tests.gallery_feed import GALLERIES
 

@@ -129,7 +129,7 @@ def at(faces: Faces | None, second: float = 1.0) -> dict[str, Any]:
     lesson = Lesson(LessonInfo("", CLOCK))
     if faces is not None:
         lesson.add(faces, 0.5)
-    return record(lesson.now(second), CLOCK)
+    return record(lesson.snapshot(second), CLOCK)
 
 
 def test_unread_shares_are_null() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fer.errors import UsageError
 from fer.lesson import Alert, Fired, Lesson
-from fer.lesson.alerts import Watch
+from fer.lesson.alerts import Monitor
 from tests.lesson.classes import crowd, new_lesson, run
 
 ALERT = Alert("negative", over=0.4, seconds=20, faces=5, margin=0.1, rest=60)
@@ -26,7 +26,7 @@ def test_it_rings_after_its_seconds_and_not_before() -> None:
     assert lesson.fired == []  # the twentieth bad second is not over yet
     run(lesson, BAD, range(30, 31))
     assert lesson.fired == [Fired(ALERT, 10.0, None, 0.6)]
-    assert lesson.now().alerts == tuple(lesson.fired)
+    assert lesson.snapshot().alerts == tuple(lesson.fired)
 
 
 def test_a_share_on_the_line_is_not_over_it() -> None:
@@ -73,8 +73,8 @@ def test_a_short_hole_is_overlooked_and_a_gap_ends_it() -> None:
 def test_nothing_is_told_to_last_that_nobody_sees() -> None:
     lesson = new_lesson(ALERT)
     run(lesson, BAD, range(30))
-    assert len(lesson.now(31.0).alerts) == 1
-    assert lesson.now(33.0).alerts == ()
+    assert len(lesson.snapshot(31.0).alerts) == 1
+    assert lesson.snapshot(33.0).alerts == ()
 
 
 def test_the_end_of_the_lesson_ends_it() -> None:
@@ -87,7 +87,7 @@ def test_the_end_of_the_lesson_ends_it() -> None:
 def test_other_alerts_from_here_on() -> None:
     lesson, other = new_lesson(ALERT), Alert("positive", 0.5, 2)
     run(lesson, BAD, range(30))
-    lesson.watch([other])
+    lesson.set_alerts([other])
     assert lesson.alerts == [other]
     assert [(one.alert, one.end) for one in lesson.fired] == [(ALERT, 29.0)]
     run(lesson, GOOD, range(30, 33))
@@ -97,16 +97,16 @@ def test_other_alerts_from_here_on() -> None:
 def test_an_alert_that_stays_goes_on() -> None:
     lesson = new_lesson(ALERT)
     run(lesson, BAD, range(30))
-    lesson.watch([ALERT, Alert("flat", 0.9, 60)])
+    lesson.set_alerts([ALERT, Alert("flat", 0.9, 60)])
     assert [one.start for one in lasting(lesson)] == [0.0]
 
 
 @given(st.lists(st.none() | st.integers(0, 10), max_size=200), st.integers(1, 12))
 def test_rings_are_apart_and_long_enough(tenths: list[int | None], seconds: int) -> None:
-    watch = Watch(replace(ALERT, seconds=seconds, rest=15))
+    monitor = Monitor(replace(ALERT, seconds=seconds, rest=15))
     told = []
     for second, share in enumerate(tenths):
-        found = watch.skip(second) if share is None else watch.step(second, share / 10, 20)
+        found = monitor.skip(second) if share is None else monitor.step(second, share / 10, 20)
         told += [found] if found else []
     begun = [one for one in told if one.end is None]
     ended = [one for one in told if one.end is not None]

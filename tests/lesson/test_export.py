@@ -12,6 +12,7 @@ from fer.emotions import EMOTIONS
 from fer.errors import DataError
 from fer.lesson import INDICATORS, Alert, Lesson
 from fer.lesson.export import from_json, to_csv, to_dict, to_json
+from fer.lesson.seconds import gaps
 from fer.tables import EXCEL_MARK
 from tests.lesson.classes import crowd, faces, new_lesson, one, run
 
@@ -21,7 +22,7 @@ def lesson() -> Lesson:
     run(made, faces(one("happy", 0.7), one("sad", 0.9)), range(4))
     run(made, crowd(sad=7), range(8, 14))
     made.pause(14)
-    made.go_on(17.5)
+    made.resume(17.5)
     made.mark("note", "Ünïcode 😀 =1+1", 3.25)
     run(made, crowd(neutral=5), range(18, 20))
     made.finish(20)
@@ -30,11 +31,11 @@ def lesson() -> Lesson:
 
 def test_json_holds_everything() -> None:
     made = lesson()
-    assert made.fired and made.gaps() and made.moments
+    assert made.fired and gaps(made.rows(), made.pauses) and made.notes
     again = from_json(to_json(made))
     assert to_dict(again) == to_dict(made)
     assert (again.rows() == made.rows()).all()
-    assert again.gaps() == made.gaps()
+    assert gaps(again.rows(), again.pauses) == gaps(made.rows(), made.pauses)
     assert again.info == made.info
 
 
@@ -45,7 +46,7 @@ def test_a_lesson_that_was_cut_off_goes_on() -> None:
     assert again.ended is None
     assert [one.end for one in again.fired] == [10.0]  # what lasted then is over
     assert again.add(crowd(sad=9), 100.0)
-    assert [(gap.start, gap.end) for gap in again.gaps()] == [(10, 100)]
+    assert [(gap.start, gap.end) for gap in gaps(again.rows(), again.pauses)] == [(10, 100)]
 
 
 def test_csv_has_a_row_a_second() -> None:

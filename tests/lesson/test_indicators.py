@@ -8,14 +8,14 @@ from hypothesis.extra.numpy import arrays
 
 from fer.emotions import EMOTIONS
 from fer.lesson import INDICATORS, mood
-from fer.lesson.indicators import looks
+from fer.lesson.indicators import indicators
 from tests.lesson.classes import mixed, one
 
 
 def names(row: list[float]) -> list[str]:
     return [
         look
-        for look, has in zip(INDICATORS, looks(np.array([row], np.float32))[0], strict=True)
+        for look, has in zip(INDICATORS, indicators(np.array([row], np.float32))[0], strict=True)
         if has
     ]
 
@@ -41,13 +41,13 @@ def test_looks_of_one_face(row: list[float], expected: list[str]) -> None:
 
 
 def test_no_face_has_no_look() -> None:
-    assert looks(np.zeros((0, 7), np.float32)).shape == (0, len(INDICATORS))
+    assert indicators(np.zeros((0, 7), np.float32)).shape == (0, len(INDICATORS))
 
 
 @given(arrays(np.float64, (5, 7), elements=st.floats(0.01, 1)))
 def test_what_always_holds(weights: np.ndarray) -> None:
     probabilities = weights / weights.sum(axis=1, keepdims=True)
-    has = dict(zip(INDICATORS, looks(probabilities).T, strict=True))
+    has = dict(zip(INDICATORS, indicators(probabilities).T, strict=True))
     words = np.array(EMOTIONS)[probabilities.argmax(axis=1)]
     assert not (has["flat"] & (has["negative"] | has["positive"] | has["confused"])).any()
     assert (words[has["flat"]] == "neutral").all()

@@ -14,6 +14,7 @@ from fer.errors import UsageError
 from fer.faces import Faces
 from fer.lesson import INDICATORS, Gap, LessonInfo, Note
 from fer.lesson.lesson import LATE, LONGEST, LONGEST_NAME, LONGEST_TEXT
+from fer.lesson.seconds import gaps, series, whole
 from fer.lesson.snapshot import LINE_POINTS, LINE_STEP
 from tests.lesson.classes import START, crowd, faces, mixed, new_lesson, one, run
 
@@ -40,7 +41,7 @@ def test_a_second_holds_what_its_pictures_held() -> None:
 def test_faces_that_were_not_read_are_seen_and_not_counted() -> None:
     lesson = new_lesson()
     lesson.add(Faces.of([[0, 0, 9, 9], [9, 0, 9, 9]]), 0.0)
-    now = lesson.now()
+    now = lesson.snapshot()
     assert now.faces == 2
     assert np.isnan(now.shares).all()
     assert np.isnan(now.mood.balance)
@@ -50,14 +51,14 @@ def test_now_is_the_last_three_seconds() -> None:
     lesson = new_lesson()
     run(lesson, crowd(sad=8), range(10))
     run(lesson, crowd(happy=3, neutral=1), range(10, 13))
-    now = lesson.now()
+    now = lesson.snapshot()
     assert now.time == 12.5
     assert now.faces == 4
     assert dict(zip(EMOTIONS, now.shares, strict=True))["happy"] == 3 / 4
-    assert now.looks == {"negative": 0, "confused": 0, "flat": 1 / 4, "positive": 3 / 4}
+    assert now.indicators == {"negative": 0, "confused": 0, "flat": 1 / 4, "positive": 3 / 4}
     assert now.mood == (0.75, 0.75)
-    assert lesson.now(14.0).faces == 4  # second 12 is one of 12, 13, 14
-    late = lesson.now(15.0)
+    assert lesson.snapshot(14.0).faces == 4  # second 12 is one of 12, 13, 14
+    late = lesson.snapshot(15.0)
     assert (late.faces, late.silent) == (0, 2.5)
     assert np.isnan(late.shares).all()
 
@@ -66,14 +67,14 @@ def test_the_mood_line_has_a_fixed_length_and_does_not_shimmer() -> None:
     lesson = new_lesson()
     run(lesson, crowd(happy=1), range(7))
     run(lesson, crowd(sad=1), range(7, 20))
-    line = lesson.now().line
+    line = lesson.snapshot().line
     assert len(line) == LINE_POINTS
     assert line.times[-1] == 15
     assert np.isnan(line.balance[:-4]).all()  # before the lesson
     # Stretches 0-4, 5-9, 10-14, 15-19: two happy seconds of five in the second one.
     assert line.balance[-4:] == pytest.approx([1, (2 - 3) / 5, -1, -1])
     lesson.add(crowd(sad=1), 20.0)
-    moved = lesson.now().line
+    moved = lesson.snapshot().line
     assert moved.times[-1] == 20
     assert moved.balance[-5:-1].tolist() == line.balance[-4:].tolist()
 
@@ -81,31 +82,35 @@ def test_the_mood_line_has_a_fixed_length_and_does_not_shimmer() -> None:
 def test_the_line_is_the_same_whenever_it_is_asked_for_late() -> None:
     lesson = new_lesson()
     run(lesson, crowd(happy=1), range(20))
-    line = lesson.now(20 + LINE_POINTS * LINE_STEP).line
+    line = lesson.snapshot(20 + LINE_POINTS * LINE_STEP).line
     assert np.isnan(line.balance).all()
-    assert lesson.now(1e12).time == 1e12  # somebody's clock is mad: nothing breaks
+    assert lesson.snapshot(1e12).time == 1e12  # somebody's clock is mad: nothing breaks
 
 
 def test_series_are_means_over_equal_stretches() -> None:
     lesson = new_lesson()
     run(lesson, crowd(happy=2), range(4))
     run(lesson, crowd(sad=6), range(4, 8))
-    series = lesson.series(points=2)
-    assert series.step == 4
-    assert series.faces.tolist() == [2, 6]
-    assert series.shares[:, HAPPY].tolist() == [1, 0]
-    assert series.look("negative").tolist() == [0, 1]
+    points = series(lesson.rows(), 2)
+    assert points.step == 4
+    assert points.faces.tolist() == [2, 6]
+    assert points.shares[:, HAPPY].tolist() == [1, 0]
+    assert points.indicator("negative").tolist() == [0, 1]
     # Every face counts alike, so the whole is nearer to the fuller half.
-    whole = lesson.whole()
-    assert whole.shares[0, SAD] == 6 / 8
-    assert whole.faces[0] == 4
+    means = whole(lesson.rows())
+    assert means.shares[0, SAD] == 6 / 8
+    assert means.faces[0] == 4
 
 
 def test_an_empty_lesson_has_nothing_to_tell() -> None:
     lesson = new_lesson()
-    assert (len(lesson.series()), lesson.gaps(), lesson.duration) == (0, [], 0)
-    assert np.isnan(lesson.whole().balance).all()
-    assert lesson.now().faces == 0
+    assert (len(series(lesson.rows())), gaps(lesson.rows(), lesson.pauses), lesson.duration) == (
+        0,
+        [],
+        0,
+    )
+    assert np.isnan(whole(lesson.rows()).balance).all()
+    assert lesson.snapshot().faces == 0
     lesson.finish(0)
     assert lesson.duration == 0
 
@@ -115,18 +120,18 @@ def test_gaps_stay_gaps() -> None:
     run(lesson, crowd(happy=1), range(2, 10))  # two seconds at the start are no gap
     run(lesson, crowd(happy=1), range(13, 20))
     lesson.pause(20.25)
-    assert lesson.now(25).paused
+    assert lesson.snapshot(25).paused
     assert not lesson.add(crowd(happy=1), 30.5)
-    lesson.go_on(40.75)
-    assert not lesson.now(41).paused
+    lesson.resume(40.75)
+    assert not lesson.snapshot(41).paused
     run(lesson, crowd(happy=1), range(41, 45))
     lesson.finish(50)
-    assert lesson.gaps() == [
+    assert gaps(lesson.rows(), lesson.pauses) == [
         Gap("lost", 10.0, 13.0),
         Gap("pause", 20.25, 40.75),
         Gap("lost", 45.0, 50.0),
     ]
-    shares = lesson.series().shares[:, HAPPY]
+    shares = series(lesson.rows()).shares[:, HAPPY]
     known = [*range(2, 10), *range(13, 20), *range(41, 45)]
     assert np.flatnonzero(~np.isnan(shares)).tolist() == known
 
@@ -135,9 +140,9 @@ def test_a_pause_that_lasts_ends_with_the_lesson() -> None:
     lesson = new_lesson()
     run(lesson, crowd(happy=1), range(5))
     lesson.pause(5.0)
-    assert lesson.gaps() == [Gap("pause", 5.0, None)]
+    assert gaps(lesson.rows(), lesson.pauses) == [Gap("pause", 5.0, None)]
     lesson.finish(9.5)
-    assert lesson.gaps() == [Gap("pause", 5.0, 9.5)]
+    assert gaps(lesson.rows(), lesson.pauses) == [Gap("pause", 5.0, 9.5)]
     assert lesson.duration == 9.5
     assert len(lesson.rows()) == 10
 
@@ -164,7 +169,7 @@ def test_nothing_counts_after_the_end() -> None:
     assert not lesson.add(crowd(happy=1), 5.5)
     lesson.pause(6)
     lesson.finish(7)
-    assert (lesson.ended, lesson.gaps()) == (5, [])
+    assert (lesson.ended, gaps(lesson.rows(), lesson.pauses)) == (5, [])
 
 
 def test_moments_are_kept_in_the_order_of_time() -> None:
@@ -172,7 +177,7 @@ def test_moments_are_kept_in_the_order_of_time() -> None:
     question = lesson.mark("question", "  why\tzero? ", 70)
     topic = lesson.mark("topic", "Fractions", 60)
     assert question == Note("question", "why zero?", 70)
-    assert lesson.moments == [topic, question]
+    assert lesson.notes == [topic, question]
     with pytest.raises(UsageError, match="topic, question, note"):
         lesson.mark("grade", "F", 1)
 
@@ -205,7 +210,7 @@ def test_any_stretch_is_the_sum_of_its_pictures(pictures: list[tuple[float, int,
     assert len(rows) == 1 + int(max(at for at, *_ in taken))
     everybody = sum(h + s for _, h, s in taken)
     if everybody:
-        share = lesson.whole().shares[0, SAD]
+        share = whole(lesson.rows()).shares[0, SAD]
         assert share == pytest.approx(sum(s for *_, s in taken) / everybody)
 
 
@@ -216,7 +221,7 @@ def test_threads_lose_nothing() -> None:
     def feed() -> None:
         for at in range(200):
             lesson.add(seen, at / 100)
-            lesson.now()
+            lesson.snapshot()
 
     threads = [threading.Thread(target=feed) for _ in range(4)]
     for thread in threads:

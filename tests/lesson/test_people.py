@@ -11,7 +11,7 @@ from tests.lesson.classes import crowd, faces, mixed, new_lesson, one, run
 def test_nobody_is_followed_unless_that_is_switched_on() -> None:
     lesson = new_lesson()
     run(lesson, crowd(sad=3), range(30))
-    assert lesson.people() == []
+    assert lesson.people() is None
 
 
 def test_words_are_a_second_each() -> None:

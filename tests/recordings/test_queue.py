@@ -15,10 +15,11 @@ import pytest
 
 from fer.errors import BusyError, DataError, ModelError
 from fer.lesson.lesson import LessonPlan
+from fer.lesson.seconds import whole
 from fer.recordings.job import REST, UNSEEN, Job, Order
 from fer.recordings.queue import NICE, Recordings
 from fer.recordings.upload import RecordingFile, begun
-from fer.server.live_sessions import Sessions
+from fer.server.lessons import LiveLessons
 from fer.server.state import State
 from fer.settings import Settings
 from fer.store import Store
@@ -77,8 +78,8 @@ def test_a_recording_becomes_a_lesson(lesson: Path, store: Store) -> None:
     assert (kept.info.name, kept.duration) == ("Algebra", pytest.approx(SECONDS, abs=0.05))
     assert kept.ended == job.lesson.ended
     assert kept.rows()["frames"].tolist() == [FRAMES / SECONDS] * round(SECONDS)
-    assert kept.whole().faces[0] == 1
-    assert kept.moments == []
+    assert whole(kept.rows()).faces[0] == 1
+    assert kept.notes == []
     assert jobs.get(ME) is job
     jobs.forget(ME)
     assert jobs.get(ME) is None
@@ -129,7 +130,7 @@ def test_one_that_is_stopped_keeps_what_was_read(lesson: Path, store: Store) -> 
     assert reader.read <= 3
     kept = store.load(job.lesson.info.id, ME)
     assert kept.duration < SECONDS
-    assert [moment.text for moment in kept.moments] == ["ended here"]
+    assert [note.text for note in kept.notes] == ["ended here"]
 
 
 def test_one_that_is_cut_is_read_up_to_there(lesson: Path, store: Store) -> None:
@@ -137,7 +138,7 @@ def test_one_that_is_cut_is_read_up_to_there(lesson: Path, store: Store) -> None
     assert job.broken and not job.partial
     kept = store.load(job.lesson.info.id, ME)
     assert 0 < kept.duration < SECONDS
-    assert [moment.text for moment in kept.moments] == ["cut here"]
+    assert [note.text for note in kept.notes] == ["cut here"]
 
 
 def test_one_without_faces_is_not_kept(lesson: Path, store: Store) -> None:
@@ -171,7 +172,7 @@ def test_a_fault_on_the_way_keeps_what_was_read(
     assert job.fault == said
     kept = store.load(job.lesson.info.id, ME)
     assert kept.rows()["frames"].sum() == 6
-    assert [moment.text for moment in kept.moments] == ["ended here"]
+    assert [note.text for note in kept.notes] == ["ended here"]
     assert copies() == []
 
 
@@ -182,7 +183,7 @@ def test_a_store_that_fails_is_told(lesson: Path, tmp_path: Path) -> None:
     path.write_bytes(b"no database any more" * 1000)
     job = finished(Recordings(VideoReader(), store).begin(ME, data(lesson), ORDER))
     assert job.unkept
-    assert job.lesson.whole().faces[0] == 1
+    assert whole(job.lesson.rows()).faces[0] == 1
     store.close()
 
 
@@ -316,7 +317,7 @@ def test_an_undated_one_was_made_now(lesson: Path) -> None:
 def test_a_state_has_one_queue() -> None:
     def state() -> State:
         analyzer: Any = FakeAnalyzer()
-        return State(Settings(), analyzer, Sessions(analyzer), b"secret")
+        return State(Settings(), analyzer, LiveLessons(analyzer), b"secret")
 
     one, other = state(), state()
     assert one.recordings is one.recordings

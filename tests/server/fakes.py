@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fer.faces import Faces
-from fer.server.live_sessions import BGR
+from fer.faces import Faces, Picture
 
 HAPPY = [0.02, 0.0, 0.0, 0.9, 0.0, 0.0, 0.08]
 
@@ -29,7 +28,7 @@ class FakeStream:
         self.times: list[float] = []
         self.closed = False
 
-    def feed(self, frame: BGR, time: float | None = None) -> Faces:
+    def feed(self, frame: Picture, time: float | None = None) -> Faces:
         assert not self.closed
         assert time is not None
         self.times.append(time)
@@ -60,7 +59,7 @@ class FakeAnalyzer:
         self.streams.append(FakeStream(self, len(self.streams) + 1))
         return self.streams[-1]
 
-    def photo(self, frame: BGR) -> Faces:
+    def photo(self, frame: Picture) -> Faces:
         self.begun.set()
         assert self.may_go.wait(20)
         if self.fault is not None:
@@ -69,5 +68,5 @@ class FakeAnalyzer:
         height, width = frame.shape[:2]
         return Faces.of([[0, 0, width, height]], confidence=[0.9], probabilities=[HAPPY])
 
-    def read(self, frame: BGR, boxes: np.ndarray) -> np.ndarray:
+    def read(self, frame: Picture, boxes: np.ndarray) -> np.ndarray:
         return np.array([HAPPY] * len(boxes), np.float32)

@@ -17,8 +17,7 @@ from starlette.applications import Starlette
 from websockets.sync.client import ClientConnection, connect
 
 from fer.server import Limits, lifespan, routes
-from fer.server.lessons import Lessons
-from fer.server.live_sessions import Sessions
+from fer.server.lessons import LiveLessons
 from fer.server.state import State
 from fer.settings import Settings
 from tests.server.fakes import FakeAnalyzer
@@ -39,11 +38,11 @@ class Site:
         return f"http://127.0.0.1:{self.port}"
 
     def connect(
-        self, session: str | None = None, *, token: str | None = None, origin: str | None = ""
+        self, lesson_id: str | None = None, *, token: str | None = None, origin: str | None = ""
     ) -> ClientConnection:
         """A client as the page's component would be; other tokens and origins for the bad ones."""
         if token is None:
-            token = self.state.issue_token(session)[1]
+            token = self.state.issue_token(lesson_id)[1]
         return connect(
             f"ws://127.0.0.1:{self.port}/ws/live?token={token}",
             origin=self.url if origin == "" else origin,  # type: ignore[arg-type]
@@ -69,9 +68,8 @@ def site(
 ) -> Iterator[Site]:
     """Serves the routes until the block ends."""
     settings, analyzer = settings or Settings(), analyzer or FakeAnalyzer()
-    lessons = Lessons()
-    sessions = Sessions(analyzer, settings.max_sessions, listener=lessons)
-    state = State(settings, analyzer, sessions, SECRET, lessons)
+    lessons = LiveLessons(analyzer, most=settings.max_sessions)
+    state = State(settings, analyzer, lessons, SECRET)
     app = Starlette(routes=routes(state, limits), lifespan=lifespan(state))
     with serving(app) as port:
         try:

@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 
 from fer import server
 from fer.errors import ModelError
-from fer.server.live_sessions import IDLE, Sessions
+from fer.server.lessons import STREAM_IDLE, LiveLessons
 from fer.server.state import WARMING, State
 from fer.settings import Settings
 from tests.server.fakes import Clock, FakeAnalyzer
@@ -63,20 +63,20 @@ def test_settings_that_do_not_fit_are_told_everywhere(path: str, method: str) ->
 
 def test_idle_lessons_end_by_themselves() -> None:
     analyzer, now = FakeAnalyzer(), Clock()
-    sessions = Sessions(analyzer, now=now)
-    state = State(Settings(), analyzer, sessions, SECRET)
-    sessions.open("lesson-one", "socket")
-    now.at += IDLE - 1
-    sessions.open("lesson-two", "webrtc")
+    lessons = LiveLessons(analyzer, now=now)
+    state = State(Settings(), analyzer, lessons, SECRET)
+    lessons.open("lesson-one", "socket")
+    now.at += STREAM_IDLE - 1
+    lessons.open("lesson-two", "webrtc")
     now.at += 2
 
     async def live() -> list[str]:
         async with server.lifespan(state, 0.01)(SimpleNamespace()):
             for _ in range(500):
                 await asyncio.sleep(0.01)
-                if len(sessions) == 1:
+                if len(lessons) == 1:
                     break
-            return [one.id for one in sessions.all()]
+            return [one.id for one in lessons.all()]
 
     assert asyncio.run(live()) == ["lesson-two"]
 
@@ -87,8 +87,8 @@ def test_lessons_end_with_the_server() -> None:
         heard(client)
         client.send(message())
         heard(client)
-        sessions = served.state.sessions
-    assert len(sessions) == 0
+        lessons = served.state.lessons
+    assert len(lessons) == 0
     assert all(stream.closed for stream in analyzer.streams)
 
 

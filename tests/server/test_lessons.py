@@ -1,17 +1,65 @@
+"""Live lessons: one object each, found again by its id, safe from any thread."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 
+from fer.errors import BusyError, LiveError
 from fer.faces import Faces
+from fer.lesson import Alert
 from fer.lesson.lesson import WHEN, LessonPlan
-from fer.server.lessons import ABANDONED, Lessons
+from fer.lesson.seconds import gaps
+from fer.server.lessons import ABANDONED, STREAM_IDLE, STREAM_YIELDS, LiveLesson, LiveLessons
 from fer.store import Autosave, Store
+from tests.server.fakes import Clock, FakeAnalyzer
 
+FRAME = np.zeros((48, 64, 3), np.uint8)
 HAPPY = Faces.of([[0, 0, 9, 9]] * 3, probabilities=[[0, 0, 0, 1, 0, 0, 0]] * 3)
 NINE = datetime(2026, 3, 2, 9, tzinfo=UTC)
 ID, OWNER = "lesson-1", "somebody"
+
+
+class FakeConnection:
+    def __init__(self) -> None:
+        self.reasons: list[tuple[str, bool]] = []
+
+    def end(self, reason: str, *, replaced: bool = False) -> None:
+        self.reasons.append((reason, replaced))
+
+
+class Process:
+    """A server's live lessons over a store that it shares with others."""
+
+    def __init__(self, world: "World") -> None:
+        self.world, self.analyzer = world, FakeAnalyzer()
+        self.store = Store(world.url, now=lambda: world.wall().timestamp())
+        self.autosave = Autosave(self.store, now=lambda: world.seconds)
+        self.lessons = LiveLessons(
+            self.analyzer, self.store, self.autosave, 3, lambda: world.seconds, world.wall
+        )
+
+    def begin(self, plan: LessonPlan | None = None) -> LiveLesson:
+        """A page joins, and the first picture comes."""
+        self.lessons.join(ID, OWNER, plan or LessonPlan("Algebra"))
+        live = self.lessons.open(ID, "socket")
+        live.add(HAPPY)
+        return live
+
+    def teach(self, until: int) -> None:
+        """A picture in each second from now on, and the autosave's turns."""
+        live = self.lessons.open(ID, "socket")
+        for second in range(round(self.world.seconds), until):
+            self.world.seconds = second
+            live.last_frame = second
+            live.add(HAPPY)
+            self.lessons.save_due()
 
 
 class World:
@@ -20,20 +68,14 @@ class World:
     def __init__(self, path: Path) -> None:
         self.url, self.seconds = f"sqlite:///{path}", 0.0
 
-    def process(self) -> tuple[Lessons, Autosave]:
-        store = Store(self.url, now=lambda: self.wall().timestamp())
-        keeper = Autosave(store, now=lambda: self.seconds)
-        return Lessons(store, keeper, lambda: self.seconds, self.wall), keeper
+    def process(self) -> Process:
+        return Process(self)
 
     def wall(self) -> datetime:
         return NINE + timedelta(seconds=self.seconds)
 
-    def teach(self, lessons: Lessons, keeper: Autosave, until: int) -> None:
-        """A picture in each second from now on, and the keeper's turns."""
-        for second in range(round(self.seconds), until):
-            self.seconds = second
-            lessons.heard(ID, HAPPY)
-            keeper.turn()
+    def kept(self) -> Any:
+        return Store(self.url).load(ID, OWNER)
 
 
 @pytest.fixture
@@ -41,226 +83,634 @@ def world(tmp_path: Path) -> World:
     return World(tmp_path / "lessons.sqlite3")
 
 
-def test_a_lesson_begins_with_its_first_picture() -> None:
-    lessons = Lessons(now=lambda: 100.0, wall=lambda: NINE)
-    lessons.heard(ID, HAPPY)  # nobody asked for it
-    assert lessons.get(ID, OWNER) is None
-    lessons.plan(ID, OWNER, LessonPlan("Algebra", acknowledged=NINE))
-    assert lessons.get(ID, OWNER) is None
-    lessons.heard(ID, HAPPY)
-    running = lessons.get(ID, OWNER)
-    assert running is not None
-    assert (running.session.info.name, running.session.info.started) == ("Algebra", NINE)
-    assert running.session.now(0.0).faces == len(HAPPY)
+@pytest.fixture
+def analyzer() -> FakeAnalyzer:
+    return FakeAnalyzer()
 
 
-def test_a_lesson_is_its_owners() -> None:
-    lessons = Lessons(now=lambda: 100.0, wall=lambda: NINE)
-    lessons.plan(ID, OWNER, LessonPlan())
-    lessons.heard(ID, HAPPY)
+@pytest.fixture
+def now() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def lessons(analyzer: FakeAnalyzer, now: Clock) -> LiveLessons:
+    return LiveLessons(analyzer, most=3, now=now, wall=lambda: NINE)
+
+
+# Frames.
+
+
+def test_it_remembers_its_newest_answer(lessons: LiveLessons) -> None:
+    live = lessons.open(None, "socket")
+    assert (len(live.faces), live.size, live.rate(), live.delay()) == (0, (0, 0), 0, None)
+    faces = live.feed(FRAME, 1.0)
+    assert live.faces is faces
+    assert live.size == (64, 48)
+    assert faces.ids.tolist() == [1]
+
+
+def test_nothing_is_loaded_before_the_first_frame(
+    lessons: LiveLessons, analyzer: FakeAnalyzer
+) -> None:
+    live = lessons.open(None, "socket")
+    assert not analyzer.streams
+    live.feed(FRAME, 1.0)
+    live.feed(FRAME, 2.0)
+    assert len(analyzer.streams) == 1
+
+
+def test_rate_and_delay_are_of_the_last_seconds(lessons: LiveLessons, now: Clock) -> None:
+    live = lessons.open(None, "socket")
+    for _ in range(41):
+        live.feed(FRAME, now.at)
+        now.at += 0.1
+    assert live.rate() == pytest.approx(10, rel=0.05)
+    for seconds in (0.1, 0.2, 5.0):
+        live.note_delay(seconds)
+    assert live.delay() == 0.2
+    now.at += 6
+    assert live.rate() == 0
+
+
+def test_times_grow_whatever_a_page_sends(
+    lessons: LiveLessons, analyzer: FakeAnalyzer, now: Clock
+) -> None:
+    live = lessons.open(None, "socket")
+    for sent in (100.0, 100.1, 3.0, 3.2, 9e9, 9e9, -5.0):
+        live.feed(FRAME, sent)
+        now.at += 0.1
+    times = np.array(analyzer.streams[0].times)
+    assert times[0] == 100
+    assert np.all(np.diff(times) > 0)
+    assert times[-1] < 102
+
+
+def test_a_frame_that_comes_too_soon_is_dropped(
+    lessons: LiveLessons, analyzer: FakeAnalyzer
+) -> None:
+    live = lessons.open(None, "webrtc")
+    analyzer.may_go.clear()
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(live.feed, FRAME, 1.0)
+        assert analyzer.begun.wait(10)
+        assert len(live.feed(FRAME, 1.1)) == 0  # at once, with what was known
+        analyzer.may_go.set()
+        assert len(slow.result(10)) == 1
+    assert live.dropped == 1
+    assert analyzer.streams[0].times == [1.0]
+
+
+def test_a_fault_leaves_the_lesson_usable(lessons: LiveLessons, analyzer: FakeAnalyzer) -> None:
+    live = lessons.open(None, "socket")
+    analyzer.fault = ValueError("broken")
+    with pytest.raises(ValueError, match="broken"):
+        live.feed(FRAME, 1.0)
+    analyzer.fault = None
+    assert len(live.feed(FRAME, 2.0)) == 1
+
+
+# Places.
+
+
+def test_the_same_id_is_the_same_lesson(lessons: LiveLessons) -> None:
+    first = lessons.open(None, "webrtc")
+    assert lessons.open(first.id, "socket") is first
+    assert first.transport == "socket"
+    assert lessons.open("another-one", "socket").id == "another-one"
+
+
+@pytest.mark.parametrize(
+    "lesson_id", ["", "short", "a" * 65, "../../etc/passwd", "with space", "ümläut-ü"]
+)
+def test_an_id_must_be_plain(lessons: LiveLessons, lesson_id: str) -> None:
+    with pytest.raises(LiveError, match="id"):
+        lessons.open(lesson_id, "socket")
+
+
+def test_there_are_only_so_many_places(lessons: LiveLessons) -> None:
+    opened = [lessons.open(None, "socket") for _ in range(3)]
+    with pytest.raises(BusyError, match=r"^the server is busy with 3 lessons; try later$"):
+        lessons.open(None, "socket")
+    assert lessons.open(opened[0].id, "socket") is opened[0]
+    opened[0].finish()
+    assert lessons.open(None, "socket")
+
+
+def test_by_default_there_are_sixteen_places_freed_after_two_minutes(
+    analyzer: FakeAnalyzer, now: Clock
+) -> None:
+    lessons = LiveLessons(analyzer, now=now)
+    for _ in range(16):
+        lessons.open(None, "socket").feed(FRAME, 1.0)
+    with pytest.raises(BusyError, match="16 lessons"):
+        lessons.open(None, "socket")
+    now.at += 119
+    lessons.sweep()
+    assert len(lessons) == 16
+    now.at += 2
+    lessons.sweep()
+    assert len(lessons) == 0
+    assert all(stream.closed for stream in analyzer.streams)
+
+
+def test_a_page_alone_takes_no_place(lessons: LiveLessons) -> None:
+    for number in range(9):
+        lessons.join(f"lesson-{number}", OWNER, LessonPlan())
+    assert len(lessons) == 0
+    assert lessons.open(None, "socket")
+
+
+def test_a_late_return_goes_on(lessons: LiveLessons, now: Clock) -> None:
+    live = lessons.open(None, "socket")
+    now.at += STREAM_IDLE + 1
+    assert lessons.open(live.id, "socket") is live
+
+
+def test_a_left_lesson_makes_room_when_all_is_full(
+    lessons: LiveLessons, analyzer: FakeAnalyzer, now: Clock
+) -> None:
+    left = lessons.open(None, "socket")
+    left.feed(FRAME, 1.0)
+    now.at += STREAM_YIELDS + 1
+    others = [lessons.open(None, "socket") for _ in range(2)]
+    assert left.opened  # it may come back as long as nobody needs its place
+    lessons.open(None, "socket")
+    assert not left.opened
+    assert analyzer.streams[0].closed
+    assert all(one.opened for one in others)
+
+
+def test_a_lesson_that_runs_without_a_stream_needs_a_place_again(
+    lessons: LiveLessons, analyzer: FakeAnalyzer, now: Clock
+) -> None:
+    lessons.join(ID, OWNER, LessonPlan())
+    live = lessons.open(ID, "socket")
+    live.feed(FRAME, 1.0)
+    now.at += STREAM_IDLE + 1
+    lessons.sweep()
+    assert lessons.running(ID, OWNER) is live
+    live.feed(FRAME, 2.0)  # the next picture opens a stream
+    assert [stream.closed for stream in analyzer.streams] == [True, False]
+    now.at += STREAM_IDLE + 1
+    lessons.sweep()
+    for _ in range(3):
+        lessons.open(None, "socket")
+    with pytest.raises(BusyError):
+        live.feed(FRAME, 3.0)
+
+
+def test_who_never_sent_a_picture_keeps_no_place(lessons: LiveLessons) -> None:
+    live, connection = lessons.open("garbage-sender", "socket"), FakeConnection()
+    live.connect(connection)
+    live.disconnect(connection)
+    assert len(lessons) == 0
+
+
+def test_many_threads_never_open_too_many(analyzer: FakeAnalyzer) -> None:
+    lessons, opened, refused = LiveLessons(analyzer, most=5), [], []
+
+    def open_one(_: int) -> None:
+        try:
+            live = lessons.open(None, "socket")
+        except BusyError as fault:
+            refused.append(fault)
+        else:
+            live.feed(FRAME, 1.0)
+            opened.append(live)
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(open_one, range(64)))
+    assert (len(opened), len(refused), len(lessons)) == (5, 59, 5)
+
+
+# Connections.
+
+
+def test_a_newer_connection_replaces_the_older(lessons: LiveLessons) -> None:
+    live, first, second = lessons.open(ID, "socket"), FakeConnection(), FakeConnection()
+    live.feed(FRAME, 1.0)
+    assert live.connect(first) is None
+    assert live.connect(second) is first
+    live.disconnect(first)  # late news of the older one
+    live.finish()
+    assert first.reasons == []
+    assert second.reasons == [("this lesson has ended; reload the page", False)]
+
+
+# The life of a lesson.
+
+
+def test_it_begins_with_the_first_picture_after_a_page_joined(lessons: LiveLessons) -> None:
+    live = lessons.open(ID, "socket")
+    live.feed(FRAME, 1.0)  # answered, not counted
+    assert (live.state, live.lesson, lessons.get(ID, OWNER)) == ("waiting", None, None)
+    assert lessons.join(ID, OWNER, LessonPlan("Algebra", acknowledged=NINE)) is live
+    assert lessons.get(ID, OWNER) is live
+    assert lessons.running(ID, OWNER) is None
+    live.feed(FRAME, 2.0)
+    assert lessons.running(ID, OWNER) is live
+    assert live.lesson is not None
+    assert (live.lesson.info.id, live.lesson.info.name) == (ID, "Algebra")
+    assert live.lesson.info.started == NINE
+    assert live.snapshot() is not None
+
+
+def test_a_lesson_is_its_owners(lessons: LiveLessons) -> None:
+    lessons.join(ID, OWNER, LessonPlan("Algebra"))
+    lessons.open(ID, "socket").add(HAPPY)
     assert lessons.get(ID, "another") is None
-    assert lessons.finish(ID, "another") is None
-    assert lessons.back("another") is None
-    assert lessons.back(OWNER) == ID
-    assert lessons.finish(ID, OWNER) is not None
-    assert lessons.back(OWNER) is None
+    assert lessons.join(ID, "another", LessonPlan("Theft")) is None
+    assert lessons.resume("another") is None
+    assert lessons.resume(OWNER) == ID
+    live = lessons.running(ID, OWNER)
+    assert live is not None and live.lesson is not None
+    assert live.lesson.info.name == "Algebra"
+    assert live.finish() is live.lesson
+    assert lessons.resume(OWNER) is None
 
 
-def test_a_later_plan_does_not_change_a_lesson_that_runs() -> None:
-    lessons = Lessons(now=lambda: 100.0, wall=lambda: NINE)
-    lessons.plan(ID, OWNER, LessonPlan("Algebra"))
-    lessons.heard(ID, HAPPY)
-    lessons.plan(ID, "another", LessonPlan("Theft"))
-    lessons.heard(ID, HAPPY)
-    running = lessons.get(ID, OWNER)
-    assert running is not None
-    assert running.session.info.name == "Algebra"
+def test_nobody_takes_over_a_lesson_that_waits(lessons: LiveLessons) -> None:
+    lessons.join(ID, OWNER, LessonPlan("Algebra"))
+    assert lessons.join(ID, "another", LessonPlan("Theft")) is None
+    lessons.open(ID, "socket").add(HAPPY)
+    assert lessons.running(ID, OWNER) is not None
+
+
+def test_pictures_for_an_ended_lesson_are_refused(lessons: LiveLessons) -> None:
+    lessons.join(ID, OWNER, LessonPlan())
+    live = lessons.open(ID, "socket")
+    live.feed(FRAME, 1.0)
+    live.finish()
+    with pytest.raises(LiveError, match="has ended"):
+        live.feed(FRAME, 2.0)
+    with pytest.raises(LiveError, match="has ended"):
+        lessons.open(ID, "socket")
+    assert len(lessons) == 0
+
+
+def test_finishing_waits_for_the_picture_in_work(
+    lessons: LiveLessons, analyzer: FakeAnalyzer
+) -> None:
+    lessons.join(ID, OWNER, LessonPlan())
+    live = lessons.open(ID, "socket")
+    analyzer.may_go.clear()
+    with ThreadPoolExecutor(2) as pool:
+        fed = pool.submit(live.feed, FRAME, 1.0)
+        assert analyzer.begun.wait(10)
+        finished = pool.submit(live.finish)
+        analyzer.may_go.set()
+        assert len(fed.result(10)) == 1
+        finished.result(10)
+    assert analyzer.streams[0].closed
+
+
+def test_a_lesson_that_waits_is_forgotten_without_its_page(world: World) -> None:
+    lessons = world.process().lessons
+    lessons.join(ID, OWNER, LessonPlan())
+    world.seconds = ABANDONED
+    lessons.join("lesson-2", OWNER, LessonPlan())
+    world.seconds = ABANDONED + 1
+    lessons.sweep()
+    assert lessons.get(ID, OWNER) is None
+    assert lessons.get("lesson-2", OWNER) is not None
 
 
 def test_a_killed_server_costs_what_was_not_saved_yet(world: World) -> None:
-    lessons, keeper = world.process()
-    lessons.plan(ID, OWNER, LessonPlan("Algebra"))
-    world.teach(lessons, keeper, 60)
-    del lessons, keeper  # killed: nothing is closed
-    world.seconds = 90
-    lessons, _ = world.process()
-    assert lessons.back(OWNER) == ID
-    assert lessons.back(OWNER) == ID  # now as one that runs
-    lessons.heard(ID, HAPPY)
-    session = lessons.finish(ID, OWNER)
-    assert session is not None
-    counted = session.rows()["frames"]
+    first = world.process()
+    first.begin()
+    first.teach(60)
+    world.seconds = 90  # it was killed: nothing is closed
+    second = world.process()
+    assert second.lessons.resume(OWNER) == ID
+    assert second.lessons.resume(OWNER) == ID  # now as one that runs
+    live = second.lessons.running(ID, OWNER)
+    assert live is not None
+    live.add(HAPPY)
+    lesson = live.finish()
+    assert lesson is not None
+    counted = lesson.rows()["frames"]
     assert counted[90] == 1  # it goes on at its own time
     assert counted[:50].all()
-    assert [gap.kind for gap in session.gaps()] == ["lost"]
-    lessons.close()
-    again, _ = world.process()
-    assert again.back(OWNER) is None  # it is over
+    assert [gap.kind for gap in gaps(lesson.rows(), lesson.pauses)] == ["lost"]
+    assert world.process().lessons.resume(OWNER) is None  # it is over
 
 
 def test_what_was_cut_off_long_ago_is_over(world: World) -> None:
-    lessons, keeper = world.process()
-    lessons.plan(ID, OWNER, LessonPlan())
-    lessons.heard(ID, HAPPY)
-    keeper.turn()
+    first = world.process()
+    first.begin()
+    first.lessons.save_due()
     world.seconds = ABANDONED + 60
-    later, _ = world.process()
-    assert later.back(OWNER) is None
-    store = Store(world.url)
-    assert store.load(ID, OWNER).ended is not None
+    assert world.process().lessons.resume(OWNER) is None
+    assert world.kept().ended is not None
 
 
-@pytest.mark.parametrize("left", ["a save", "finishing", "tidying", "closing"])
+@pytest.mark.parametrize("left", ["a save", "finishing", "sweeping", "closing"])
 def test_a_process_that_was_left_behind_changes_nothing(world: World, left: str) -> None:
-    first, old = world.process()
-    first.plan(ID, OWNER, LessonPlan("Algebra"))
-    world.teach(first, old, 10)
+    first = world.process()
+    old = first.begin()
+    first.teach(10)
     world.seconds = 12  # the first process is there still, and has saved it a moment ago
-    second, new = world.process()
-    assert second.back(OWNER) == ID
-    second.mark(ID, OWNER, "note", "Fractions")
-    world.teach(second, new, 30)
-    session = second.finish(ID, OWNER)
-    assert session is not None
+    second = world.process()
+    assert second.lessons.resume(OWNER) == ID
+    live = second.lessons.running(ID, OWNER)
+    assert live is not None
+    live.mark("note", "Fractions")
+    second.teach(30)
+    lesson = live.finish()
+    assert lesson is not None
     world.seconds = 40
     if left == "a save":
-        old.turn()
-        assert first.get(ID, OWNER) is None  # it has found out
+        first.lessons.save_due()
+        assert first.lessons.get(ID, OWNER) is None  # it has found out
+        assert old.state == "lost"
     elif left == "finishing":
-        first.finish(ID, OWNER)
-    elif left == "tidying":
+        old.finish()
+    elif left == "sweeping":
         world.seconds += ABANDONED
-        first.tidy()
+        first.lessons.sweep()
     else:
-        first.close()
-    assert old.fault(ID) is None  # and tries no more
-    kept = Store(world.url).load(ID, OWNER)
-    assert kept.ended == session.ended == 29
-    assert [moment.text for moment in kept.moments] == ["Fractions"]
-    assert (kept.rows() == session.rows()).all()
+        first.lessons.close()
+    kept = world.kept()
+    assert kept.ended == lesson.ended == 29
+    assert [note.text for note in kept.notes] == ["Fractions"]
+    assert (kept.rows() == lesson.rows()).all()
     assert kept.rows()["frames"][12:30].all()
 
 
 def test_who_adopts_a_lesson_last_has_it(world: World) -> None:
-    first, old = world.process()
-    first.plan(ID, OWNER, LessonPlan())
-    world.teach(first, old, 10)
-    second, new = world.process()
-    assert second.back(OWNER) == ID
-    world.teach(second, new, 20)
-    old.turn()
+    first, second = world.process(), world.process()
+    first.begin()
+    first.teach(10)
+    assert second.lessons.resume(OWNER) == ID
+    second.teach(20)
+    first.lessons.save_due()
     world.seconds += 1
-    assert first.back(OWNER) == ID  # the browser came back here
-    world.teach(first, old, 30)
-    new.turn()
-    assert second.get(ID, OWNER) is None
-    assert first.finish(ID, OWNER) is not None
-    assert Store(world.url).load(ID, OWNER).rows()["frames"][10:].all()
+    assert first.lessons.resume(OWNER) == ID  # the browser came back here
+    first.teach(30)
+    second.lessons.save_due()
+    assert second.lessons.running(ID, OWNER) is None
+    live = first.lessons.running(ID, OWNER)
+    assert live is not None and live.finish() is not None
+    assert world.kept().rows()["frames"][10:].all()
 
 
-def test_an_abandoned_lesson_ends_by_itself(world: World) -> None:
-    lessons, _ = world.process()
-    lessons.plan(ID, OWNER, LessonPlan())
-    lessons.heard(ID, HAPPY)
-    world.seconds = ABANDONED - 1
-    lessons.tidy()
-    assert lessons.back(OWNER) == ID
-    world.seconds = ABANDONED + 1
-    lessons.tidy()
-    assert lessons.get(ID, OWNER) is None
-    assert Store(world.url).load(ID, OWNER).ended is not None
-
-
-@pytest.mark.parametrize("noted", [30, 90])
-def test_an_abandoned_lesson_ends_where_it_broke_off(world: World, noted: float) -> None:
-    lessons, keeper = world.process()
-    lessons.plan(ID, OWNER, LessonPlan())
-    world.teach(lessons, keeper, 60)
-    world.seconds = noted
-    lessons.mark(ID, OWNER, "note", "a late word counts too")
+@pytest.mark.parametrize("noted", [None, 90])
+def test_an_abandoned_lesson_ends_where_it_broke_off(world: World, noted: float | None) -> None:
+    process = world.process()
+    live = process.begin()
+    process.teach(60)
+    if noted is not None:
+        world.seconds = noted
+        live.mark("note", "a late word counts too")
+    world.seconds = 59 + ABANDONED
+    process.lessons.sweep()
+    assert process.lessons.running(ID, OWNER) is live
     world.seconds = 60 + ABANDONED
-    lessons.tidy()
-    assert lessons.get(ID, OWNER) is None
-    assert Store(world.url).load(ID, OWNER).ended == max(60, noted)
+    process.lessons.sweep()
+    assert process.lessons.get(ID, OWNER) is None
+    assert world.kept().ended == (noted or 60)
 
 
 def test_a_lesson_that_nobody_went_on_with_ends_where_it_broke_off(world: World) -> None:
-    lessons, keeper = world.process()
-    lessons.plan(ID, OWNER, LessonPlan())
-    world.teach(lessons, keeper, 60)
-    keeper.close()
+    first = world.process()
+    first.begin()
+    first.teach(60)
+    first.lessons.close()
     world.seconds += ABANDONED / 2
-    again, _ = world.process()
-    assert again.back(OWNER) == ID  # a page was opened, and nothing more
+    again = world.process()
+    assert again.lessons.resume(OWNER) == ID  # a page was opened, and nothing more
     world.seconds += ABANDONED + 1
-    again.tidy()
-    assert Store(world.url).load(ID, OWNER).ended == 60
+    again.lessons.sweep()
+    assert world.kept().ended == 60
+
+
+def test_a_server_that_stops_saves_all_and_ends_none(world: World) -> None:
+    first = world.process()
+    live = first.begin()
+    live.feed(FRAME, 1.0)
+    first.lessons.close()
+    assert first.analyzer.streams[0].closed
+    kept = world.kept()
+    assert kept.ended is None
+    assert kept.rows()["frames"].sum() == 2
+    world.seconds = 1
+    assert world.process().lessons.resume(OWNER) == ID
+
+
+def test_a_deleted_lesson_is_not_saved_and_takes_nothing_more(world: World) -> None:
+    process = world.process()
+    live, connection = process.begin(), FakeConnection()
+    live.feed(FRAME, 1.0)
+    live.connect(connection)
+    process.lessons.save_due()
+    assert Store(world.url).find(OWNER).found == 1
+    process.lessons.delete(ID, OWNER)
+    process.lessons.save_due()
+    process.lessons.close()
+    assert Store(world.url).find(OWNER).found == 0
+    assert process.analyzer.streams[0].closed  # the stream stayed open in version 0.1
+    assert len(connection.reasons) == 1
+    with pytest.raises(LiveError, match="has ended"):
+        live.feed(FRAME, 2.0)
+
+
+def test_a_store_that_is_away_at_the_end_gets_the_lesson_later(world: World) -> None:
+    process = world.process()
+    live = process.begin()
+    process.lessons.save_due()
+    process.store.engine.dispose()
+    path = Path(world.url.removeprefix("sqlite:///"))
+    hidden = path.rename(path.with_suffix(".away"))
+    path.mkdir()  # no database can be opened here
+    lesson = live.finish()
+    assert lesson is not None
+    assert live.saved.fault
+    path.rmdir()
+    hidden.rename(path)
+    world.seconds += 6
+    process.lessons.save_due()
+    assert world.kept().ended is not None
+    assert process.lessons.get(ID, OWNER) is None
+
+
+# What a page does.
 
 
 def test_a_lesson_without_a_name_has_the_time_of_its_beginning(world: World) -> None:
-    lessons, _ = world.process()
     india = ZoneInfo("Asia/Kolkata")
-    lessons.plan(ID, OWNER, LessonPlan(unnamed=f"Lesson of {WHEN}", zone=india))
     world.seconds = 600
-    lessons.heard(ID, HAPPY)
-    running = lessons.get(ID, OWNER)
-    assert running is not None
+    live = world.process().begin(LessonPlan(unnamed=f"Lesson of {WHEN}", zone=india))
+    assert live.lesson is not None
     begun = (NINE + timedelta(minutes=10)).astimezone(india)
-    assert running.session.info.name == f"Lesson of {begun:%Y-%m-%d %H:%M}"
+    assert live.lesson.info.name == f"Lesson of {begun:%Y-%m-%d %H:%M}"
     named = LessonPlan("Algebra", unnamed=f"Lesson of {WHEN}").begin(begun)
     assert named.info.name == "Algebra"
 
 
-def test_consent_is_told_by_the_classs_clock() -> None:
+def test_consent_is_dated_by_the_classs_clock() -> None:
     new_york = ZoneInfo("America/New_York")
     evening = datetime(2026, 3, 2, 19, 30, tzinfo=new_york)  # after midnight by UTC
     agreed = evening - timedelta(minutes=5)
-    lesson = LessonPlan(acknowledged=agreed.astimezone(UTC), zone=new_york).begin(evening).info
-    assert lesson.acknowledged is not None
-    assert f"{lesson.acknowledged:%d %H:%M}" == f"{agreed:%d %H:%M}"
+    info = LessonPlan(acknowledged=agreed.astimezone(UTC), zone=new_york).begin(evening).info
+    assert info.acknowledged is not None
+    assert f"{info.acknowledged:%d %H:%M}" == f"{agreed:%d %H:%M}"
     assert LessonPlan().begin(evening).info.acknowledged is None
 
 
-@pytest.mark.parametrize(("repeated", "begins"), [(False, False), (True, True)])
-def test_a_plan_lasts_as_long_as_its_page(world: World, repeated: bool, begins: bool) -> None:
-    lessons, _ = world.process()
-    lessons.plan(ID, OWNER, LessonPlan())
-    world.seconds = ABANDONED
-    if repeated:
-        lessons.plan(ID, OWNER, LessonPlan())
-    world.seconds = ABANDONED + 1
-    lessons.tidy()
-    lessons.heard(ID, HAPPY)
-    assert (lessons.get(ID, OWNER) is not None) == begins
-
-
-def test_the_news_are_made_once_a_second_and_hold_no_nan() -> None:
-    time = [100.0]
-    lessons = Lessons(now=lambda: time[0], wall=lambda: NINE)
-    assert lessons.news(ID) is None
-    lessons.plan(ID, OWNER, LessonPlan())
-    lessons.heard(ID, HAPPY)
-    first = lessons.news(ID)
+def test_a_snapshot_is_made_about_once_a_second(lessons: LiveLessons, now: Clock) -> None:
+    lessons.join(ID, OWNER, LessonPlan())
+    live = lessons.open(ID, "socket")
+    assert live.snapshot() is None
+    live.add(HAPPY)
+    first = live.snapshot()
     assert first is not None
-    assert first["faces"] == len(HAPPY)
-    assert first["balance"] == 1.0
-    assert first["line"][-1] == 1.0
-    assert first["line"][0] is None
-    time[0] += 0.5
-    assert lessons.news(ID) is first
-    time[0] += 0.5
-    assert lessons.news(ID) is not first
+    assert (first.faces, first.version) == (len(HAPPY), 1)
+    now.at += 0.8
+    assert live.snapshot() is first
+    now.at += 0.2
+    second = live.snapshot()
+    assert second is not None
+    assert second.version == 2
+    live.pause()  # what the teacher does is shown at once
+    third = live.snapshot()
+    assert third is not None
+    assert (third.paused, third.version) == (True, 3)
 
 
-def test_a_moment_is_kept_at_once(world: World) -> None:
-    lessons, keeper = world.process()
-    lessons.plan(ID, OWNER, LessonPlan())
-    lessons.heard(ID, HAPPY)
-    keeper.turn()
+@pytest.mark.parametrize("by", ["page", "history"])
+def test_a_running_lesson_is_renamed_here_and_in_the_store(world: World, by: str) -> None:
+    process = world.process()
+    live = process.begin()
+    process.lessons.save_due()
+    if by == "page":
+        live.rename("Geometry")
+    else:
+        process.lessons.rename(ID, OWNER, "Geometry")
+    assert live.lesson is not None
+    assert live.lesson.info.name == world.kept().info.name == "Geometry"
+
+
+def test_a_name_given_while_the_store_is_away_arrives_later(world: World) -> None:
+    process = world.process()
+    live = process.begin()
+    process.lessons.save_due()
+    process.store.engine.dispose()
+    path = Path(world.url.removeprefix("sqlite:///"))
+    hidden = path.rename(path.with_suffix(".away"))
+    path.mkdir()
+    live.rename("Geometry")
+    path.rmdir()
+    hidden.rename(path)
+    world.seconds += 6
+    process.lessons.save_due()
+    assert world.kept().info.name == "Geometry"
+
+
+def test_a_note_is_saved_at_once(world: World) -> None:
+    process = world.process()
+    live = process.begin()
+    process.lessons.save_due()
     world.seconds = 1
-    assert lessons.mark(ID, "another", "topic") is None
-    marked = lessons.mark(ID, OWNER, "topic", "Fractions")
-    assert marked is not None
-    assert marked.time == 1
-    keeper.turn()  # long before the next save would be due
-    assert Store(world.url).load(ID, OWNER).moments == [marked]
+    note = live.mark("topic", "Fractions")
+    assert note is not None
+    assert note.time == 1
+    process.lessons.save_due()  # long before the next save would be due
+    assert world.kept().notes == [note]
+
+
+def test_what_a_page_does_to_a_lesson_that_does_not_run_is_ignored(lessons: LiveLessons) -> None:
+    live = lessons.join(ID, OWNER, LessonPlan())
+    assert live is not None
+    assert live.mark("topic") is None
+    for act in (live.pause, live.resume, lambda: live.rename("x"), lambda: live.set_alerts(())):
+        act()
+    assert live.finish() is None
+    assert live.lesson is None
+
+
+# Locks.
+
+
+class SlowStore:
+    """Saves only when it may."""
+
+    def __init__(self) -> None:
+        self.begun, self.may_go = threading.Event(), threading.Event()
+
+    def begin(self, *_: object) -> None:
+        self.begun.set()
+        assert self.may_go.wait(20)
+
+
+def calls(lessons: LiveLessons, live: LiveLesson) -> list[Callable[[], object]]:
+    """Everything that must not wait for slow work."""
+    return [
+        live.snapshot,
+        live.rate,
+        live.delay,
+        live.time,
+        live.note_dropped,
+        lambda: live.note_delay(0.1),
+        lambda: live.add(HAPPY),
+        lambda: live.mark("topic"),
+        live.pause,
+        live.resume,
+        lambda: live.set_alerts((Alert("flat", 0.5, 60),)),
+        lambda: live.follow_people(True),
+        lambda: lessons.join("other-one", OWNER, LessonPlan()),
+        lambda: lessons.get(ID, OWNER),
+        lambda: lessons.running(ID, OWNER),
+        lambda: lessons.last_frame(ID),
+        lambda: lessons.open(ID, "socket"),
+        lambda: lessons.count("socket"),
+        lessons.all,
+        lambda: len(lessons),
+    ]
+
+
+@pytest.mark.parametrize("at", range(20))
+@pytest.mark.parametrize("slow", ["detector", "store"])
+def test_no_lock_is_held_while_others_work(slow: str, at: int) -> None:
+    store, analyzer, clock = SlowStore(), FakeAnalyzer(), Clock()
+    autosave: Any = Autosave(store, now=clock)  # type: ignore[arg-type]  # a fake
+    lessons = LiveLessons(analyzer, autosave=autosave, now=clock)
+    lessons.join(ID, OWNER, LessonPlan())
+    live = lessons.open(ID, "socket")
+    live.add(HAPPY)
+    if slow == "detector":
+        analyzer.may_go.clear()
+        working, may_go = analyzer.begun, analyzer.may_go
+        work: Callable[[], object] = lambda: live.feed(FRAME, 1.0)  # noqa: E731
+    else:
+        working, may_go, work = store.begun, store.may_go, lessons.save_due
+    with ThreadPoolExecutor(2) as pool:
+        slow_work = pool.submit(work)
+        assert working.wait(10)
+        try:
+            pool.submit(calls(lessons, live)[at]).result(5)
+        finally:
+            may_go.set()
+        slow_work.result(10)
+
+
+def test_it_can_be_read_while_it_is_fed(analyzer: FakeAnalyzer) -> None:
+    lessons = LiveLessons(analyzer)
+    lessons.join(ID, OWNER, LessonPlan())
+    live = lessons.open(ID, "socket")
+    done = threading.Event()
+
+    def feed() -> None:
+        for at in range(300):
+            live.feed(FRAME, float(at))
+            live.note_delay(0.1)
+        done.set()
+
+    thread = threading.Thread(target=feed)
+    thread.start()
+    while not done.is_set():
+        assert live.rate() >= 0
+        assert live.delay() in (None, 0.1)
+        assert isinstance(live.faces, Faces)
+        live.snapshot()
+    thread.join(10)

@@ -13,8 +13,8 @@ from websockets.sync.client import ClientConnection
 from fer.errors import ModelError
 from fer.lesson.lesson import LessonPlan
 from fer.server import Limits, protocol, tokens
-from fer.server.live_sessions import LiveSession
-from fer.server.live_socket import AT_ONCE, Connection, Turns
+from fer.server.lessons import LiveLessons
+from fer.server.live_socket import AT_ONCE, FairWorkers, SocketConnection
 from fer.settings import Settings
 from tests.server.fakes import FakeAnalyzer
 from tests.server.server import SECRET, Site, heard, jpeg, message, site, wait_until
@@ -42,19 +42,18 @@ def closing(client: ClientConnection) -> tuple[int, str]:
 
 
 def test_a_good_client_is_answered(served: Site) -> None:
-    session_id, token = served.state.issue_token(None)
+    lesson_id, token = served.state.issue_token(None)
     with served.connect(token=token) as client:
-        assert heard(client) == {"hello": session_id, "inflight": 2, "max_bytes": 100_000}
+        assert heard(client) == {"hello": lesson_id, "inflight": 2, "max_bytes": 100_000}
         client.send(message(seq=7, time=1234.5))
         said = heard(client)
     assert said.pop("ms") >= 0
     face = said["faces"][0]
     assert face[1:] == [16, 12, 32, 24, 3, 90]
     assert said == {"seq": 7, "time": 1234.5, "size": [64, 48], "faces": [face], "left_out": 0}
-    session = served.state.sessions.get(session_id)
-    assert session is not None
-    assert (session.transport, session.size) == ("socket", (64, 48))
-    assert session.delay() is not None
+    live = served.state.lessons.open(lesson_id, "socket")
+    assert live.size == (64, 48)
+    assert live.delay() is not None
 
 
 def test_coming_back_goes_on_with_the_same_faces(served: Site) -> None:
@@ -68,7 +67,7 @@ def test_coming_back_goes_on_with_the_same_faces(served: Site) -> None:
 
 
 def test_a_lesson_is_counted_and_its_news_come_once_a_second(served: Site) -> None:
-    served.state.lessons.plan("with-news", "somebody", LessonPlan("Algebra"))
+    served.state.lessons.join("with-news", "somebody", LessonPlan("Algebra"))
     with served.connect("with-news") as client:
         heard(client)
         told = []
@@ -77,7 +76,7 @@ def test_a_lesson_is_counted_and_its_news_come_once_a_second(served: Site) -> No
             told.append(heard(client).get("news"))
     assert told[0]["faces"] == 1
     assert told[1] is None
-    assert served.state.lessons.get("with-news", "somebody") is not None
+    assert served.state.lessons.running("with-news", "somebody") is not None
 
 
 def test_a_newer_connection_replaces_the_old_one(served: Site) -> None:
@@ -106,10 +105,10 @@ def test_a_named_site_is_let_in() -> None:
 @pytest.mark.parametrize(
     ("token", "reason"),
     [
-        ("", "not one of ours"),
-        ("forged.1800000000.abc", "not one of ours"),
-        (tokens.issue(b"another", "lesson-one", time.time()), "not one of ours"),
-        (tokens.issue(SECRET, "lesson-one", time.time() - 700), "too old"),
+        ("", "invalid token"),
+        ("forged.1800000000.abc", "invalid token"),
+        (tokens.issue(b"another", "lesson-one", time.time()), "invalid token"),
+        (tokens.issue(SECRET, "lesson-one", time.time() - 700), "expired token"),
     ],
 )
 def test_a_token_must_be_good(served: Site, token: str, reason: str) -> None:
@@ -132,7 +131,7 @@ def test_a_token_must_be_good(served: Site, token: str, reason: str) -> None:
         (message(data=b"\x89PNG\r\n\x1a\n" + bytes(50)), 1007, "plain JPEG"),
         (message(data=jpeg()[:80]), 1007, "damaged"),
         (message(data=jpeg()[:-40]), 1007, "damaged"),
-        (message(data=jpeg() + 5 * b"\xff\xda"), 1007, "plain JPEG"),
+        (message(data=jpeg()[:-2] + 5 * b"\xff\xda\x00\x02" + b"\xff\xd9"), 1007, "many passes"),
         (message(data=BOMB), 1009, "megapixels"),
         (message(data=jpeg() + bytes(100_000)), 1009, "0.1 MB"),
         ("a text", 1007, "binary"),
@@ -186,7 +185,7 @@ def test_old_frames_that_wait_are_dropped_and_counted() -> None:
         assert analyzer.begun.wait(10)
         for seq in range(2, 6):
             client.send(message(seq))
-        wait_until(lambda: sum(s.left_out for s in served.state.sessions.all()) == 3)
+        wait_until(lambda: sum(one.dropped for one in served.state.lessons.all()) == 3)
         analyzer.may_go.set()
         assert [heard(client)["seq"], heard(client)["seq"]] == [1, 5]
         client.send(message(6))
@@ -207,9 +206,8 @@ def test_who_had_to_wait_for_a_turn_has_the_newest_frame_answered() -> None:
         wait_until(lambda: len(analyzer.streams) == AT_ONCE)
         for seq in (1, 2, 3):
             late.send(message(seq))
-        session = served.state.sessions.get("late-lesson")
-        assert session is not None
-        wait_until(lambda: session.left_out == 2)
+        waiting = served.state.lessons.open("late-lesson", "socket")
+        wait_until(lambda: waiting.dropped == 2)
         analyzer.may_go.set()
         assert heard(late)["seq"] == 3
         assert [heard(client)["seq"] for client in others] == [1] * AT_ONCE
@@ -231,7 +229,7 @@ def test_who_never_sent_a_picture_keeps_no_place() -> None:
                 heard(client)
                 client.send(b"garbage")
                 assert closing(client)[0] == 1007
-            wait_until(lambda: not len(served.state.sessions))
+            wait_until(lambda: not len(served.state.lessons))
         with served.connect("good-one") as client:
             heard(client)
             client.send(message())
@@ -295,9 +293,9 @@ def test_a_client_that_reads_nothing_is_dropped() -> None:
         socket = WebSocket(scope, receive, send)  # type: ignore[arg-type]
         await socket.accept()
         limits = Limits(send_seconds=0.1)
-        session = LiveSession("lesson-one", "socket", FakeAnalyzer())
+        live = LiveLessons(FakeAnalyzer()).open("lesson-one", "socket")
         begun = time.monotonic()
-        await Connection(socket, session, limits, Turns(1)).run()
+        await SocketConnection(socket, live, limits, FairWorkers(1)).run()
         return time.monotonic() - begun
 
     assert asyncio.run(serve()) < 2

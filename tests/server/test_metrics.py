@@ -6,12 +6,10 @@ from collections.abc import Iterator
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from fer.server.live_sessions import Sessions
 from fer.server.metrics import LIVE, TRANSPORTS, Metrics
-from fer.server.state import State
 from fer.settings import Settings
 from tests.server.fakes import FakeAnalyzer
-from tests.server.server import SECRET, Site, heard, jpeg, message, site, wait_until
+from tests.server.server import Site, heard, jpeg, message, site, wait_until
 
 Figures = dict[tuple[str, ...], float]
 
@@ -51,10 +49,9 @@ def test_a_lesson_is_counted(served: Site) -> None:
         for seq in (1, 2, 3):
             client.send(message(seq))
             heard(client)
-        session = served.state.sessions.get("lesson-one")
-        assert session is not None
-        wait_until(lambda: session.delay() is not None)
-        session.note_left_out()
+        live = served.state.lessons.open("lesson-one", "socket")
+        wait_until(lambda: live.delay() is not None)
+        live.note_dropped()
         said = figures(served)
         assert said["fer_frames_total", "socket"] == 3
         assert said["fer_faces_total", "socket"] == 3
@@ -63,13 +60,13 @@ def test_a_lesson_is_counted(served: Site) -> None:
         assert said["fer_sessions", "socket"] == 1
         assert said["fer_sessions", "webrtc"] == 0
         wait_until(lambda: figures(served)["fer_delay_seconds_count", "socket"] == 3)
-    served.state.sessions.close_all()
+    served.state.lessons.close()
     assert figures(served)["fer_sessions", "socket"] == 0
 
 
 def test_each_transport_has_its_own_figures(served: Site) -> None:
-    camera = served.state.sessions.open(None, "webrtc")
-    camera.note_left_out()
+    camera = served.state.lessons.open(None, "webrtc")
+    camera.note_dropped()
     camera.note_delay(0.2)
     served.post("/api/photo", data=jpeg(), headers={"Content-Type": "image/jpeg"})
     said = figures(served)
@@ -86,8 +83,7 @@ def test_refused_pictures_are_not_counted(served: Site) -> None:
 
 
 def test_a_histogram_tells_quick_from_slow() -> None:
-    analyzer = FakeAnalyzer()
-    metrics = Metrics(State(Settings(), analyzer, Sessions(analyzer), SECRET))
+    metrics = Metrics()
     for seconds in (0.004, 0.09, 0.09, 7.0):
         metrics.delayed("socket", seconds)
 

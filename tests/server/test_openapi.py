@@ -17,7 +17,7 @@ from fer.server import Limits, routes
 from fer.server.openapi import DESCRIPTION
 from fer.server.state import State
 from fer.settings import Settings
-from fer.vision.media.pictures import MOST_PIXELS
+from fer.vision.media.pictures import DecodeLimits
 from tests.server.fakes import FakeAnalyzer
 from tests.server.server import Site, jpeg, site
 
@@ -127,7 +127,7 @@ def test_a_fault_of_the_network_is_as_described(served: Site) -> None:
 def test_the_limits_that_it_names_are_those_that_hold() -> None:
     told = DESCRIPTION["paths"]["/api/photo"]["post"]["requestBody"]["description"]
     assert told == (
-        f"at most {Limits().photo_bytes / 1e6:g} MB and {MOST_PIXELS / 1e6:g} megapixels"
+        f"at most {Limits().photo_bytes / 1e6:g} MB and {DecodeLimits().pixels / 1e6:g} megapixels"
     )
 
 

@@ -22,7 +22,7 @@ from fer.errors import ModelError
 from fer.faces import Faces
 from fer.server import Limits
 from fer.settings import Settings
-from fer.vision.media.pictures import MOST_PASSES
+from fer.vision.media.pictures import DecodeLimits
 from tests.server.fakes import FakeAnalyzer
 from tests.server.server import Site, jpeg, site, wait_until
 
@@ -134,7 +134,7 @@ def test_faces_come_as_the_package_tells_them() -> None:
         (HEIC, 400, "HEIC"),
         (png(60_000, 60_000), 400, "megapixels"),
         (png(8_000, 6_300), 400, "megapixels"),
-        (jpeg()[:-2] + PASS * (MOST_PASSES + 1), 400, "too many passes"),
+        (jpeg()[:-2] + PASS * (DecodeLimits().passes + 1), 400, "too many passes"),
         (bytes(200_001), 413, "0.2 MB"),
     ],
 )

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from fer.errors import BusyError, ModelError, TokenError
-from fer.faces import Faces, Floats
-from fer.server.live_sessions import BGR
+from fer.faces import Faces, Floats, Picture
 from fer.server.state import WARMING, State, shared
 from fer.settings import Settings
 from tests.server.fakes import FakeAnalyzer
@@ -24,7 +23,7 @@ class Reading(FakeAnalyzer):
     read_fault: Exception | None = None
     asked: list[int] = field(default_factory=list)
 
-    def read(self, frame: BGR, boxes: Floats) -> Floats:
+    def read(self, frame: Picture, boxes: Floats) -> Floats:
         self.asked.append(len(boxes))
         if self.read_fault is not None:
             raise self.read_fault
@@ -66,9 +65,9 @@ def test_a_real_network_answers(tiny_model: Path) -> None:
     state = State.of(Settings(model=tiny_model, detector="haar", secret=SETTINGS.secret))
     state.warm_up()
     assert state.not_ready is None
-    faces = state.sessions.open(None, "socket").feed(np.zeros((48, 64, 3), np.uint8), 0.0)
+    faces = state.lessons.open(None, "socket").feed(np.zeros((48, 64, 3), np.uint8), 0.0)
     assert faces == Faces.none()
-    state.sessions.close_all()
+    state.lessons.close()
 
 
 def test_a_missing_model_is_a_line_not_a_crash(tmp_path: Path) -> None:
@@ -80,9 +79,9 @@ def test_a_missing_model_is_a_line_not_a_crash(tmp_path: Path) -> None:
 
 def test_tokens_are_good_wherever_the_secret_is_the_same() -> None:
     first, second = State.of(SETTINGS, FakeAnalyzer()), State.of(SETTINGS, FakeAnalyzer())
-    session_id, token = first.issue_token(None)
-    assert second.check_token(token) == session_id
-    assert first.issue_token(session_id)[0] == session_id
+    lesson_id, token = first.issue_token(None)
+    assert second.check_token(token) == lesson_id
+    assert first.issue_token(lesson_id)[0] == lesson_id
     other = State.of(Settings(secret="another secret, as long"), FakeAnalyzer())
     with pytest.raises(TokenError):
         other.check_token(token)
@@ -90,10 +89,10 @@ def test_tokens_are_good_wherever_the_secret_is_the_same() -> None:
 
 def test_as_many_lessons_as_the_settings_say() -> None:
     state = State.of(Settings(max_sessions=2, secret=SETTINGS.secret), FakeAnalyzer())
-    opened = [state.sessions.open(None, "socket") for _ in range(2)]
-    assert state.sessions.all() == opened
+    opened = [state.lessons.open(None, "socket") for _ in range(2)]
+    assert state.lessons.all() == opened
     with pytest.raises(BusyError, match="2 lessons"):
-        state.sessions.open(None, "socket")
+        state.lessons.open(None, "socket")
 
 
 def test_it_shows_no_secret() -> None:

@@ -25,8 +25,14 @@ def test_a_token_fits_into_an_address() -> None:
 
 @pytest.mark.parametrize("later", [VALID + 2, -120.0])
 def test_a_token_has_its_time(later: float) -> None:
-    with pytest.raises(TokenError, match="too old"):
+    with pytest.raises(TokenError, match="expired"):
         check(SECRET, issue(SECRET, "lesson-one", NOW), NOW + later)
+
+
+def later(token: str) -> str:
+    """The same token with the time of another, later one."""
+    lesson_id, _, signature = token.split(".")
+    return ".".join([lesson_id, issue(SECRET, lesson_id, NOW + 1).split(".")[1], signature])
 
 
 @pytest.mark.parametrize(
@@ -40,14 +46,14 @@ def test_a_token_has_its_time(later: float) -> None:
         "lesson-one.1800000000.AAAA",
         issue(b"another secret", "lesson-one", NOW),
         issue(SECRET, "lesson-one", NOW).replace("one", "two"),
-        issue(SECRET, "lesson-one", NOW).replace("1800000000", "1800000001"),
-        issue(SECRET, "lesson-one", NOW) + "=",
+        later(issue(SECRET, "lesson-one", NOW)),
+        issue(SECRET, "lesson-one", NOW)[:-1],
         "ü.ü.\udc80",
         "." * 10_000,
     ],
 )
 def test_what_is_not_ours_is_refused(token: str) -> None:
-    with pytest.raises(TokenError, match="not one of ours"):
+    with pytest.raises(TokenError, match="invalid token"):
         check(SECRET, token, NOW)
 
 

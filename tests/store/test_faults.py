@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from fer.lesson import Lesson, LessonInfo
-from fer.store import Autosave, Store, StoreError
+from fer.store import Autosave, SaveState, Store, StoreError
 from fer.store.database import file_url, own_file, read_url
 from tests.lesson.classes import START, crowd, new_lesson, run
 
@@ -23,16 +23,16 @@ TEACHES = """
 import sys
 from datetime import UTC, datetime
 from fer.lesson import Lesson, LessonInfo
-from fer.store import Autosave, Store
+from fer.store import Autosave, SaveState, Store
 from tests.lesson.classes import crowd
 lesson = Lesson(LessonInfo("cut off", datetime(2026, 3, 2, tzinfo=UTC), id="the-lesson"))
 clock = [0.0]
-keeper = Autosave(Store(sys.argv[1]), now=lambda: clock[0])
-keeper.keep(lesson)
+autosave, state = Autosave(Store(sys.argv[1]), now=lambda: clock[0]), SaveState()
 for second in range(100_000):
     clock[0] = float(second)
     lesson.add(crowd(happy=3), second)
-    keeper.turn()
+    if state.due <= clock[0]:
+        autosave.save(lesson, "", state)
     print(second, flush=True)
 """
 
@@ -107,24 +107,19 @@ def test_a_full_disk_is_told_and_the_lesson_goes_on(file: Path) -> None:
     def limit(connection: sqlite3.Connection, *_: object) -> None:
         connection.execute("PRAGMA max_page_count = 40").close()
 
-    made, clock = new_lesson(), [0.0]
-    keeper = Autosave(store, every=5, now=lambda: clock[0])
-    keeper.keep(made)
-    keeper.turn()
-    assert keeper.fault(made.info.id) is None
+    made, state, autosave = new_lesson(), SaveState(), Autosave(store)
+    assert autosave.save(made, "", state)
     run(made, crowd(happy=3), range(3000))
-    clock[0] = 6
-    keeper.turn()
-    assert "the disk is full; free some space" in str(keeper.fault(made.info.id))
+    assert not autosave.save(made, "", state)
+    assert "the disk is full; free some space" in str(state.fault)
     assert made.add(crowd(happy=3), 3000)
-    assert made.now().faces == 3
+    assert made.snapshot().faces == 3
     assert store.load(made.info.id).duration == 0  # what stood there still stands
     sa.event.remove(store.engine, "checkout", limit)
     with store.engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA max_page_count = 100000")
-    clock[0] = 12
-    keeper.turn()
-    assert keeper.fault(made.info.id) is None
+    assert autosave.save(made, "", state)
+    assert state.fault is None
     assert store.load(made.info.id).duration == 3001
     store.close()
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from fer.lesson.seconds import whole
 from fer.store import Store, StoreError
 from fer.store.database import connect, file_url, read_url
 from fer.store.schema import STEPS, TABLES, migrate
@@ -44,9 +45,9 @@ def test_a_database_of_version_1_can_be_read(url: str) -> None:
     store = Store(url)
     lesson = store.load("old-lesson", "anna")
     assert (lesson.info.name, lesson.ended, lesson.duration) == ("Old times", 3.5, 3.5)
-    assert lesson.whole().faces[0] == 2
-    assert lesson.whole().balance[0] == 0.25
-    assert [moment.text for moment in lesson.moments] == ["it was fine"]
+    assert whole(lesson.rows()).faces[0] == 2
+    assert whole(lesson.rows()).balance[0] == 0.25
+    assert [note.text for note in lesson.notes] == ["it was fine"]
     assert [(gap.start, gap.end) for gap in lesson.pauses] == [(1.5, 2.5)]
     assert [(one.alert.what, one.peak) for one in lesson.fired] == [("negative", 0.5)]
     store.close()

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from fer.lesson import Alert, Lesson
 from fer.lesson.export import from_json, to_dict
 from fer.lesson.lesson import LATE
+from fer.lesson.seconds import gaps
 from fer.store import GoneError, Store, StoreError
 from fer.store.schema import SECONDS
 from tests.lesson.classes import START, crowd, faces, new_lesson, one, run
@@ -26,7 +27,7 @@ def lesson(name: str = "Algebra") -> Lesson:
     run(made, faces(one("happy", 0.7), one("sad", 0.9)), range(4))
     run(made, crowd(sad=7), range(8, 14))
     made.pause(14.25)
-    made.go_on(17.5)
+    made.resume(17.5)
     made.mark("note", "Zahlen & Größen 😀", 3.25)
     return made
 
@@ -182,7 +183,7 @@ def test_renaming(store: Store) -> None:
     made.mark("note", "later", 5)
     store.save(made)  # the lesson that runs doesn't know of the name, and leaves it
     assert store.find().lessons[0].name == "Geometry 2"
-    assert len(store.load(made.info.id).moments) == 2
+    assert len(store.load(made.info.id).notes) == 2
 
 
 def test_a_deleted_lesson_is_gone_and_does_not_come_back(store: Store) -> None:
@@ -215,7 +216,9 @@ def test_what_was_cut_off_is_found_and_ended_or_goes_on(store: Store, wall: Wall
     assert store.left_open() == []  # somebody runs it again
     assert again.add(crowd(happy=2), 100)
     store.save(again)
-    assert store.load(gone_on.info.id).gaps()[-1].end == 100
+    assert (
+        gaps(store.load(gone_on.info.id).rows(), store.load(gone_on.info.id).pauses)[-1].end == 100
+    )
 
 
 def test_only_who_adopted_a_lesson_last_saves_it(opened: Callable[[], Store]) -> None:

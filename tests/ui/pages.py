@@ -4,8 +4,8 @@ from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
-from fer.ui.pictures import Reader
 from fer.ui.text import CHOSEN, FIRST
+from fer.vision.photos import PhotoReader
 
 
 def _script(name: str, folder: str) -> None:
@@ -20,8 +20,9 @@ def _script(name: str, folder: str) -> None:
 def _photo(reader: object) -> None:
     from fer.settings import Settings
     from fer.ui.photo import page
+    from fer.vision.photos import Photos
 
-    page(Settings(), reader)
+    page(Settings(), Photos(reader))
 
 
 def open_page(name: str, folder: Path, language: str = FIRST) -> AppTest:
@@ -33,7 +34,7 @@ def open_page(name: str, folder: Path, language: str = FIRST) -> AppTest:
     return page.run()
 
 
-def open_photo(reader: Reader, language: str = FIRST) -> AppTest:
+def open_photo(reader: PhotoReader, language: str = FIRST) -> AppTest:
     """The page "Photo" after its first run."""
     page = AppTest.from_function(_photo, kwargs={"reader": reader}, default_timeout=60)
     page.session_state[CHOSEN] = language

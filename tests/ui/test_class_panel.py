@@ -41,7 +41,7 @@ def points(svg: str) -> list[tuple[float, float]]:
 
 def test_the_shares_are_those_of_the_class() -> None:
     lesson = lesson_of(5, HAPPY, HAPPY, HAPPY, ANGRY)
-    html = class_panel.panel(lesson.now(5.0))
+    html = class_panel.panel(lesson.snapshot(5.0))
     assert "4 faces" in html
     assert "width:75%" in html
     assert re.search(r"happy</span>.*?<span>75 %</span>", html)
@@ -50,11 +50,11 @@ def test_the_shares_are_those_of_the_class() -> None:
 
 
 def test_one_face_is_one_face() -> None:
-    assert "1 face<" in class_panel.panel(lesson_of(2, HAPPY).now(2.0))
+    assert "1 face<" in class_panel.panel(lesson_of(2, HAPPY).snapshot(2.0))
 
 
 def test_before_any_picture_nothing_is_claimed() -> None:
-    html = class_panel.panel(Lesson(LessonInfo("x", NINE)).now(0.0))
+    html = class_panel.panel(Lesson(LessonInfo("x", NINE)).snapshot(0.0))
     assert "0 faces" in html
     assert html.count("<b>–</b>") == len(class_panel.SHOWN)
     assert points(drawing(html)) == []
@@ -62,7 +62,7 @@ def test_before_any_picture_nothing_is_claimed() -> None:
 
 @pytest.mark.parametrize(("row", "height"), [(HAPPY, 0), (ANGRY, class_panel.HEIGHT)])
 def test_the_mood_line_goes_up_with_joy(row: np.ndarray, height: float) -> None:
-    drawn = points(drawing(class_panel.panel(lesson_of(60, row).now(60.0))))
+    drawn = points(drawing(class_panel.panel(lesson_of(60, row).snapshot(60.0))))
     assert len(drawn) == 12  # a minute, five seconds a point
     assert {y for _, y in drawn} == {height}
     assert drawn[0][0] < drawn[-1][0] <= class_panel.WIDTH
@@ -72,7 +72,7 @@ def test_where_nothing_was_seen_the_line_breaks() -> None:
     lesson = lesson_of(30, HAPPY)
     faces = Faces.of([[0, 0, 9, 9]], probabilities=[HAPPY])
     lesson.add(faces, 90.5)
-    svg = drawing(class_panel.panel(lesson.now(91.0)))
+    svg = drawing(class_panel.panel(lesson.snapshot(91.0)))
     path = re.findall(r' d="([^"]*)"', svg)[-1]
     assert path.count("M") == 2
 
@@ -80,7 +80,7 @@ def test_where_nothing_was_seen_the_line_breaks() -> None:
 def test_moments_and_alerts_stand_on_the_line() -> None:
     lesson = lesson_of(60, *[ANGRY] * 5, alerts=(Alert("negative", 0.4, 20),))
     lesson.mark("note", "<script>alert(1)</script>", 30.0)
-    html = class_panel.panel(lesson.now(60.0), lesson.moments, lesson.fired)
+    html = class_panel.panel(lesson.snapshot(60.0), lesson.notes, lesson.fired)
     svg = drawing(html)
     assert svg.count("<rect") == 1
     assert f"M{class_panel.WIDTH / 2:.1f} 0V" in svg  # the half of a minute
@@ -90,8 +90,8 @@ def test_moments_and_alerts_stand_on_the_line() -> None:
 
 def test_an_alert_that_is_over_is_not_told_again() -> None:
     lesson = lesson_of(60, *[ANGRY] * 5, alerts=(Alert("negative", 0.4, 20),))
-    lesson.watch(())
-    html = class_panel.panel(lesson.now(60.0), lesson.moments, lesson.fired)
+    lesson.set_alerts(())
+    html = class_panel.panel(lesson.snapshot(60.0), lesson.notes, lesson.fired)
     assert 'class="alert"' not in html
     assert drawing(html).count("<rect") == 1  # but it stays on the line
 

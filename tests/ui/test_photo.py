@@ -11,11 +11,11 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from fer.emotions import EMOTIONS
-from fer.ui.pictures import LARGEST_MB
+from fer.ui.photo import LARGEST_MB
 from fer.ui.text import LANGUAGES, texts
 from fer.vision.analyzer import Analyzer
 from fer.vision.classifier import Crops, Reading
-from fer.vision.media.pictures import MOST_PIXELS
+from fer.vision.media.pictures import DecodeLimits
 from tests.tiny_model import SHARES
 from tests.ui.pages import open_photo, text_of
 from tests.vision.fakes import Squares, picture
@@ -123,7 +123,7 @@ def heic() -> bytes:
 
 
 def many_pixels() -> bytes:
-    side = int(MOST_PIXELS**0.5) + 10
+    side = int(DecodeLimits().pixels ** 0.5) + 10
     file = io.BytesIO()
     Image.new("1", (side, side)).save(file, "PNG")
     return file.getvalue()
@@ -136,8 +136,8 @@ def many_pixels() -> bytes:
         (b"no picture", "`x.png` is not a picture that can be read"),
         (png(TWO[0])[:200], "or it is damaged"),
         (heic(), "HEIC"),
-        (many_pixels(), f"more than {MOST_PIXELS / 1e6:.0f} megapixels"),
-        (bytes(2 * LARGEST_MB * 2**20), f"`x.png` has {2 * LARGEST_MB} MB"),
+        (many_pixels(), f"more than {DecodeLimits().pixels / 1e6:.0f} megapixels"),
+        (bytes(2 * LARGEST_MB * 10**6), f"`x.png` has {2 * LARGEST_MB}.0 MB"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named(page: AppTest, data: bytes, said: str) -> None:

@@ -14,7 +14,7 @@ from fer.faces import Faces
 from fer.lesson.lesson import LessonPlan
 from fer.recordings.job import Job, Order
 from fer.recordings.queue import Recordings
-from fer.server.live_sessions import Sessions
+from fer.server.lessons import LiveLessons
 from fer.server.state import State
 from fer.settings import Settings
 from fer.store import Store
@@ -48,7 +48,7 @@ class World:
         self.state = State(
             settings,
             self.reader,
-            Sessions(self.reader),
+            LiveLessons(self.reader),
             b"secret",
             store=self.store,
         )
@@ -208,7 +208,7 @@ def test_stopped_it_tells_what_was_read(world: World, lesson: Path) -> None:
     assert "Reading was stopped at 0:01" in page.info[0].value
     assert page.header
     kept = world.store.load(job.lesson.info.id, ME)
-    assert [moment.text for moment in kept.moments] == [SAYS["video.stopped_note"]]
+    assert [note.text for note in kept.notes] == [SAYS["video.stopped_note"]]
 
 
 def test_others_first(world: World, lesson: Path) -> None:

@@ -1,33 +1,20 @@
 """What is kept of a picture, how it is marked, and what can be taken away."""
 
-import csv
-import io
-import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from fer.emotions import EMOTIONS
 from fer.errors import DataError
 from fer.faces import Faces
-from fer.tables import EXCEL_MARK
-from fer.ui.pictures import (
-    SCREEN,
-    SMALLEST,
-    Photo,
-    csv_of,
-    for_screen,
-    in_rows,
-    json_of,
-    png_of,
-    read_photo,
-)
 from fer.vision.analyzer import Analyzer
 from fer.vision.draw import annotated
-from fer.vision.media.pictures import decode_picture
-from tests.tiny_model import SHARES
+from fer.vision.media.pictures import decode
+from fer.vision.photos import LARGEST, SCREEN, SMALLEST, Photo, Photos, in_rows, screen_picture
 from tests.vision.fakes import Network, Squares, picture
 
 TWO = [(40, 60, 60), (200, 60, 60)]
@@ -47,7 +34,7 @@ def seen(photo: Photo) -> np.ndarray:
 
 
 def shown(frame: np.ndarray, reader: Analyzer) -> np.ndarray:
-    return seen(read_photo("a.png", encoded(frame), reader))
+    return seen(Photos(reader).read(encoded(frame), "a.png"))
 
 
 def test_faces_are_numbered_as_one_reads() -> None:
@@ -77,14 +64,14 @@ def test_a_large_picture_shrinks_and_a_small_one_grows(
 def test_crops_are_what_the_network_took() -> None:
     network = Network()
     analyzer = Analyzer(detector=Squares(), classifier=network)
-    photo = read_photo("a.png", encoded(picture(*TWO)), analyzer)
+    photo = Photos(analyzer).read(encoded(picture(*TWO)), "a.png")
     assert photo.crops.shape == (2, network.size, network.size)
     assert network.batches == [2]
 
 
 def test_the_whole_picture_is_its_middle_square(reader: Analyzer) -> None:
     frame = picture(size=(320, 240))
-    photo = read_photo("a.png", encoded(frame), reader, whole=True)
+    photo = Photos(reader).read(encoded(frame), "a.png", whole=True)
     assert photo.faces.boxes.tolist() == [[40, 0, 240, 240]]
     assert photo.whole
     assert photo.crops.shape[0] == 1
@@ -96,7 +83,7 @@ def test_a_whole_picture_is_taken_as_the_network_wants_it(
 ) -> None:
     frame = np.full((*shape, 3), 40, np.uint8)
     frame[:, shape[1] // 2 :] = 200
-    crop = read_photo("a.png", encoded(frame), reader, whole=True).crops[0]
+    crop = Photos(reader).read(encoded(frame), "a.png", whole=True).crops[0]
     assert crop.shape == (48, 48)
     assert crop.dtype == np.uint8
     if min(shape) > 1:
@@ -114,38 +101,38 @@ def test_a_whole_picture_is_taken_as_the_network_wants_it(
     ids=["grey", "alpha", "deep"],
 )
 def test_any_kind_of_picture_is_taken(made: np.ndarray, reader: Analyzer) -> None:
-    crop = read_photo("a.png", encoded(made), reader, whole=True).crops[0]
+    crop = Photos(reader).read(encoded(made), "a.png", whole=True).crops[0]
     assert abs(int(crop.mean()) - 90) <= 1
 
 
 def test_what_is_no_picture_is_a_clear_error(reader: Analyzer) -> None:
     with pytest.raises(DataError, match=r"a\.png"):
-        read_photo("a.png", b"", reader)
+        Photos(reader).read(b"", "a.png")
 
 
 def test_the_chosen_face_is_set_off(reader: Analyzer) -> None:
-    photo = read_photo("a.png", encoded(picture(*TWO)), reader)
-    first, second = for_screen(photo, 0), for_screen(photo, 1)
+    photo = Photos(reader).read(encoded(picture(*TWO)), "a.png")
+    first, second = screen_picture(photo, 0), screen_picture(photo, 1)
     changed = np.flatnonzero((first != second).any(axis=(0, 2)))
     middle = round(photo.faces.boxes[0, 0] * photo.scale)
     assert changed.min() < middle < changed.max()
 
 
 def test_one_face_has_no_number(reader: Analyzer) -> None:
-    photo = read_photo("a.png", encoded(picture(TWO[0])), reader)
+    photo = Photos(reader).read(encoded(picture(TWO[0])), "a.png")
     faces = photo.faces.but(boxes=photo.faces.boxes * photo.scale)
-    assert np.array_equal(for_screen(photo, 0), annotated(seen(photo), faces, ids=False))
+    assert np.array_equal(screen_picture(photo, 0), annotated(seen(photo), faces, ids=False))
 
 
 def test_the_annotated_picture_has_its_own_size(reader: Analyzer) -> None:
     frame = picture(*TWO, size=(2000, 1500))
     data = encoded(frame)
-    photo = read_photo("a.png", data, reader)
-    marked = decode_picture(png_of("a.png", data, photo.faces), "marked")
+    photo = Photos(reader).read(data, "a.png")
+    marked = decode(Photos(reader).drawn(data, "a.png", photo.faces), "marked")
     assert marked.shape == frame.shape
     inside = slice(70, 110), slice(50, 90)
     assert np.array_equal(marked[inside], frame[inside])
-    blurred = decode_picture(png_of("a.png", data, photo.faces, blur=True), "blurred")
+    blurred = decode(Photos(reader).drawn(data, "a.png", photo.faces, blur=True), "blurred")
     assert not np.array_equal(blurred[inside], frame[inside])
     assert (marked != frame).any()
 
@@ -153,37 +140,50 @@ def test_the_annotated_picture_has_its_own_size(reader: Analyzer) -> None:
 def test_numbers_stay_within_the_smallest_picture() -> None:
     faces = Faces.of([[0, 0, 4, 4], [3, 3, 4, 4]], ids=[1, 2], probabilities=[[1] + [0] * 6] * 2)
     data = encoded(np.zeros((7, 7, 3), np.uint8))
-    assert decode_picture(png_of("a.png", data, faces), "marked").shape == (7, 7, 3)
+    assert decode(Photos(reader).drawn(data, "a.png", faces), "marked").shape == (7, 7, 3)
 
 
-def test_the_table_has_a_row_a_face(reader: Analyzer) -> None:
-    photos = [
-        read_photo(name, encoded(picture(*squares)), reader)
-        for name, squares in (("a,b.png", TWO), ("none.png", []), ("c.png", TWO[:1]))
-    ]
-    rows = list(csv.DictReader(io.StringIO(csv_of(photos).removeprefix(EXCEL_MARK))))
-    assert [(row["file"], row["id"]) for row in rows] == [
-        ("a,b.png", "1"),
-        ("a,b.png", "2"),
-        ("c.png", "1"),
-    ]
-    for row in rows:
-        assert {name: float(row[name]) for name in EMOTIONS} == pytest.approx(SHARES, abs=1e-3)
-        assert row["word"] == max(SHARES, key=SHARES.__getitem__)
-    left, top, side = TWO[1]
-    assert [int(rows[1][name]) for name in ("left", "top", "width", "height")] == [
-        left,
-        top,
-        side,
-        side,
-    ]
+class Slow:
+    """A reader that says how many pictures are at work at once."""
+
+    classifier = Network()
+
+    def __init__(self) -> None:
+        self.at_work = self.most = 0
+        self.lock = threading.Lock()
+
+    def photo(self, frame: np.ndarray) -> Faces:
+        with self.lock:
+            self.at_work += 1
+            self.most = max(self.most, self.at_work)
+        time.sleep(0.02)
+        with self.lock:
+            self.at_work -= 1
+        return Faces.none()
+
+    def read(self, frame: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+        return np.zeros((len(boxes), 7), np.float32)
 
 
-def test_the_data_hold_the_records_and_the_faults(reader: Analyzer) -> None:
-    photo = read_photo("é.png", encoded(picture(*TWO)), reader)
-    text = json_of([photo], [("bad.png", "is empty")])
-    assert "é.png" in text
-    assert json.loads(text) == [
-        {"file": "é.png", "faces": photo.faces.to_records()},
-        {"file": "bad.png", "error": "is empty"},
-    ]
+def test_one_picture_is_at_work_whoever_asks() -> None:
+    """A page and the API together would take twice the memory."""
+    reader = Slow()
+    photos = Photos(reader)
+    data = encoded(picture(*TWO))
+    calls = [lambda: photos.read(data, "page"), lambda: photos.faces(data, "API")] * 4
+    with ThreadPoolExecutor(8) as pool:
+        for done in [pool.submit(call) for call in calls]:
+            done.result(20)
+    assert reader.most == 1
+
+
+@pytest.mark.parametrize("method", ["read", "faces"])
+def test_a_file_has_fifteen_megabytes_at_most(method: str, reader: Analyzer) -> None:
+    assert LARGEST == 15_000_000
+    small = encoded(picture(TWO[0]))
+    padded = small + bytes(LARGEST - len(small))  # a PNG ends before these
+    call = getattr(Photos(reader), method)
+    call(padded, "a.png")
+    with pytest.raises(DataError, match=r"a\.png: 15\.0 MB are more than the 15 MB") as caught:
+        call(padded + b"\0", "a.png")
+    assert caught.value.fault == "size"

@@ -16,7 +16,6 @@ from typing import Any, Final
 
 import av
 import numpy as np
-import numpy.typing as npt
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription, VideoStreamTrack
 from aiortc.mediastreams import MediaStreamError
 from streamlit_webrtc import VideoProcessorBase
@@ -25,11 +24,11 @@ from streamlit_webrtc.process import AsyncVideoProcessTrack
 from fer.bench.feed import LENGTH, gallery
 from fer.bench.live.socket import Tally
 from fer.errors import FerError
+from fer.faces import Picture
 from fer.server.state import State
 from fer.settings import Settings
 from fer.ui.live.webrtc import NewestOnly, answering, bgr, planes
 
-Picture = npt.NDArray[np.uint8]
 Answer = Callable[[av.VideoFrame], av.VideoFrame]
 
 SQUARE: Final = 16  # pixels; VP8's blocks, so they come through as they are
@@ -184,16 +183,16 @@ async def _answer_all(pipe: Connection, state: State) -> None:
             said = pairs[-1].localDescription
             pipe.send((said.sdp, said.type))
     await asyncio.gather(*(pair.close() for pair in pairs))
-    state.sessions.close_all()
+    state.lessons.close()
 
 
 async def _accepted(state: State, offer: Any) -> Any:
-    session = state.sessions.open(None, "webrtc")
+    live = state.lessons.open(None, "webrtc")
     pair = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     relay = NewestOnly()
 
     def answer(track: Any) -> None:
-        processor = Processor(answering(lambda: session))
+        processor = Processor(answering(lambda: live))
         answered = AsyncVideoProcessTrack(relay.subscribe(track), processor, stop_timeout=2.0)
         pair.addTrack(relay.subscribe(answered))
 

@@ -13,8 +13,8 @@ from fer.lesson import INDICATORS, Gap, Lesson, Series
 from fer.lesson.report.drawing import INK, SOFT, Array, Drawing, Label, Line, plain
 from fer.lesson.report.drawing import Area as Filled
 from fer.lesson.report.drawing import Disc as Dot
-from fer.lesson.report.text import Words
-from fer.lesson.seconds import HOLE
+from fer.lesson.report.text import ReportText
+from fer.lesson.seconds import HOLE, gaps, series
 
 WIDTH: Final = 960.0
 LEFT, RIGHT = 52.0, 838.0
@@ -58,12 +58,12 @@ class Panel:
         return np.stack([self.x(times), self.y(values)], axis=1)
 
 
-def timeline(lesson: Lesson, words: Words | None = None, title: str = "") -> Drawing:
+def timeline(lesson: Lesson, words: ReportText | None = None, title: str = "") -> Drawing:
     """The drawing; with a title where it stands alone."""
-    words, length = words or Words(), max(lesson.duration, 1.0)
-    series, down = lesson.series(POINTS), 34.0 if title else 0.0
-    faces = series.faces[~np.isnan(series.faces)]
-    top = down + (70 if lesson.moments else 24)
+    words, length = words or ReportText(), max(lesson.duration, 1.0)
+    points, down = series(lesson.rows(), POINTS), 34.0 if title else 0.0
+    faces = points.faces[~np.isnan(points.faces)]
+    top = down + (70 if lesson.notes else 24)
     upper = Panel(top, top + 180, length)
     middle = Panel(top + 222, top + 342, length)
     lower = Panel(top + 376, top + 434, length, float(np.ceil(faces.max(initial=1))))
@@ -77,13 +77,13 @@ def timeline(lesson: Lesson, words: Words | None = None, title: str = "") -> Dra
         (lower.top - 9, "faces"),
     ):
         drawing.add(Label(LEFT, foot, words(f"timeline.{name}"), colour=SOFT))
-    places = _stack(drawing, upper, series, words)
+    places = _stack(drawing, upper, points, words)
     for panel in (upper, middle):
         _grid(drawing, panel, [(share, words.share(share)) for share in (0, 0.5, 1)])
     _grid(drawing, lower, [(0, "0"), (lower.most, f"{lower.most:.0f}")])
-    _gaps(drawing, lesson.gaps(), (upper, middle, lower), words)
-    _looks(drawing, middle, series, lesson, words)
-    for at, values in _pieces(series, series.faces):
+    _gaps(drawing, gaps(lesson.rows(), lesson.pauses), (upper, middle, lower), words)
+    _looks(drawing, middle, points, lesson, words)
+    for at, values in _pieces(points, points.faces):
         drawing.add(Line(lower.points(at, values), INK, 1.5))
     _axis(drawing, lower, words)
     _moments(drawing, lesson, (upper, middle, lower))
@@ -91,7 +91,7 @@ def timeline(lesson: Lesson, words: Words | None = None, title: str = "") -> Dra
     return drawing
 
 
-def to_png(lesson: Lesson, words: Words | None = None) -> bytes:
+def to_png(lesson: Lesson, words: ReportText | None = None) -> bytes:
     """The timeline as a picture that stands alone."""
     info = lesson.info
     # A row of boxes for letters that the font lacks would help nobody.
@@ -113,7 +113,7 @@ def _pieces(series: Series, values: Array) -> Iterator[tuple[Array, Array]]:
         yield times, values[np.r_[piece[0], piece, piece[-1]]]
 
 
-def _gaps(drawing: Drawing, gaps: list[Gap], panels: tuple[Panel, ...], words: Words) -> None:
+def _gaps(drawing: Drawing, gaps: list[Gap], panels: tuple[Panel, ...], words: ReportText) -> None:
     for gap in gaps:
         for panel in panels:
             end = panel.length if gap.end is None else gap.end
@@ -126,7 +126,7 @@ def _gaps(drawing: Drawing, gaps: list[Gap], panels: tuple[Panel, ...], words: W
             drawing.add(Label(middle, float(first.y(0.5)) + 4, said, 11, "middle", SOFT))
 
 
-def _stack(drawing: Drawing, panel: Panel, series: Series, words: Words) -> Places:
+def _stack(drawing: Drawing, panel: Panel, series: Series, words: ReportText) -> Places:
     """The areas and their legend; gives where each one is widest."""
     order = [EMOTIONS.index(name) for name in STACK]
     widest: Places = {}
@@ -146,7 +146,7 @@ def _stack(drawing: Drawing, panel: Panel, series: Series, words: Words) -> Plac
     return widest
 
 
-def _names(drawing: Drawing, places: Places, words: Words) -> None:
+def _names(drawing: Drawing, places: Places, words: ReportText) -> None:
     """The words in the areas that have room for them, for whom colours don't help."""
     for name, (room, x, middle) in places.items():
         half = 3.6 * len(words(name)) + 4
@@ -169,7 +169,9 @@ def _room(above: Array, below: Array) -> tuple[float, float, float]:
     return float(foot[best] - top[best]), float(above[best + NEAR, 0]), middle
 
 
-def _looks(drawing: Drawing, panel: Panel, series: Series, lesson: Lesson, words: Words) -> None:
+def _looks(
+    drawing: Drawing, panel: Panel, series: Series, lesson: Lesson, words: ReportText
+) -> None:
     rows = [*STROKES]
     for fired in lesson.fired:
         end = panel.length if fired.end is None else fired.end
@@ -180,7 +182,7 @@ def _looks(drawing: Drawing, panel: Panel, series: Series, lesson: Lesson, words
         tall = panel.bottom - panel.top
         drawing.box(left, panel.top, max(right - left, 2.0), tall, colour, opacity=0.08)
     for place, (name, (colour, dash)) in enumerate(STROKES.items()):
-        for at, values in _pieces(series, series.looks):
+        for at, values in _pieces(series, series.indicators):
             at = np.minimum(at, panel.length)
             line = panel.points(at, values[:, INDICATORS.index(name)])
             drawing.add(Line(line, colour, 1.75, dash))
@@ -196,7 +198,7 @@ def _grid(drawing: Drawing, panel: Panel, marks: list[tuple[float, str]]) -> Non
         drawing.add(Label(LEFT - 7, y + 4, said, 11, "end", SOFT))
 
 
-def _axis(drawing: Drawing, panel: Panel, words: Words) -> None:
+def _axis(drawing: Drawing, panel: Panel, words: ReportText) -> None:
     minutes = panel.length / 60
     step = next((step for step in STEPS if minutes / step <= 10), STEPS[-1])
     for minute in range(0, int(minutes) + 1, step):
@@ -210,8 +212,8 @@ def _axis(drawing: Drawing, panel: Panel, words: Words) -> None:
 def _moments(drawing: Drawing, lesson: Lesson, panels: tuple[Panel, ...]) -> None:
     first = panels[0]
     before = [-np.inf, -np.inf]  # where the last one of each row stands
-    for number, moment in enumerate(lesson.moments, start=1):
-        x = float(first.x(min(moment.time, first.length)))
+    for number, note in enumerate(lesson.notes, start=1):
+        x = float(first.x(min(note.time, first.length)))
         row = 0 if x - before[0] >= 19 or before[0] <= before[1] else 1
         before[row], y = x, first.top - 40 + 19 * row
         for top, panel in zip((y, *(one.top for one in panels[1:])), panels, strict=True):

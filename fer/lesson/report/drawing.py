@@ -10,9 +10,8 @@ from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
+from markupsafe import escape
 from PIL import Image, ImageColor, ImageDraw, ImageFont
-
-from fer.lesson.report.html import Html, text
 
 Array = npt.NDArray[np.float64]
 Anchor = Literal["start", "middle", "end"]
@@ -99,15 +98,15 @@ class Drawing:
         """A straight line."""
         self.add(Line(np.array([start, end], np.float64), colour, width, dash))
 
-    def to_svg(self) -> Html:
-        """As an element of a page."""
-        return Html(
+    def to_svg(self) -> str:
+        """Return it as an element of a page; all text in it is escaped."""
+        return (
             f'<svg viewBox="0 0 {self.width:g} {self.height:g}" role="img" '
-            f'aria-label="{text(self.label)}">{"".join(map(_svg, self.shapes))}</svg>'
+            f'aria-label="{escape(self.label)}">{"".join(map(_svg, self.shapes))}</svg>'
         )
 
     def to_png(self) -> bytes:
-        """As a picture on white."""
+        """Return it as a picture on white."""
         fine = SCALE * FINER
         size = round(self.width * fine), round(self.height * fine)
         image = Image.new("RGB", size, "white")
@@ -133,7 +132,7 @@ def _svg(shape: Shape) -> str:
         case Label(x, y, words, size, anchor, colour):
             return (
                 f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size:g}" text-anchor="{anchor}" '
-                f'fill="{colour}">{text(words)}</text>'
+                f'fill="{colour}">{escape(words)}</text>'
             )
         case Disc(x, y, radius, fill):
             return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:g}" fill="{fill}"/>'

@@ -1,4 +1,4 @@
-"""Every word that a report says, in one place. Another language is another such mapping."""
+"""The words of a report, and its sentences. Another language is another such mapping."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 
 from fer.emotions import EMOTIONS
 from fer.lesson import Lesson
-from fer.lesson.seconds import pool
+from fer.lesson.seconds import gaps, pool, whole
 
 ENGLISH: Final[Mapping[str, str]] = {
     "language": "en",
-    # The seven, and how a class looks.
+    # The emotions and the indicators.
     "angry": "angry",
     "disgust": "disgust",
     "fear": "fear",
@@ -152,33 +152,33 @@ ENGLISH: Final[Mapping[str, str]] = {
 }
 
 
-class Words:
-    """Says things in one language: `words("percent", value=3)`."""
+class ReportText:
+    """The words of one language: `words("percent", value=3)`."""
 
     def __init__(self, language: Mapping[str, str] = ENGLISH) -> None:
         self._language = language
 
     def __call__(self, key: str, **values: object) -> str:
-        """The words of that name, with these values in them."""
+        """Return the text of this key with these values in it."""
         return self._language[key].format(**values)
 
     def many(self, key: str, n: float) -> str:
-        """So many of something."""
+        """Return a count with its noun in the right form."""
         return self(f"{key}.one" if round(n) == 1 else f"{key}.many", n=n)
 
     def share(self, value: float) -> str:
-        """A share as percent; a dash where it isn't known."""
+        """Return a share as percent, or a dash where it is NaN."""
         return self("unknown") if value != value else self("percent", value=100 * value)
 
     def listed(self, keys: tuple[str, ...]) -> str:
-        """Several words as a list."""
+        """Return several words as a list in a sentence."""
         *most, last = (self(key) for key in keys)
         return self("and", most=", ".join(most), last=last)
 
     def time(self, seconds: float) -> str:
-        """A time of the lesson as a clock shows it.
+        """Return a time of the lesson as a clock shows it.
 
-        >>> Words().time(3725.4), Words().time(59)
+        >>> ReportText().time(3725.4), ReportText().time(59)
         ('1:02:05', '0:59')
         """
         minutes, second = divmod(int(seconds), 60)
@@ -186,33 +186,33 @@ class Words:
         return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
 
     def span(self, seconds: float) -> str:
-        """A length of time, as one says it."""
-        whole = round(seconds)
-        if whole < 120:
-            return self.many("seconds", whole)
-        return self.many("minutes", round(whole / 60))
+        """Return a length of time in seconds, or in minutes from two minutes on."""
+        rounded = round(seconds)
+        if rounded < 120:
+            return self.many("seconds", rounded)
+        return self.many("minutes", round(rounded / 60))
 
 
-MOSTLY = 0.5
-SOME = 0.1  # from here on the second word is worth naming
-CHANGED = 0.1  # of the mood's balance, between the first and the last third
-LONG_ENOUGH = 180  # seconds; of a shorter lesson no course is told
+MOSTLY: Final = 0.5  # from this share on one emotion is named alone
+SOME: Final = 0.1  # from this share on a second emotion is named too
+CHANGED: Final = 0.1  # of the mood's balance, between the first and the last third
+LONG_ENOUGH: Final = 180  # seconds; a shorter lesson gets no sentence on its course
 
 
-def sentences(lesson: Lesson, words: Words) -> list[str]:
-    """What a colleague would want to know of it."""
-    whole, said = lesson.whole(), []
-    if np.isnan(whole.shares).any():
+def sentences(lesson: Lesson, words: ReportText) -> list[str]:
+    """Return the lesson in a few sentences."""
+    means, said = whole(lesson.rows()), []
+    if np.isnan(means.shares).any():
         said.append(words("nobody"))
     else:
-        said += [_expressions(whole.shares[0], words), _seen(lesson, words)]
+        said += [_expressions(means.shares[0], words), _seen(lesson, words)]
         if lesson.duration >= LONG_ENOUGH:
-            said += [*_course(lesson, words), *_worst(lesson, words)]
+            said += [*_trend(lesson, words), *_worst(lesson, words)]
         said.append(_alerts(lesson, words))
     return said + _missing(lesson, words)
 
 
-def _expressions(shares: np.ndarray, words: Words) -> str:
+def _expressions(shares: np.ndarray, words: ReportText) -> str:
     first, second = (int(at) for at in np.argsort(-shares, kind="stable")[:2])
     key = "mixed"
     if shares[first] >= MOSTLY:
@@ -226,14 +226,17 @@ def _expressions(shares: np.ndarray, words: Words) -> str:
     )
 
 
-def _seen(lesson: Lesson, words: Words) -> str:
-    """Over ten seconds, so that a passer-by or a slip of the detector doesn't count."""
+def _seen(lesson: Lesson, words: ReportText) -> str:
+    """Return how many faces were seen, by means of ten seconds.
+
+    A passer-by or a false box of one second does not count.
+    """
     most = float(np.nanmax(pool(lesson.rows(), 10).faces))
-    mean = float(lesson.whole().faces[0])
+    mean = float(whole(lesson.rows()).faces[0])
     return words("seen", mean=words.many("faces", mean), most=f"{most:.0f}")
 
 
-def _course(lesson: Lesson, words: Words) -> list[str]:
+def _trend(lesson: Lesson, words: ReportText) -> list[str]:
     rows = lesson.rows()
     thirds = pool(rows, -(-len(rows) // 3)).balance
     change = thirds[-1] - thirds[0]
@@ -244,9 +247,9 @@ def _course(lesson: Lesson, words: Words) -> list[str]:
     return [words("darker" if change <= -CHANGED else "steady")]
 
 
-def _worst(lesson: Lesson, words: Words) -> list[str]:
+def _worst(lesson: Lesson, words: ReportText) -> list[str]:
     minutes = pool(lesson.rows(), 60)
-    negative = np.nan_to_num(minutes.look("negative"))
+    negative = np.nan_to_num(minutes.indicator("negative"))
     worst = int(negative.argmax())
     if not negative[worst]:
         return []
@@ -254,14 +257,14 @@ def _worst(lesson: Lesson, words: Words) -> list[str]:
     return [words("worst", at=at, share=share)]
 
 
-def _alerts(lesson: Lesson, words: Words) -> str:
+def _alerts(lesson: Lesson, words: ReportText) -> str:
     count = len(lesson.fired)
     return words.many("alerts", count) if count else words("alerts.none")
 
 
-def _missing(lesson: Lesson, words: Words) -> list[str]:
-    gaps = lesson.gaps()
-    ends = (lesson.duration if gap.end is None else gap.end for gap in gaps)
+def _missing(lesson: Lesson, words: ReportText) -> list[str]:
+    missing = gaps(lesson.rows(), lesson.pauses)
+    ends = (lesson.duration if gap.end is None else gap.end for gap in missing)
     # A pause can begin after the last picture, where a lesson that was never ended is over.
-    seconds = sum(max(0.0, end - gap.start) for gap, end in zip(gaps, ends, strict=True))
+    seconds = sum(max(0.0, end - gap.start) for gap, end in zip(missing, ends, strict=True))
     return [words("missing", time=words.span(seconds))] if round(seconds) else []

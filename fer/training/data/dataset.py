@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fer.emotions import EMOTIONS
+from fer.faces import Floats
 from fer.vision.classifier import Crops, batch_for
 from fer.vision.crop import fitted
 
@@ -62,7 +63,6 @@ FERPLUS_OF_EMOTION: Final = tuple(
     for name in ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
 )
 
-Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 

@@ -18,9 +18,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from fer.faces import Floats
+
 Faces = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float32]
 
 SIDE: Final = 12  # frequencies looked at each way, of which the lowest KEPT are kept
 KEPT: Final = 64

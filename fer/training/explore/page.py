@@ -8,16 +8,16 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from markupsafe import Markup
 
 from fer.emotions import COLOURS, EMOTIONS
-from fer.lesson.report.html import Html, join
 from fer.training.data.dataset import SPLITS
 from fer.training.data.findings import Finding
 from fer.training.explore.duplicates import LISTED, NEAR
 from fer.training.explore.pool import Ints, Pool
 from fer.training.explore.rules import RULES, Seen, tally
 from fer.training.reports.charts import bars, heat
-from fer.training.reports.page import figure, grid, page, picture, row, table, tag
+from fer.training.reports.page import figure, grid, join, page, picture, row, table, tag
 
 SAMPLES: Final = 34  # faces of a class that are shown, in two rows
 
@@ -37,7 +37,7 @@ def render(pool: Pool, seen: Seen, *, clean: str | Path | None, folds: int, seco
     return page("What is in this data set", join(parts))
 
 
-def _about(pool: Pool, clean: str | Path | None, folds: int, seconds: float) -> Html:
+def _about(pool: Pool, clean: str | Path | None, folds: int, seconds: float) -> Markup:
     read = [part.split for part in pool.parts]
     unread = [split for split in SPLITS if split not in read]
     skipped = [name for part in pool.parts for name in part.skipped]
@@ -57,7 +57,7 @@ def _about(pool: Pool, clean: str | Path | None, folds: int, seconds: float) -> 
     return join(lines)
 
 
-def _summary(pool: Pool, findings: Sequence[Finding]) -> Html:
+def _summary(pool: Pool, findings: Sequence[Finding]) -> Markup:
     splits = [part.split for part in pool.parts]
     counts = tally(findings)
     rows = [
@@ -89,7 +89,7 @@ def _summary(pool: Pool, findings: Sequence[Finding]) -> Html:
     )
 
 
-def _classes(pool: Pool) -> Html:
+def _classes(pool: Pool) -> Markup:
     counts = {part.split: np.bincount(part.labels, minlength=len(EMOTIONS)) for part in pool.parts}
     shares = {split: 100 * count / max(count.sum(), 1) for split, count in counts.items()}
     headers = ["class", *(f"{split}{unit}" for split in counts for unit in ("", " %"))]
@@ -113,7 +113,7 @@ def _classes(pool: Pool) -> Html:
     )
 
 
-def _faces(pool: Pool) -> Html:
+def _faces(pool: Pool) -> Markup:
     rng = np.random.default_rng(0)
     split = pool.parts[0].split
     inside = pool.split == split
@@ -133,7 +133,7 @@ def _faces(pool: Pool) -> Html:
         span = max(float(np.ptp(mean)), 1.0)
         stretched = ((mean - mean.min()) * (255 / span)).astype(np.uint8)
         drawn = np.sort(rng.permutation(members)[:SAMPLES])
-        dot = Html(f'<span style="color:{COLOURS[name]}">&#9632;</span> ')
+        dot = Markup(f'<span style="color:{COLOURS[name]}">&#9632;</span> ')
         parts += [
             tag("h3", dot, f"{name}: {len(members):,}"),
             row(
@@ -152,7 +152,7 @@ SHOWN: Final = 24  # examples of a finding that are shown
 MOST: Final = 400  # pictures in a grid
 
 
-def copies(pool: Pool, seen: Seen) -> Html:
+def copies(pool: Pool, seen: Seen) -> Markup:
     """Byte copies: how many, and those whose labels differ."""
     across = [g for g in seen.same if len(set(pool.split[g])) > 1]
     differing = [g for g in seen.same if len(set(pool.labels[g])) > 1]
@@ -175,7 +175,7 @@ def copies(pool: Pool, seen: Seen) -> Html:
     return join(parts)
 
 
-def near_copies(pool: Pool, seen: Seen) -> Html:
+def near_copies(pool: Pool, seen: Seen) -> Markup:
     """Near copies: how many, how alike, and the least alike of them."""
     pairs = seen.pairs.above(NEAR)
     across = pool.split[pairs.first] != pool.split[pairs.second]
@@ -208,7 +208,7 @@ def near_copies(pool: Pool, seen: Seen) -> Html:
     return join(parts)
 
 
-def doubtful_labels(pool: Pool, findings: Sequence[Finding]) -> Html:
+def doubtful_labels(pool: Pool, findings: Sequence[Finding]) -> Markup:
     """Where the label and the crowd part, and faces on which someone disagrees strongly."""
     parts = [tag("h2", "Labels in doubt")]
     majority = np.concatenate([part.majority for part in pool.parts])
@@ -239,7 +239,7 @@ def doubtful_labels(pool: Pool, findings: Sequence[Finding]) -> Html:
     return join(parts)
 
 
-def empty(pool: Pool, findings: Sequence[Finding]) -> Html:
+def empty(pool: Pool, findings: Sequence[Finding]) -> Markup:
     """Pictures that show no face."""
     parts = [tag("h2", "No faces")]
     titles = {
@@ -262,7 +262,7 @@ def _of(count: int) -> str:
     return f": the first {SHOWN} of {count:,}" if count > SHOWN else f": {count:,}"
 
 
-def _cards(pool: Pool, findings: Sequence[Finding]) -> list[Html]:
+def _cards(pool: Pool, findings: Sequence[Finding]) -> list[Markup]:
     place = _places(pool)
     cards = []
     for found in findings:
@@ -274,12 +274,12 @@ def _cards(pool: Pool, findings: Sequence[Finding]) -> list[Html]:
     return cards
 
 
-def _group(pool: Pool, group: Ints) -> Html:
+def _group(pool: Pool, group: Ints) -> Markup:
     lines = [f"{pool.name(at)}: {pool.emotion(at)}" for at in group]
     return figure(picture(pool.faces[group[0]], 2), join(lines, "<br>"), card=True)
 
 
-def _pair(pool: Pool, one: int | np.integer, other: int | np.integer) -> Html:
+def _pair(pool: Pool, one: int | np.integer, other: int | np.integer) -> Markup:
     both: npt.NDArray[np.uint8] = pool.faces[np.array([one, other])]
     lines = [f"{pool.name(at)}: {pool.emotion(at)}" for at in (one, other)]
     return figure(picture(grid(both, 2), 2), join(lines, "<br>"), card=True)

@@ -12,10 +12,10 @@ import numpy.typing as npt
 
 from fer.emotions import EMOTIONS
 from fer.errors import ModelError
+from fer.faces import Floats
 from fer.training.data.dataset import FERPLUS, Dataset, fold, sized_batches
 from fer.training.run_folder import Run
 
-Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 Predict = Callable[[Path, npt.NDArray[np.uint8]], Floats]  # a run and faces: probabilities, (n, 7)
 

@@ -15,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from fer.emotions import EMOTIONS
+from fer.faces import Floats
 from fer.training.data.dataset import FERPLUS, FERPLUS_OF_EMOTION
 from fer.training.data.findings import Action, Finding
 from fer.training.explore.duplicates import Pairs, is_flat
-from fer.training.explore.pool import Floats, Ints, Pool
+from fer.training.explore.pool import Ints, Pool
 
 CROWD_DOUBTS: Final = 0.7  # of the votes for one other emotion, and none for the label
 NETWORK_SURE: Final = 0.9  # probability of another emotion

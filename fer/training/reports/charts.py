@@ -6,17 +6,17 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
+from markupsafe import Markup, escape
 
-from fer.lesson.report.html import Html, text
 from fer.training.reports.page import mapped_colours
 
 Points = Sequence[tuple[float, float]]
 
 
-def _svg(width: float, height: float, parts: Sequence[str], label: str) -> Html:
-    return Html(
+def _svg(width: float, height: float, parts: Sequence[str], label: str) -> Markup:
+    return Markup(
         f'<svg viewBox="0 0 {width:g} {height:g}" style="max-width:{width:g}px" role="img" '
-        f'aria-label="{text(label)}">{"".join(parts)}</svg>'
+        f'aria-label="{escape(label)}">{"".join(parts)}</svg>'
     )
 
 
@@ -24,7 +24,9 @@ def _words(
     x: float, y: float, words: object, *, anchor: str = "start", kind: str = "", more: str = ""
 ) -> str:
     names = f' class="{kind}"' if kind else ""
-    return f'<text{names} x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{more}>{text(words)}</text>'
+    return (
+        f'<text{names} x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{more}>{escape(words)}</text>'
+    )
 
 
 def _upright(x: float, y: float, words: object) -> str:
@@ -49,7 +51,7 @@ def bars(
     colours: Mapping[str, str] | None = None,
     top: float | None = None,
     label: str = "bar chart",
-) -> Html:
+) -> Markup:
     """Horizontal bars with their figures, a group a name; with one series, a colour may go by name.
 
     `top` is the value of a full bar; else the largest value.
@@ -100,7 +102,7 @@ def lines(
     colours: Mapping[str, str] | None = None,
     width: float = 720,
     height: float = 320,
-) -> Html:
+) -> Markup:
     """A line a series over two axes; `diagonal` draws where y is x, `marks` a dot a point."""
     points = [point for values in series.values() for point in values] or [(0.0, 0.0), (1.0, 1.0)]
     x_low, x_high = x_range or (min(x for x, _ in points), max(x for x, _ in points))
@@ -152,7 +154,7 @@ def heat(
     down: str = "",
     form: str = "{:,.0f}",
     shares: bool = True,
-) -> Html:
+) -> Markup:
     """A matrix with its figures; shaded by the share of the row, or by the largest value."""
     columns = rows if columns is None else columns
     values = np.asarray(matrix, np.float64)

@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from fer.lesson.report.html import Html, join
+from markupsafe import Markup
+
 from fer.machine import write_text
 from fer.training.reports.charts import bars
 from fer.training.reports.evaluation import number, percent
-from fer.training.reports.page import page, table, tag
+from fer.training.reports.page import join, page, table, tag
 
 Row = Mapping[str, Any]
 
 # The last column is words, and a recipe's name is one word.
-STYLE: Final = Html(
+STYLE: Final = Markup(
     "<style>td:first-child { white-space: nowrap; } "
     "th:last-child, td:last-child { text-align: left; }</style>"
 )
@@ -25,7 +26,7 @@ def write_page(path: Path, result: Mapping[str, Any]) -> None:
     """Write what is known so far."""
     rows = [row for row in result["rows"] if "fault" not in row]
     failed = [row for row in result["rows"] if "fault" in row]
-    parts: list[Html] = [
+    parts: list[Markup] = [
         STYLE,
         tag(
             "p",
@@ -45,7 +46,7 @@ def write_page(path: Path, result: Mapping[str, Any]) -> None:
     write_text(path, page("The recipes side by side", join(parts)))
 
 
-def measured(rows: list[Row]) -> Html:
+def measured(rows: list[Row]) -> Markup:
     """What came out here."""
     names = (
         "Recipe",
@@ -91,7 +92,7 @@ def trained(row: Row) -> str:
     return f"{told}: cut short" if row["cut_short"] else told
 
 
-def published(rows: list[Row]) -> Html:
+def published(rows: list[Row]) -> Markup:
     """The reports' own figures, and why they are no measure of these."""
     cells = []
     for row in rows:

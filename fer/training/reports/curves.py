@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from fer.lesson.report.html import Html
+from markupsafe import Markup
+
 from fer.training.reports.charts import Points, lines
 
 WIDTH, HEIGHT = 720, 320
@@ -15,10 +16,10 @@ STYLE = (
 )
 
 
-def picture(charts: Sequence[Html]) -> str:
+def picture(charts: Sequence[Markup]) -> str:
     """Charts below each other, as the text of one SVG file."""
     placed = [
-        chart.replace("<svg ", f'<svg y="{at * HEIGHT}" width="{WIDTH}" height="{HEIGHT}" ', 1)
+        str(chart).replace("<svg ", f'<svg y="{at * HEIGHT}" width="{WIDTH}" height="{HEIGHT}" ', 1)
         for at, chart in enumerate(charts)
     ]
     return (
@@ -35,7 +36,7 @@ def curves(rows: Sequence[Mapping[str, float | None]]) -> str:
             (row["epoch"] or 0.0, value) for row in rows if (value := row.get(name)) is not None
         ]
 
-    def chart(up: str, names: Sequence[str]) -> Html:
+    def chart(up: str, names: Sequence[str]) -> Markup:
         series = {spoken(name): column(name) for name in names}
         return lines(
             {name: points for name, points in series.items() if points}, across="epoch", up=up

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from markupsafe import Markup
 
 from fer.emotions import EMOTIONS
-from fer.lesson.report.html import Html, join
+from fer.faces import Floats
 from fer.machine import write_text
 from fer.training.data.dataset import FERPLUS, Dataset, Ints
 from fer.training.reports.charts import heat, lines
-from fer.training.reports.page import figure, page, picture, row, table, tag
-from fer.vision.classifier import Floats
+from fer.training.reports.page import figure, join, page, picture, row, table, tag
 
 WORST: Final = 24  # mistakes shown a head
 SHOWN: Final = 12  # faces drawn by chance and shown a head
@@ -25,7 +25,7 @@ FEW: Final = 10  # bins with fewer faces are noise, and are left out of the char
 TRUTHS: Final = {"fer2013": "FER2013's labels", "ferplus": "the majority of FER+'s voters"}
 # Equal cards line up in columns; the line of perfect calibration has to be seen; and a matrix that
 # shrank to a phone's width could not be read.
-STYLE: Final = Html(
+STYLE: Final = Markup(
     "<style>figure.card { width: 11.4rem; } figcaption strong { color: var(--ink); }"
     " svg .grid[stroke-dasharray] { stroke: var(--soft); } td { white-space: nowrap; }"
     " .wide svg { min-width: 34rem; }</style>"
@@ -67,7 +67,7 @@ def write_page(
     return path
 
 
-def headline(metrics: Mapping[str, Any]) -> Html:
+def headline(metrics: Mapping[str, Any]) -> Markup:
     """Each head's figures, one row a head."""
     rows = [
         (
@@ -99,7 +99,7 @@ def headline(metrics: Mapping[str, Any]) -> Html:
     return join([table(names, rows), tag("p", f"{note} {explained}", kind="soft")])
 
 
-def head_section(found: Mapping[str, Any], said: Floats, truth: Ints, data: Dataset) -> Html:
+def head_section(found: Mapping[str, Any], said: Floats, truth: Ints, data: Dataset) -> Markup:
     """All about one head."""
     counts = np.array(found["confusion"])
     shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -130,7 +130,7 @@ def head_section(found: Mapping[str, Any], said: Floats, truth: Ints, data: Data
     )
 
 
-def reliability_chart(found: Mapping[str, Any]) -> Html:
+def reliability_chart(found: Mapping[str, Any]) -> Markup:
     """Accuracy over confidence, with every bin's figures below."""
     bins = [bin_ for bin_ in found["reliability"] if bin_["n"]]
     points = [(bin_["confidence"], bin_["accuracy"]) for bin_ in bins if bin_["n"] >= FEW]
@@ -168,7 +168,7 @@ def reliability_chart(found: Mapping[str, Any]) -> Html:
     return join([figure(chart, caption), figures])
 
 
-def class_table(classes: Mapping[str, Mapping[str, Any]]) -> Html:
+def class_table(classes: Mapping[str, Mapping[str, Any]]) -> Markup:
     """Precision, recall and F1 of each emotion."""
     rows = [
         (
@@ -189,13 +189,13 @@ def worst(said: Floats, truth: Ints, most: int = WORST) -> Ints:
     return wrong[np.argsort(-said[wrong].max(axis=1), kind="stable")][:most]
 
 
-def mistakes(said: Floats, truth: Ints, data: Dataset) -> Html:
+def mistakes(said: Floats, truth: Ints, data: Dataset) -> Markup:
     """The worst mistakes as pictures, with what the voters saw."""
     cards = [shown_face(said[at], int(truth[at]), data, int(at)) for at in worst(said, truth)]
     return row(*cards) if cards else tag("p", "None.", kind="soft")
 
 
-def shown_face(said: Floats, truth: int, data: Dataset, at: int) -> Html:
+def shown_face(said: Floats, truth: int, data: Dataset, at: int) -> Markup:
     """One face: the truth, what was said instead, and what the voters saw."""
     told = EMOTIONS[int(said.argmax())]
     words = [
@@ -207,17 +207,17 @@ def shown_face(said: Floats, truth: int, data: Dataset, at: int) -> Html:
     words.append(join([f"place {int(data.places[at]):,}"]))
     scale = 96 / data.faces.shape[2]
     shown = picture(data.faces[at], scale, alt=f"a face whose truth is {EMOTIONS[truth]}")
-    return figure(shown, join(words, Html("<br>")), card=True)
+    return figure(shown, join(words, Markup("<br>")), card=True)
 
 
-def results_grid(said: Floats, truth: Ints, data: Dataset) -> Html:
+def results_grid(said: Floats, truth: Ints, data: Dataset) -> Markup:
     """Faces drawn by chance, the same every time: right ones too."""
     known = np.flatnonzero(truth >= 0)
     drawn = np.random.default_rng(0).choice(known, min(SHOWN, len(known)), replace=False)
     return row(*(shown_face(said[at], int(truth[at]), data, int(at)) for at in np.sort(drawn)))
 
 
-def further_table(found: Mapping[str, float | None]) -> Html:
+def further_table(found: Mapping[str, float | None]) -> Markup:
     """The long list, against FER2013's labels."""
     note = (
         "Against FER2013's labels. R², MSE, RMSE and explained variance take the emotions' numbers "

@@ -1,7 +1,7 @@
 """Reports as one HTML file: style, tables, pictures and SVG charts inside, nothing fetched.
 
-Everything returns `Html`, which is text that is already safe; any other text is escaped where it is
-put into a page. Colours are CSS variables, so the charts follow the reader's light or dark theme.
+Functions return `Markup`, which is safe text; any other text is escaped when it is put into a page.
+Colours are CSS variables, so the charts follow the reader's light or dark theme.
 """
 
 from __future__ import annotations
@@ -13,9 +13,7 @@ from typing import Final
 import cv2
 import numpy as np
 import numpy.typing as npt
-
-from fer.lesson.report import html
-from fer.lesson.report.html import Html, join, text
+from markupsafe import Markup, escape
 
 STYLE: Final = """
 :root { color-scheme: light dark; --ink: #1c2430; --soft: #5b6675; --line: #d8dde4;
@@ -55,9 +53,19 @@ SERIES: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9
 Grey = npt.NDArray[np.uint8]
 
 
-def tag(name: str, *parts: object, kind: str = "") -> Html:
-    """An element, with a class where one is given."""
-    return html.tag(name, *parts, **({"class_": kind} if kind else {}))
+def join(parts: Iterable[object], between: str = "\n") -> Markup:
+    """Return the parts one after the other, escaped unless they are `Markup`."""
+    return Markup(between).join(escape(part) for part in parts)
+
+
+def tag(name: str, *parts: object, kind: str = "") -> Markup:
+    """Return an element around the parts, with a class if one is given.
+
+    >>> tag("p", "a < b", kind="soft")
+    Markup('<p class="soft">a &lt; b</p>')
+    """
+    attribute = Markup(' class="{}"').format(kind) if kind else ""
+    return Markup("<{0}{1}>{2}</{0}>").format(Markup(name), attribute, join(parts, ""))
 
 
 def page(title: str, body: object) -> str:
@@ -65,24 +73,24 @@ def page(title: str, body: object) -> str:
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{text(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
-        f"<h1>{text(title)}</h1>\n{text(body)}\n</body>\n</html>\n"
+        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
+        f"<h1>{escape(title)}</h1>\n{escape(body)}\n</body>\n</html>\n"
     )
 
 
-def table(headers: Sequence[object], rows: Iterable[Sequence[object]]) -> Html:
+def table(headers: Sequence[object], rows: Iterable[Sequence[object]]) -> Markup:
     """A table; the first column is words, the others numbers."""
     head = tag("tr", *(tag("th", cell) for cell in headers))
     body = join(tag("tr", *(tag("td", cell) for cell in row)) for row in rows)
     return tag("div", tag("table", tag("thead", head), tag("tbody", body)), kind="wide")
 
 
-def picture(face: Grey, scale: float = 1, alt: str = "") -> Html:
+def picture(face: Grey, scale: float = 1, alt: str = "") -> Markup:
     """A grey (h, w) or BGR (h, w, 3) picture, shown at `scale` times its size."""
     height, width = face.shape[:2]
     data = base64.b64encode(cv2.imencode(".png", face)[1].tobytes()).decode()
     size = f'width="{round(width * scale)}" height="{round(height * scale)}"'
-    return Html(f'<img {size} alt="{text(alt)}" src="data:image/png;base64,{data}">')
+    return Markup(f'<img {size} alt="{escape(alt)}" src="data:image/png;base64,{data}">')
 
 
 def grid(faces: Grey, columns: int, gap: int = 2) -> Grey:
@@ -97,12 +105,12 @@ def grid(faces: Grey, columns: int, gap: int = 2) -> Grey:
     return sheet
 
 
-def figure(content: object, caption: object, *, card: bool = False) -> Html:
+def figure(content: object, caption: object, *, card: bool = False) -> Markup:
     """A picture or chart with words under it."""
     return tag("figure", content, tag("figcaption", caption), kind="card" if card else "")
 
 
-def row(*parts: object) -> Html:
+def row(*parts: object) -> Markup:
     """Parts side by side, as many as fit."""
     return tag("div", *parts, kind="row")
 

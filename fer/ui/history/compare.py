@@ -12,8 +12,8 @@ import streamlit as st
 
 from fer.emotions import EMOTIONS
 from fer.lesson import INDICATORS, Lesson, Series
-from fer.lesson.report import Words
-from fer.lesson.seconds import pool
+from fer.lesson.report import ReportText
+from fer.lesson.seconds import pool, whole
 from fer.ui.charts import GREY, Drawing
 from fer.ui.text import emotion, report_words, say
 
@@ -75,7 +75,7 @@ def charts(first: Lesson, second: Lesson) -> dict[str, Drawing]:
     return drawn | {name: _panel(lines, name, (0.0, tall), longest) for name in EMOTIONS}
 
 
-def table(first: Lesson, second: Lesson, words: Words) -> str:
+def table(first: Lesson, second: Lesson, words: ReportText) -> str:
     """The two whole lessons as a table of figures."""
     columns = [_figures(first, words), _figures(second, words)]
     lines = [f"| {say('history.figure')} | A | B |", "| :-- | --: | --: |"]
@@ -83,9 +83,9 @@ def table(first: Lesson, second: Lesson, words: Words) -> str:
     return "\n".join(lines)
 
 
-def _figures(lesson: Lesson, words: Words) -> dict[str, str]:
-    whole = lesson.whole()
-    faces, mood = float(whole.faces[0]), float(whole.balance[0])
+def _figures(lesson: Lesson, words: ReportText) -> dict[str, str]:
+    means = whole(lesson.rows())
+    faces, mood = float(means.faces[0]), float(means.balance[0])
     looked = {
         "negative": say("history.look.negative"),
         "confused": say("history.look.confused"),
@@ -96,10 +96,10 @@ def _figures(lesson: Lesson, words: Words) -> dict[str, str]:
         say("history.length"): words.time(lesson.duration),
         say("history.faces_mean"): "–" if faces != faces else f"{faces:.0f}",
         say("history.mood"): "–" if mood != mood else f"{mood:+.2f}",
-        **{looked[name]: words.share(float(whole.look(name)[0])) for name in INDICATORS},
+        **{looked[name]: words.share(float(means.indicator(name)[0])) for name in INDICATORS},
         **{
             emotion(name): words.share(float(share))
-            for name, share in zip(EMOTIONS, whole.shares[0], strict=True)
+            for name, share in zip(EMOTIONS, means.shares[0], strict=True)
         },
     }
 
@@ -141,8 +141,8 @@ def _panel(
         maxExtent=MARGIN,
     )
     room = 0.15 * (domain[1] - domain[0])  # for letters at the edges
-    whole = alt.Scale(domain=[domain[0] - room, domain[1] + room], nice=False)
-    value = alt.Y("value:Q", title=None, scale=whole, axis=axis)
+    means = alt.Scale(domain=[domain[0] - room, domain[1] + room], nice=False)
+    value = alt.Y("value:Q", title=None, scale=means, axis=axis)
     layers: list[alt.Chart] = []
     if name == MOOD:
         ground = alt.Chart(alt.InlineData(values=[{"value": 0}]))

@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 import streamlit as st
 
+from fer.lesson.indicators import mood_word
 from fer.lesson.lesson import LONGEST_NAME, clean
 from fer.server.state import State
 from fer.store import GoneError, Kept, Store, StoreError
@@ -20,7 +21,6 @@ Standing = Literal["ended", "running", "elsewhere", "broken"]
 DOING: Final = "history_doing"  # what is being done, and with which lesson
 SAID: Final = "history_said"  # how the last deed went; told once
 PICKED: Final = "history_picked"  # the ids of the lessons to compare, two at most
-CLEAR: Final = 0.25  # of the mood's balance; in the glance window too, less is "even"
 STYLE: Final = """<style>
 .fer-lesson { overflow-wrap: anywhere; line-height: 1.4; }
 .fer-lesson small { display: block; opacity: .75; font-variant-numeric: tabular-nums; }
@@ -45,9 +45,9 @@ def row(state: State, store: Store, me: str, kept: Kept, open: Callable[[str], N
         _deeds(id)
     doing = st.session_state.get(DOING)
     if doing == ("rename", id):
-        _rename(state, store, me, kept)
+        _rename(state, me, kept)
     elif doing == ("delete", id):
-        _delete(state, store, me, kept, stands)
+        _delete(state, me, kept, stands)
 
 
 def card(kept: Kept, stands: Standing) -> str:
@@ -76,7 +76,7 @@ def standing(state: State, store: Store, me: str, kept: Kept) -> Standing:
     """Whether a lesson has ended, runs here or in another process, or was cut off."""
     if kept.ended:
         return "ended"
-    if state.lessons.get(kept.id, me) is not None:
+    if state.lessons.running(kept.id, me) is not None:
         return "running"
     broken = any(one.id == kept.id for one in store.left_open(me))
     return "broken" if broken else "elsewhere"
@@ -131,15 +131,15 @@ def _looked(balance: float | None) -> str:
     if balance is None:
         return say("history.looked.nobody")
     mood = f"{balance:+.2f}"
-    if balance > CLEAR:
-        return say("history.looked.happy", mood=mood)
-    if balance < -CLEAR:
-        return say("history.looked.negative", mood=mood)
-    return say("history.looked.even", mood=mood)
+    return {
+        "happy": say("history.looked.happy", mood=mood),
+        "negative": say("history.looked.negative", mood=mood),
+        "even": say("history.looked.even", mood=mood),
+    }[mood_word(balance)]
 
 
-def _rename(state: State, store: Store, me: str, kept: Kept) -> None:
-    """Asks for another name, and gives it."""
+def _rename(state: State, me: str, kept: Kept) -> None:
+    """Ask for another name, and give it."""
 
     def rename() -> None:
         name = clean(st.session_state[key], LONGEST_NAME)
@@ -148,9 +148,7 @@ def _rename(state: State, store: Store, me: str, kept: Kept) -> None:
             return
 
         def deed() -> None:
-            store.rename(kept.id, name, me)
-            if running := state.lessons.get(kept.id, me):
-                running.session.rename(name)
+            state.lessons.rename(kept.id, me, name)
 
         _do(deed, say("history.renamed", name=plain(name)))
 
@@ -162,12 +160,11 @@ def _rename(state: State, store: Store, me: str, kept: Kept) -> None:
             st.form_submit_button(say("history.cancel"), on_click=_leave)
 
 
-def _delete(state: State, store: Store, me: str, kept: Kept, stands: Standing) -> None:
-    """Asks once; then the lesson is gone."""
+def _delete(state: State, me: str, kept: Kept, stands: Standing) -> None:
+    """Ask once; then the lesson is gone."""
 
     def deed() -> None:
-        state.lessons.finish(kept.id, me)  # its keeper would bring it back
-        store.delete(kept.id, me)
+        state.lessons.delete(kept.id, me)
         st.session_state[PICKED] = tuple(one for one in chosen() if one != kept.id)
 
     name = plain(called(kept.name))

@@ -1,4 +1,4 @@
-"""What the teacher does while the lesson runs: marks moments, pauses, sets alerts, ends it."""
+"""What the teacher does while the lesson runs: marks notes, pauses, sets alerts, ends it."""
 
 from __future__ import annotations
 
@@ -8,54 +8,58 @@ from typing import Final
 import streamlit as st
 
 from fer.lesson import CALM, Alert
-from fer.server.lessons import Running
+from fer.server.lessons import LiveLesson
+from fer.server.protocol import class_numbers
 from fer.server.state import State
-from fer.ui.live.floating_window import AMOUNTS, glance_button
+from fer.ui.live.floating_window import AMOUNTS, floating_window_button
 from fer.ui.text import all_of, emotions, say
 
 ALERTS: Final = ("negative", "confused", "flat")
-WATCHED: Final = "lesson_watched"  # what this visit set last, and of which lesson
-FINISHED: Final = "lesson_finished"  # the session whose report is shown
+SET: Final = "lesson_watched"  # the alerts that this visit set last, and of which lesson
+FINISHED: Final = "lesson_finished"  # the lesson whose report is shown
+FAULT: Final = "lesson_fault"  # why it could not be saved
 KEYS: Final = {"topic": "T", "question": "Q"}
 
 
-def controls(state: State, lesson: str, owner: str) -> None:
-    """The row of buttons under the picture."""
-    running = state.lessons.get(lesson, owner)
-    off = running is None
+def controls(state: State, lesson_id: str, owner: str) -> None:
+    """Show the row of buttons under the picture."""
+    live = state.lessons.running(lesson_id, owner)
+    off = live is None
     with st.container(horizontal=True, vertical_alignment="center"):
-        _moment(state, lesson, owner, "topic", ":material/flag:", off)
-        _moment(state, lesson, owner, "question", ":material/help:", off)
+        _note_button(state, lesson_id, owner, "topic", off)
+        _note_button(state, lesson_id, owner, "question", off)
         with (
             st.popover(say("live.note"), icon=":material/edit_note:", disabled=off),
             st.form("live_note", clear_on_submit=True, border=False),
         ):
             text = st.text_input(say("live.note_hint"), max_chars=500)
             if st.form_submit_button(say("live.note_add")) and text.strip():
-                mark(state, lesson, owner, "note", text)
-        paused = running is not None and running.session.now(state.lessons.time(running)).paused
+                mark(state, lesson_id, owner, "note", text)
+        snapshot = live.snapshot() if live else None
+        paused = snapshot is not None and snapshot.paused
         st.button(
             say("live.go_on") if paused else say("live.pause"),
             icon=":material/play_arrow:" if paused else ":material/pause:",
-            on_click=partial(_pause, state, lesson, owner),
+            on_click=partial(_pause, state, lesson_id, owner),
             disabled=off,
         )
         with st.popover(say("live.options"), icon=":material/tune:"):
-            options(running)
+            options(live)
         st.button(
             say("live.finish"),
             icon=":material/stop_circle:",
             help=say("live.finish_help"),
-            on_click=partial(finish, state, lesson, owner),
+            on_click=partial(finish, state, lesson_id, owner),
             disabled=off,
         )
 
 
-def options(running: Running | None) -> None:
-    """Alerts, how much the glance window shows, and single faces."""
+def options(live: LiveLesson | None) -> None:
+    """Show the alerts, how much the floating window shows, and single faces."""
     st.markdown(say("live.alerts"))
-    # What a lesson that runs is set to: a visit that finds it again must not change it.
-    usual = {alert.what: alert for alert in (running.session.alerts if running else CALM)}
+    lesson = live.lesson if live else None
+    # The settings of a lesson that runs: a visit that finds it again must not change them.
+    usual = {alert.what: alert for alert in (lesson.alerts if lesson else CALM)}
     chosen: list[Alert] = []
     for what in ALERTS:
         alert = usual.get(what, Alert(what, 0.5, 60))
@@ -95,65 +99,68 @@ def options(running: Running | None) -> None:
         key="glance_amount",
         persist_state="session",
     )
-    single = st.toggle(
+    follow = st.toggle(
         say("live.individuals"),
-        running is not None and running.session.following,
+        lesson is not None and lesson.people() is not None,
         key="individuals",
         persist_state="session",
         help=say("live.individuals_help"),
     )
-    if running is None:
+    if live is None:
         return
-    # Only what was changed here: the same lesson may stand in another tab.
-    setting = (running.session.info.id, *chosen, single)
-    if st.session_state.get(WATCHED) != setting:
-        st.session_state[WATCHED] = setting
-        running.session.watch(chosen)
-        running.session.follow(single)
+    # Only what was changed here: the same lesson may be open in another tab.
+    setting = (live.id, *chosen, follow)
+    if st.session_state.get(SET) != setting:
+        st.session_state[SET] = setting
+        live.set_alerts(tuple(chosen))
+        live.follow_people(follow)
 
 
-def glance(state: State, lesson: str, owner: str) -> None:
-    """The button of the floating window."""
-    running = state.lessons.get(lesson, owner)
-    glance_button(
-        state.lessons.news(lesson) if running is not None else None,
+def floating_window(state: State, lesson_id: str, owner: str) -> None:
+    """Show the button of the floating window."""
+    live = state.lessons.running(lesson_id, owner)
+    snapshot = live.snapshot() if live else None
+    floating_window_button(
+        class_numbers(snapshot) if snapshot else None,
         all_of("browser.glance"),
         emotions(),
         amount=st.session_state.get("glance_amount") or "quiet",
-        on_mark=partial(mark, state, lesson, owner, "note", ""),
+        on_mark=partial(mark, state, lesson_id, owner, "note", ""),
     )
 
 
-def mark(state: State, lesson: str, owner: str, kind: str, text: str = "") -> None:
-    """Notes a moment on the lesson's timeline."""
-    moment = state.lessons.mark(lesson, owner, kind, text)
-    if moment is not None:
-        minutes, seconds = divmod(int(moment.time), 60)
+def mark(state: State, lesson_id: str, owner: str, kind: str, text: str = "") -> None:
+    """Add a note to the lesson."""
+    live = state.lessons.running(lesson_id, owner)
+    note = live.mark(kind, text) if live else None
+    if note is not None:
+        minutes, seconds = divmod(int(note.time), 60)
         st.toast(say("live.marked", time=f"{minutes}:{seconds:02}"), icon=":material/flag:")
 
 
-def finish(state: State, lesson: str, owner: str) -> None:
-    """Ends the lesson; the page then shows its report."""
-    st.session_state[FINISHED] = state.lessons.finish(lesson, owner)
-    state.sessions.close(lesson)
+def finish(state: State, lesson_id: str, owner: str) -> None:
+    """End the lesson; the page then shows its report."""
+    if live := state.lessons.running(lesson_id, owner):
+        st.session_state[FINISHED] = live.finish()
+        st.session_state[FAULT] = live.saved.fault
 
 
-def _moment(state: State, lesson: str, owner: str, kind: str, icon: str, off: bool) -> None:
+def _note_button(state: State, lesson_id: str, owner: str, kind: str, off: bool) -> None:
+    icons = {"topic": ":material/flag:", "question": ":material/help:"}
     st.button(
         say(f"live.{kind}"),
-        icon=icon,
+        icon=icons[kind],
         shortcut=KEYS[kind],
-        on_click=partial(mark, state, lesson, owner, kind),
+        on_click=partial(mark, state, lesson_id, owner, kind),
         disabled=off,
     )
 
 
-def _pause(state: State, lesson: str, owner: str) -> None:
-    running = state.lessons.get(lesson, owner)
-    if running is None:
-        return
-    time = state.lessons.time(running)
-    if running.session.now(time).paused:
-        running.session.go_on(time)
-    else:
-        running.session.pause(time)
+def _pause(state: State, lesson_id: str, owner: str) -> None:
+    live = state.lessons.running(lesson_id, owner)
+    snapshot = live.snapshot() if live else None
+    if live and snapshot:
+        if snapshot.paused:
+            live.resume()
+        else:
+            live.pause()

@@ -23,7 +23,7 @@ FOLDER: Final = Path(__file__).parents[1] / "browser" / "floating"
 NAME: Final = "fer_glance"
 
 
-def glance_button(
+def floating_window_button(
     news: Mapping[str, Any] | None,
     words: Mapping[str, str],
     emotions: Mapping[str, str],
@@ -32,7 +32,10 @@ def glance_button(
     key: str = "glance",
     on_mark: Callable[[], None] = lambda: None,
 ) -> None:
-    """The button that opens the window. `words` are its sentences, `emotions` the seven words."""
+    """Show the button that opens the window.
+
+    `words` are its sentences, `emotions` the seven words, `news` is `protocol.class_numbers`.
+    """
     mount = st.components.v2.component(
         NAME, html=_text("window.html"), css=_text("window.css"), js=_text("window.js")
     )

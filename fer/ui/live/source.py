@@ -11,22 +11,22 @@ from fer.lesson.lesson import new_id
 from fer.server.state import State
 from fer.ui.layout import part
 from fer.ui.live.browser_view import Source, live_view
-from fer.ui.live.transport import Attempt, Way, first_way
+from fer.ui.live.transport import Attempt, Transport, first_transport
 from fer.ui.text import all_of, emotions, say
 
 ATTEMPT: Final = "live_attempt"
-WAY: Final = "live_way"
-VISIT: Final = "live_visit"  # tells the browser a visit's next lesson from a server that was lost
+TRANSPORT: Final = "live_way"
+VISIT: Final = "live_visit"  # lets the browser distinguish the next lesson from a lost server
 GO_ON: Final = "live_go_on"  # Start was pressed for WebRTC, so the socket needs no press
 
 
-def capture(state: State, lesson: str) -> None:
-    """The choice of source, and the picture with its boxes."""
+def source(state: State, lesson_id: str) -> None:
+    """Show the choice of source, and the picture with its boxes."""
     icons: dict[Source, str] = {
         "screen": f":material/screen_share: {say('live.screen')}",
         "camera": f":material/videocam: {say('live.camera')}",
     }
-    source = st.segmented_control(
+    chosen = st.segmented_control(
         say("live.source"),
         list(icons),
         format_func=icons.__getitem__,
@@ -35,31 +35,33 @@ def capture(state: State, lesson: str) -> None:
         key="live_source",
         persist_state="session",
     )
-    if source == "camera" and way(state) == "webrtc":
-        by_webrtc(state, lesson)
+    if chosen == "camera" and transport(state) == "webrtc":
+        by_webrtc(state, lesson_id)
     else:
-        by_socket(state, lesson, source)
+        by_socket(state, lesson_id, chosen)
 
 
-def way(state: State) -> Way:
-    """How this visit's camera comes; found out once."""
+def transport(state: State) -> Transport:
+    """Return how this visit's camera sends its frames; found out once."""
     kept = st.session_state
-    if WAY not in kept:
-        kept[WAY] = first_way(state.settings.live, st.context.url or "", state.settings.ice)
-    found: Way = kept[WAY]
+    if TRANSPORT not in kept:
+        kept[TRANSPORT] = first_transport(
+            state.settings.live, st.context.url or "", state.settings.ice
+        )
+    found: Transport = kept[TRANSPORT]
     return found
 
 
-def by_socket(state: State, lesson: str, source: Source) -> None:
-    """What the browser grabs.
+def by_socket(state: State, lesson_id: str, source: Source) -> None:
+    """Show the picture that the browser captures.
 
-    No part of its own: the server might take it away for a moment, and the picture would stop.
+    It is no fragment: Streamlit may remove one for a moment, and the picture would stop.
     """
     kept = st.session_state
-    _, token = state.issue_token(lesson)
+    _, token = state.issue_token(lesson_id)
     live_view(
         token,
-        lesson,
+        lesson_id,
         source,
         visit=kept.setdefault(VISIT, new_id()),
         words=all_of("browser.live"),
@@ -69,32 +71,31 @@ def by_socket(state: State, lesson: str, source: Source) -> None:
     )
 
 
-def by_webrtc(state: State, lesson: str) -> None:
-    """The camera over WebRTC, and what is to be done when that fails."""
+def by_webrtc(state: State, lesson_id: str) -> None:
+    """Show the camera over WebRTC, and what to do when that fails."""
     # Here: its widget registers with a running server, and is not found if imported before one.
-    from fer.ui.live.webrtc import camera
+    from fer.ui.live.webrtc import CameraOptions, camera
 
     attempt: Attempt = st.session_state.setdefault(ATTEMPT, Attempt())
-    find = partial(state.sessions.open, lesson, "webrtc")
-    words = all_of("browser.webrtc")
-    # A widget of its own for each lesson: when one is ended elsewhere, its camera goes off with it.
-    key = f"camera-{lesson}"
-    attempt.saw(camera(lesson, find, state.settings.ice, words=words, key=key))
-    watch(state, lesson, attempt)
+    open_lesson = partial(state.lessons.open, lesson_id, "webrtc")
+    options = CameraOptions(texts=all_of("browser.webrtc"))
+    # One widget for each lesson: when a lesson is ended elsewhere, its camera goes off.
+    key = f"camera-{lesson_id}"
+    attempt.saw(camera(lesson_id, open_lesson, state.settings.ice, key=key, options=options))
+    watch(state, lesson_id, attempt)
 
 
 @part(every=0.5)
-def watch(state: State, lesson: str, attempt: Attempt) -> None:
-    """Changes over to the socket when WebRTC brings nothing."""
-    session = state.sessions.get(lesson)
-    if not attempt.failed(session.used if session else None):
+def watch(state: State, lesson_id: str, attempt: Attempt) -> None:
+    """Change over to the socket when WebRTC brings no picture."""
+    if not attempt.failed(state.lessons.last_frame(lesson_id)):
         return
     if state.settings.live == "auto":
-        st.session_state[WAY], st.session_state[GO_ON] = "socket", True
+        st.session_state[TRANSPORT], st.session_state[GO_ON] = "socket", True
         st.rerun()
     st.warning(say("live.no_webrtc"), icon=":material/wifi_off:")
 
 
 def _begun() -> None:
-    """The picture started by itself: the next one waits for a press again."""
+    """Note that the picture started by itself: the next one waits for Start again."""
     st.session_state.pop(GO_ON, None)

@@ -1,4 +1,4 @@
-"""How a camera's picture comes here: over WebRTC where that can work, else over the socket."""
+"""Choose how a camera sends its frames: over WebRTC where that can work, else the socket."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from urllib.parse import urlsplit
 
 from fer.net import Ice, is_local
 
-Way = Literal["webrtc", "socket"]
+Transport = Literal["webrtc", "socket"]
 Wanted = Literal["auto", "webrtc", "socket"]
-PATIENCE: Final = 4.0  # seconds that WebRTC may take to bring its first frame; it needs 1 or 2
+PATIENCE: Final = 4.0  # seconds until WebRTC's first frame must have come; it needs 1 or 2
 RELAY: Final = re.compile(r"(turns?):(\[[^\]]+\]|[^:?]+)(?::(\d+))?(?:\?transport=(\w+))?")
 USUAL_PORTS: Final = {"turn": 3478, "turns": 5349}
 
 
 def answers(url: str, seconds: float = 1.0) -> bool:
-    """Whether somebody answers at a TURN server's address. One over UDP is taken at its word."""
+    """Return True if a TURN server answers at `url`. UDP addresses count as answering, untried."""
     parts = RELAY.fullmatch(url)
     if parts is None:
         return False
@@ -35,8 +35,10 @@ def answers(url: str, seconds: float = 1.0) -> bool:
     return True
 
 
-def first_way(wanted: Wanted, page: str, ice: Ice, answers: Callable[[str], bool] = answers) -> Way:
-    """What to begin with, for a page at this address."""
+def first_transport(
+    wanted: Wanted, page: str, ice: Ice, answers: Callable[[str], bool] = answers
+) -> Transport:
+    """Return the transport to begin with, for a page at this address."""
     if wanted != "auto":
         return wanted
     # A relay that doesn't answer would hold up both sides for ten seconds.
@@ -46,20 +48,20 @@ def first_way(wanted: Wanted, page: str, ice: Ice, answers: Callable[[str], bool
 
 @dataclass
 class Attempt:
-    """A browser's tries to bring its camera by WebRTC: tells when one has failed."""
+    """A browser's attempts to send its camera by WebRTC; knows when one has failed."""
 
     now: Callable[[], float] = field(default=time.monotonic, repr=False)
-    began: float | None = None  # when Start was pressed; None while nothing is tried
+    began: float | None = None  # when Start was pressed; None while stopped
 
     def saw(self, state: Literal["idle", "connecting", "live"]) -> None:
-        """The widget is so far."""
+        """Take in the widget's state."""
         if state == "idle":
             self.began = None
         elif self.began is None:
             self.began = self.now()
 
     def failed(self, last_frame: float | None) -> bool:
-        """Whether Start was pressed too long ago for no frame to have come since."""
+        """Return True if Start was pressed long ago and no frame has come since."""
         if self.began is None or (last_frame is not None and last_frame >= self.began):
             return False
         return self.now() - self.began > PATIENCE

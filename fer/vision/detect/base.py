@@ -13,9 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fer.faces import Faces, Floats, overlaps
-
-Picture = npt.NDArray[np.uint8]
+from fer.faces import Faces, Floats, Picture, overlaps
 
 # A gallery of 49 tiles at 1280 x 720 has faces from 27 pixels; a larger picture of it adds none.
 LONGEST: Final = 1280

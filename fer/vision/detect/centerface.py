@@ -17,9 +17,9 @@ import numpy as np
 import onnxruntime
 
 from fer.errors import ModelError
-from fer.faces import Faces, Floats
+from fer.faces import Faces, Floats, Picture
 from fer.machine import keep_large_apart
-from fer.vision.detect.base import LONGEST, LooksByScan, Picture, faces_of, reduction, shrunk
+from fer.vision.detect.base import LONGEST, LooksByScan, faces_of, reduction, shrunk
 from fer.vision.detect.tiles import Cut, joined
 
 SURE: Final = 0.25  # the least confidence

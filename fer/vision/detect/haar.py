@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 
 from fer.errors import ModelError
-from fer.faces import Faces, Floats
+from fer.faces import Faces, Floats, Picture
 from fer.machine import asset, asset_missing
-from fer.vision.detect.base import LONGEST, Picture, best_of, faces_of, reduction, shrunk
+from fer.vision.detect.base import LONGEST, best_of, faces_of, reduction, shrunk
 
 CASCADE_FOLDER: Final = asset("haarcascades")
 CASCADES: Final = ("haarcascade_frontalface_default.xml", "haarcascade_frontalface_alt2.xml")

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from fer.faces import Faces, Floats
-from fer.vision.detect.base import LONGEST, Detector, Picture
+from fer.faces import Faces, Floats, Picture
+from fer.vision.detect.base import LONGEST, Detector
 
 FEW: Final = 4  # processors; with fewer, searching gets half of one, else one in four
 Clock = Callable[[], float]

@@ -12,9 +12,9 @@ from typing import Final
 
 import numpy as np
 
-from fer.faces import Faces, Floats
+from fer.faces import Faces, Floats, Picture
 from fer.vision.detect import LONGEST, Detector
-from fer.vision.detect.base import LooksByScan, Picture, best_of, reduction, shrunk
+from fer.vision.detect.base import LooksByScan, best_of, reduction, shrunk
 
 
 @dataclass(frozen=True)

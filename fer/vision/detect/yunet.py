@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from fer.errors import ModelError
-from fer.faces import Faces
-from fer.vision.detect.base import LONGEST, SAME, LooksByScan, Picture, faces_of, reduction, shrunk
+from fer.faces import Faces, Picture
+from fer.vision.detect.base import LONGEST, SAME, LooksByScan, faces_of, reduction, shrunk
 
 SURE: Final = 0.5  # the least confidence
 ENOUGH: Final = 28  # pixels: a face of this height is found as well as any larger one

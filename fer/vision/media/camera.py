@@ -16,12 +16,10 @@ from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 import cv2
-import numpy as np
-import numpy.typing as npt
 
 from fer.errors import DataError
+from fer.faces import Picture
 
-Picture = npt.NDArray[np.uint8]
 Say = Callable[[str], None]
 
 SIZE: Final = (1280, 720)  # asked of a camera, which gives what it has

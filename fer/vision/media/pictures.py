@@ -10,22 +10,20 @@ import glob
 import re
 import warnings
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Final
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fer.errors import DataError, UsageError
+from fer.faces import Picture
 
-Frame = npt.NDArray[np.uint8]  # BGR, (height, width, 3)
-
-MOST_PIXELS: Final = 50_000_000  # phones' 48 megapixels; a picture takes 7 bytes a pixel to decode
 BAND: Final = 256  # rows made into a frame at once
-MOST_PASSES: Final = 32  # a progressive JPEG has ten; one made to waste time has thousands
+SMALL: Final = 1200  # rows; a picture of fewer is made into a frame at once, which is quicker
 JPEG: Final = b"\xff\xd8\xff"
 MARKER: Final = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])")  # in a JPEG, with a length behind it
 BEGINS_PASS: Final = b"\xda"
@@ -39,24 +37,35 @@ HEIC: Final = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b
 # A transparent picture is mostly seen on a white page, so that is how faces in it are read.
 PAPER: Final = (255, 255, 255, 255)
 
+
+@dataclass(frozen=True)
+class DecodeLimits:
+    """What a picture may be, checked before any pixel is decoded."""
+
+    pixels: int = 50_000_000  # phones' 48 megapixels; decoding takes 7 bytes a pixel
+    passes: int = 32  # a progressive JPEG has ten; one made to waste time has thousands
+    formats: tuple[str, ...] = FORMATS
+    rotate: bool = True  # turn it as its EXIF data says
+
+
 # Our own limit is lower and says what to do. In a filter, as catching warnings isn't thread-safe.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
-def read_picture(path: str | Path) -> Frame:
-    """A picture file; of an animation or several pages, the first picture."""
+def read_picture(path: str | Path) -> Picture:
+    """Return the picture in a file; of an animation or several pages, the first one."""
     try:
         with Path(path).open("rb") as file:
-            return _read(file, str(path))
+            return _read(file, str(path), DecodeLimits())
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; check the name") from None
     except OSError as fault:
         raise DataError(f"{path}: cannot be opened ({fault.strerror or fault})") from fault
 
 
-def decode_picture(data: bytes, name: str) -> Frame:
-    """A picture from a file's bytes; the name is for the errors."""
-    return _read(BytesIO(data), name)
+def decode(data: bytes, name: str, limits: DecodeLimits | None = None) -> Picture:
+    """Return the picture in a file's bytes; `name` is for the errors."""
+    return _read(BytesIO(data), name, limits or DecodeLimits())
 
 
 def find_pictures(paths: Iterable[str | Path]) -> list[Path]:
@@ -91,21 +100,21 @@ def _is_picture(path: Path, folder: Path) -> bool:
     return not hidden and path.suffix.lower() in SUFFIXES and path.is_file()
 
 
-def _read(file: BinaryIO, name: str) -> Frame:
+def _read(file: BinaryIO, name: str, limits: DecodeLimits) -> Picture:
     head = file.read(16)
     file.seek(0)
     if not head:
         raise DataError(f"{name}: this is not a picture that can be read: the file is empty")
     try:
-        _check_passes(file, head, name)
-        with Image.open(file, formats=FORMATS) as image:
-            _check_size(image.width * image.height, name)
-            return _frame(image)
+        _check_passes(file, head, name, limits)
+        with Image.open(file, formats=limits.formats) as image:
+            _check_pixels(image.width * image.height, name, limits)
+            return _frame(image, limits)
     except DataError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as fault:
         pixels = re.search(r"\d+", str(fault))  # Pillow gives the size nowhere else
-        _check_size(int(pixels[0]) if pixels else MOST_PIXELS * 2, name)
+        _check_pixels(int(pixels[0]) if pixels else limits.pixels * 2, name, limits)
         raise
     except UnidentifiedImageError:
         raise _not_a_picture(head, name) from None
@@ -118,17 +127,17 @@ def _read(file: BinaryIO, name: str) -> Frame:
         ) from fault
 
 
-def _check_size(pixels: int, name: str) -> None:
-    if pixels > MOST_PIXELS:
+def _check_pixels(pixels: int, name: str, limits: DecodeLimits) -> None:
+    if pixels > limits.pixels:
         raise DataError(
-            f"{name}: {pixels / 1e6:.0f} megapixels are more than the {MOST_PIXELS / 1e6:.0f} that "
-            "are read; make the picture smaller first",
+            f"{name}: {pixels / 1e6:.0f} megapixels are more than the "
+            f"{limits.pixels / 1e6:.0f} that are read; make the picture smaller first",
             "pixels",
         )
 
 
-def _check_passes(file: BinaryIO, head: bytes, name: str) -> None:
-    """A JPEG can ask for any number of passes over its pixels, in a few bytes each."""
+def _check_passes(file: BinaryIO, head: bytes, name: str, limits: DecodeLimits) -> None:
+    """Refuse a JPEG of many passes over its pixels, which take a few bytes each."""
     if not head.startswith(JPEG):
         return
     data = file.read()
@@ -137,7 +146,7 @@ def _check_passes(file: BinaryIO, head: bytes, name: str) -> None:
     # Up to the picture's end, behind which phones put a film clip.
     while (marker := MARKER.search(data, at)) and marker[1] != ENDS:
         passes += marker[1] == BEGINS_PASS
-        if passes > MOST_PASSES:
+        if passes > limits.passes:
             raise DataError(f"{name}: this JPEG has too many passes; save it again")
         at = marker.end() + max(2, int.from_bytes(data[marker.end() : marker.end() + 2]))
 
@@ -153,9 +162,12 @@ def _not_a_picture(head: bytes, name: str) -> DataError:
     return DataError(said)
 
 
-def _frame(image: Image.Image) -> Frame:
-    """The pixels, a band at a time: Pillow's ways copy all of a picture up to four times."""
-    ImageOps.exif_transpose(image, in_place=True)
+def _frame(image: Image.Image, limits: DecodeLimits) -> Picture:
+    """Return the pixels. A band at a time, as Pillow alone copies a picture up to four times."""
+    if limits.rotate:
+        ImageOps.exif_transpose(image, in_place=True)
+    if image.height <= SMALL:
+        return _bgr(image)
     frame = np.empty((image.height, image.width, 3), np.uint8)
     for top in range(0, image.height, BAND):
         bottom = min(top + BAND, image.height)
@@ -163,7 +175,7 @@ def _frame(image: Image.Image) -> Frame:
     return frame
 
 
-def _bgr(image: Image.Image) -> Frame:
+def _bgr(image: Image.Image) -> Picture:
     if image.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
         deep = np.asarray(image).astype(np.float64)
         grey = np.clip(np.round(deep / 257), 0, 255).astype(np.uint8)

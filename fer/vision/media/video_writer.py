@@ -19,7 +19,6 @@ from typing import Any, Final, Self, cast
 import av
 import cv2
 import numpy as np
-import numpy.typing as npt
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
@@ -30,9 +29,8 @@ from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
 
 from fer.errors import DataError, FerError
+from fer.faces import Picture
 from fer.vision.media.videos import Video, open_media
-
-Frame = npt.NDArray[np.uint8]
 
 CLOCK: Final = 60_000  # ticks a second: all usual rates come out even, and MPEG-4 takes no finer
 FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -74,7 +72,7 @@ class Recording:
         self._stream = self._encoder()
         return self
 
-    def add(self, time: float, frame: Frame) -> None:
+    def add(self, time: float, frame: Picture) -> None:
         """The next frame; the times rise."""
         if frame.shape[1::-1] != self.size:
             raise ValueError(f"a frame of {frame.shape[1::-1]} for a video of {self.size}")
@@ -158,7 +156,7 @@ class Recording:
         return DataError(f"{self.path}: {what}")
 
 
-def _prepared(frame: Frame, tick: int) -> VideoFrame:
+def _prepared(frame: Picture, tick: int) -> VideoFrame:
     height, width = frame.shape[:2]
     if height % 2 or width % 2:
         frame = np.asarray(

@@ -12,17 +12,15 @@ from typing import Final, Self, cast
 import av
 import cv2
 import numpy as np
-import numpy.typing as npt
 from av.container import InputContainer
 from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from fer.errors import DataError, UsageError
+from fer.faces import Picture
+from fer.vision.media.pictures import DecodeLimits
 
-Frame = npt.NDArray[np.uint8]  # BGR, (height, width, 3)
-
-MOST_PIXELS: Final = 50_000_000
 USUAL_RATE: Final = 25.0  # frames a second, for a file that doesn't say
 FASTEST: Final = 480.0  # more is a clock's ticks mistaken for frames
 SHORT: Final = 0.5  # seconds that may lack at the end before a video counts as cut off
@@ -73,7 +71,7 @@ class Video:
         if self._open is not None:
             self._open.close()
 
-    def __iter__(self) -> Iterator[tuple[float, Frame]]:
+    def __iter__(self) -> Iterator[tuple[float, Picture]]:
         self.broken = None
         time, end, due = -1.0, 0.0, 0.0
         with open_media(self.path) as container:
@@ -108,10 +106,11 @@ class Video:
             said = f"{self.path}: its kind of video is unknown; convert it to MP4 (H.264)"
             raise DataError(said, "kind")
         stream = max(streams, key=lambda s: s.width * s.height)
-        if stream.width * stream.height > MOST_PIXELS:
+        most = DecodeLimits().pixels
+        if stream.width * stream.height > most:
             raise DataError(
                 f"{self.path}: {stream.width} × {stream.height} is more than the "
-                f"{MOST_PIXELS / 1e6:.0f} megapixels a frame that are read; make it smaller first",
+                f"{most / 1e6:.0f} megapixels a frame that are read; make it smaller first",
                 "pixels",
             )
         return stream
@@ -144,7 +143,7 @@ class Video:
             seconds = max(at - getattr(self, "start", 0.0), 0.0)
             self.broken = f"the video is damaged at {seconds:.1f} s ({reason})"
 
-    def _upright(self, frame: VideoFrame) -> Frame:
+    def _upright(self, frame: VideoFrame) -> Picture:
         # The frames are small enough that a second thread only costs.
         picture = np.asarray(frame.to_ndarray(format="bgr24", threads=1), np.uint8)
         swap, mirror, flip = _turn(frame)

@@ -13,7 +13,8 @@ from typing import Final
 import cv2
 import numpy as np
 
-from fer.vision.track.flow import Floats, Mask, Picture, scale_of
+from fer.faces import Floats, Picture
+from fer.vision.track.flow import Mask, scale_of
 
 CELLS: Final = 12  # a side of the mosaic that a look is
 AROUND: Final = 1.8  # the mosaic's side, in sides of the face's box

@@ -12,9 +12,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-Picture = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
-Ids = npt.NDArray[np.int64]
+from fer.faces import Floats, Picture
+
 Mask = npt.NDArray[np.bool_]
 
 GREY_SIDE: Final = 640  # longer side of the grey picture the points follow

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fer.emotions import EMOTIONS
-from fer.faces import LANDMARKS, Faces
+from fer.faces import LANDMARKS, Faces, Floats, Ids, Picture
 from fer.vision.boxes import doubled
 from fer.vision.track.appearance import LOOK, inner, unit
-from fer.vision.track.flow import Floats, Ids, Mask, Picture
+from fer.vision.track.flow import Mask
 
 Rows = npt.NDArray[Any]  # of ROW
 

@@ -22,7 +22,7 @@ def taught(name: str = "Algebra") -> Lesson:
     run(made, crowd(neutral=15, happy=5), range(300))
     run(made, crowd(sad=16, neutral=4), range(300, 360))
     made.pause(360)
-    made.go_on(480)
+    made.resume(480)
     run(made, crowd(neutral=15, happy=5), range(480, 500))
     run(made, crowd(neutral=15, happy=5), range(530, 600))
     made.mark("topic", "Fractions", 30)

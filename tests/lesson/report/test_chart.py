@@ -9,9 +9,10 @@ from PIL import Image, ImageColor
 
 from fer.emotions import COLOURS, EMOTIONS, ink_on
 from fer.lesson import Lesson
-from fer.lesson.report import ENGLISH, Words, to_png
+from fer.lesson.report import ENGLISH, ReportText, to_png
 from fer.lesson.report.chart import LEFT, NOTHING, RIGHT, STACK, STROKES, timeline
 from fer.lesson.report.drawing import SCALE, Area, Disc, Drawing, Label, Line, dashes
+from fer.lesson.seconds import series
 from tests.lesson.classes import crowd, new_lesson, run
 from tests.lesson.report.lessons import HOSTILE, taught
 
@@ -40,7 +41,7 @@ def test_emotions_are_stacked_to_the_full_height() -> None:
 def test_pieces_end_where_a_gap_begins() -> None:
     edges = [(0, 360), (480, 500), (530, 600)]  # step 2: none of them lies within a stretch
     made = taught()
-    assert made.series(480).step == 2
+    assert series(made.rows(), 480).step == 2
     found = [(p[:, 0].min(), p[:, 0].max()) for p in areas(timeline(made), COLOURS["neutral"])]
     expected = [(x_of(start), x_of(end)) for start, end in edges]
     pieces = [one for one in found if one[1] - one[0] > 0]
@@ -119,9 +120,9 @@ def test_the_pictures_letters_are_those_that_its_font_has() -> None:
     plainly = new_lesson(name="Matematicas")
     run(plainly, crowd(happy=10), range(100))
     assert to_png(made) == to_png(plainly)
-    hindi = Words(ENGLISH | {"timeline.axis": "मिनट"})  # all of which would be boxes
+    hindi = ReportText(ENGLISH | {"timeline.axis": "मिनट"})  # all of which would be boxes
     assert to_png(made, hindi) == to_png(made)
-    spanish = Words(ENGLISH | {"happy": "feliz", "timeline.axis": "minutos, según el reloj"})
+    spanish = ReportText(ENGLISH | {"happy": "feliz", "timeline.axis": "minutos, según el reloj"})
     assert to_png(made, spanish) != to_png(made)
 
 

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from fer.lesson import Lesson
 from fer.lesson.report import Trust, from_json, to_html, to_json
-from fer.lesson.report.html import Html, join, tag
 from tests.lesson.classes import crowd, new_lesson, run
 from tests.lesson.report.lessons import HOSTILE, TRUST, taught
 
@@ -112,8 +111,3 @@ def test_it_needs_nothing_from_outside() -> None:
 def test_a_kept_lesson_gives_the_same_page() -> None:
     made = taught()
     assert to_html(from_json(to_json(made)), TRUST) == to_html(made, TRUST)
-
-
-def test_elements_escape_all_but_html() -> None:
-    assert tag("p", "<", Html("<b>"), class_='"') == '<p class="&quot;">&lt;<b></p>'
-    assert join(["&", Html("&")], " ") == "&amp; &"

@@ -4,14 +4,14 @@ import pytest
 
 from fer.faces import Faces
 from fer.lesson import Lesson
-from fer.lesson.report import Words
+from fer.lesson.report import ReportText
 from fer.lesson.report.text import sentences
 from tests.lesson.classes import crowd, new_lesson, run
 from tests.lesson.report.lessons import taught
 
 
 def said(lesson: Lesson) -> list[str]:
-    return sentences(lesson, Words())
+    return sentences(lesson, ReportText())
 
 
 def test_a_whole_lesson() -> None:
@@ -23,7 +23,8 @@ def test_a_whole_lesson() -> None:
         "The end of the lesson looked much like its start.",
         "Negative looks were most frequent in the minute from 5:00: 80 % of the faces.",
         "1 alert was given.",
-        f"For {Words().span(120 + 30)} nothing was seen. Nothing is guessed for it: the charts "
+        f"For {ReportText().span(120 + 30)} nothing was seen. "
+        "Nothing is guessed for it: the charts "
         "stay empty there.",
     ]
 
@@ -76,7 +77,7 @@ def test_no_course_is_told_where_one_end_was_not_seen(seen: range) -> None:
     lesson = new_lesson()
     run(lesson, crowd(happy=10), seen)
     lesson.finish(300)
-    course = {Words()(key) for key in ("brighter", "darker", "steady")}
+    course = {ReportText()(key) for key in ("brighter", "darker", "steady")}
     assert not course & {*said(lesson)}
 
 

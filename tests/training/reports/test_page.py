@@ -7,24 +7,24 @@ import xml.etree.ElementTree as ET
 import cv2
 import numpy as np
 import pytest
+from markupsafe import Markup
 
-from fer.lesson.report.html import Html, join
 from fer.training.reports.charts import bars, heat, lines, ticks
-from fer.training.reports.page import figure, grid, page, picture, row, table, tag
+from fer.training.reports.page import figure, grid, join, page, picture, row, table, tag
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def parsed(chart: Html) -> ET.Element:
-    return ET.fromstring(chart.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1))
+def parsed(chart: Markup) -> ET.Element:
+    return ET.fromstring(str(chart).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1))
 
 
-def words(chart: Html) -> list[str]:
+def words(chart: Markup) -> list[str]:
     return [element.text or "" for element in parsed(chart).iter(f"{SVG}text")]
 
 
 def test_text_is_escaped_and_html_is_not() -> None:
-    made = page("a <b>", join([table(["x & y"], [["<i>", 3]]), tag("p", Html("<b>bold</b>"))]))
+    made = page("a <b>", join([table(["x & y"], [["<i>", 3]]), tag("p", Markup("<b>bold</b>"))]))
     assert "<title>a &lt;b&gt;</title>" in made
     assert "x &amp; y" in made and "&lt;i&gt;" in made and "<td>3</td>" in made
     assert "<p><b>bold</b></p>" in made
@@ -41,8 +41,8 @@ def test_a_page_fetches_nothing_and_knows_both_themes() -> None:
 def test_a_picture_keeps_its_pixels(shape: tuple[int, ...]) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
     made = picture(pixels, 2, 'a "face"')
-    assert 'width="14" height="10"' in made and "&quot;face&quot;" in made
-    data = base64.b64decode(made.split("base64,")[1].split('"')[0])
+    assert 'width="14" height="10"' in str(made) and "&#34;face&#34;" in str(made)
+    data = base64.b64decode(str(made).split("base64,")[1].split('"')[0])
     assert (cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) == pixels).all()
 
 
@@ -113,3 +113,8 @@ def test_heat_shows_every_figure_and_shades_rows_by_share() -> None:
     cells = [float(c.attrib["fill-opacity"]) for c in parsed(chart).iter(f"{SVG}rect")]
     assert cells[0] > cells[1] > cells[2] == cells[3]
     assert {"3", "1", "0", "a", "b", "said", "is"} <= set(words(chart))
+
+
+def test_an_element_escapes_all_but_markup() -> None:
+    assert tag("p", "<", Markup("<b>"), kind='"') == '<p class="&#34;">&lt;<b></p>'
+    assert join(["&", Markup("&")], " ") == "&amp; &"

@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -14,8 +15,7 @@ from fer.emotions import EMOTIONS
 from fer.faces import Faces
 from fer.lesson import Lesson, LessonInfo
 from fer.lesson.lesson import LessonPlan
-from fer.server.lessons import Lessons
-from fer.server.live_sessions import Sessions
+from fer.server.lessons import LiveLessons
 from fer.server.state import State
 from fer.settings import Settings
 from fer.store import Autosave, Store
@@ -60,20 +60,18 @@ def store(file: Path, wall: Wall) -> Iterator[Store]:
 
 
 @pytest.fixture
-def keeper(store: Store) -> Autosave:
+def autosave(store: Store) -> Autosave:
     return Autosave(store, now=Clock())
 
 
 @pytest.fixture
-def state(store: Store, keeper: Autosave, tiny_model: Path) -> State:
-    lessons = Lessons(store, keeper, now=Clock(), wall=lambda: START)
+def state(store: Store, autosave: Autosave, tiny_model: Path) -> State:
+    lessons = LiveLessons(FakeAnalyzer(), store, autosave, now=Clock(), wall=lambda: START)
     return made(tiny_model, lessons, store=store)
 
 
-def made(model: Path, lessons: Lessons, **store: object) -> State:
-    analyzer = FakeAnalyzer()
-    sessions = Sessions(analyzer)
-    return State(Settings(model=model), analyzer, sessions, b"of the tests", lessons, **store)  # type: ignore[arg-type]
+def made(model: Path, lessons: LiveLessons, **store: Any) -> State:
+    return State(Settings(model=model), FakeAnalyzer(), lessons, b"of the tests", **store)
 
 
 def _script(name: str) -> None:
@@ -301,19 +299,17 @@ def test_a_lesson_deleted_in_another_tab_is_no_crash(state: State, store: Store)
     assert names(deleting) == ["Other"]
 
 
-def running(state: State, keeper: Autosave) -> str:
+def running(state: State) -> str:
     """The id of a lesson that runs here and was saved."""
-    id = "the live one"
-    state.lessons.plan(id, ME, LessonPlan("Now"))
-    state.lessons.heard(id, crowd(happy=2))
-    keeper.turn()
+    id = "the-live-one"
+    state.lessons.join(id, ME, LessonPlan("Now"))
+    state.lessons.open(id, "socket").add(crowd(happy=2))
+    state.lessons.save_due()
     return id
 
 
-def test_a_running_lesson_is_ended_before_it_is_deleted(
-    state: State, store: Store, keeper: Autosave
-) -> None:
-    id = running(state, keeper)
+def test_a_running_lesson_is_ended_before_it_is_deleted(state: State, store: Store) -> None:
+    id = running(state)
     keep(store, lesson("Done", -1))
     page = tab(state)
     assert "<mark>still running</mark>" in cards(page)[0]
@@ -354,17 +350,15 @@ def test_what_has_not_ended_says_so_where_it_is_opened(state: State, store: Stor
     assert "has not ended" in page.info[0].value
 
 
-def test_a_running_lesson_is_renamed_everywhere(
-    state: State, store: Store, keeper: Autosave
-) -> None:
-    id = running(state, keeper)
+def test_a_running_lesson_is_renamed_everywhere(state: State, store: Store) -> None:
+    id = running(state)
     page = tab(state)
     page.menu_button(key=f"history_more_{id}").click("rename").run()
     page.text_input(key=f"history_name_{id}").set_value("Then")
     press(page, "Save")
-    found = state.lessons.get(id, ME)
-    assert found is not None
-    assert found.session.info.name == "Then"
+    live = state.lessons.running(id, ME)
+    assert live is not None and live.lesson is not None
+    assert live.lesson.info.name == "Then"
     assert names_kept(store) == ["Then"]
 
 
@@ -493,7 +487,7 @@ def test_all_lessons_are_taken_along(state: State, store: Store) -> None:
 
 def test_without_a_store_the_page_says_what_to_do(tiny_model: Path) -> None:
     fault = "sqlite:////no/where_at_all: the disk is full; free some space"
-    page = tab(made(tiny_model, Lessons(), store_fault=fault))
+    page = tab(made(tiny_model, LiveLessons(FakeAnalyzer()), store_fault=fault))
     assert not page.exception
     assert r"where\_at\_all: the disk is full".replace(":", r"\:") in page.error[0].value
     assert "`FER_DATABASE_URL`" in page.error[0].value

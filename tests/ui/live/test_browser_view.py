@@ -152,15 +152,17 @@ def test_the_looks_are_those_of_the_drawn_pictures() -> None:
 def _capturing() -> None:
     import streamlit as st
 
-    from fer.server.live_sessions import Sessions
+    from fer.server.lessons import LiveLessons
     from fer.server.state import State
     from fer.settings import Settings
-    from fer.ui.live.source import capture
+    from fer.ui.live.source import source
     from tests.server.fakes import FakeAnalyzer
 
     analyzer = FakeAnalyzer()
-    state = State(Settings(live="socket"), analyzer, Sessions(analyzer), b"a secret of the tests")
-    capture(state, st.session_state["lesson"])
+    state = State(
+        Settings(live="socket"), analyzer, LiveLessons(analyzer), b"a secret of the tests"
+    )
+    source(state, st.session_state["lesson"])
 
 
 def test_a_visit_stays_the_same_when_its_lesson_is_another() -> None:

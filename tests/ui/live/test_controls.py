@@ -3,26 +3,38 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from fer.faces import Faces
 from fer.lesson import CALM, Alert, Lesson
-from tests.lesson.classes import new_lesson
+from fer.lesson.lesson import LessonPlan
+from fer.server.lessons import LiveLesson, LiveLessons
+from tests.server.fakes import FakeAnalyzer
 
-LESSONS: list[Lesson] = []
+LESSONS: list[LiveLesson] = []
 OWN = Alert("flat", 0.7, 45)
 
 
 def _script() -> None:
-    from types import SimpleNamespace
-
     from fer.ui.live.controls import options
     from tests.ui.live.test_controls import LESSONS
 
-    options(SimpleNamespace(session=LESSONS[-1]) if LESSONS else None)
+    options(LESSONS[-1] if LESSONS else None)
+
+
+def begun() -> LiveLesson:
+    """A lesson that runs."""
+    lessons = LiveLessons(FakeAnalyzer())
+    lessons.join("lesson-one", "me", LessonPlan())
+    live = lessons.open("lesson-one", "socket")
+    live.add(Faces.none())
+    return live
 
 
 @pytest.fixture
 def lesson() -> Lesson:
-    LESSONS[:] = [new_lesson()]
-    return LESSONS[0]
+    LESSONS[:] = [begun()]
+    lesson = LESSONS[0].lesson
+    assert lesson is not None
+    return lesson
 
 
 def visit() -> AppTest:
@@ -37,16 +49,16 @@ def test_a_visit_sets_what_the_lesson_watches(lesson: Lesson) -> None:
     page.checkbox(key="alert_flat").check().run()
     assert {alert.what for alert in lesson.alerts} == {alert.what for alert in CALM} | {"flat"}
     page.toggle(key="individuals").set_value(True).run()
-    assert lesson.following
+    assert lesson.people() is not None
 
 
 def test_another_visit_finds_the_lesson_as_it_was_set(lesson: Lesson) -> None:
     """After a reload, or in a second tab."""
-    lesson.watch([OWN])
-    lesson.follow(True)
+    lesson.set_alerts([OWN])
+    lesson.follow_people(True)
     page = visit()
     assert lesson.alerts == [OWN]
-    assert lesson.following
+    assert lesson.people() is not None
     assert page.checkbox(key="alert_flat").value
     assert page.slider(key="alert_over_flat").value == round(100 * OWN.over)
     assert page.toggle(key="individuals").value
@@ -54,7 +66,7 @@ def test_another_visit_finds_the_lesson_as_it_was_set(lesson: Lesson) -> None:
 
 def test_a_visit_that_changes_nothing_leaves_what_another_changed(lesson: Lesson) -> None:
     page = visit()
-    lesson.watch([OWN])  # in the other tab
+    lesson.set_alerts([OWN])  # in the other tab
     page.run()
     assert lesson.alerts == [OWN]
 
@@ -63,7 +75,8 @@ def test_what_was_chosen_before_the_lesson_goes_with_it() -> None:
     LESSONS.clear()
     page = visit()
     page.checkbox(key="alert_flat").check().run()
-    begun = new_lesson()
-    LESSONS.append(begun)
+    LESSONS.append(begun())
     page.run()
-    assert "flat" in {alert.what for alert in begun.alerts}
+    lesson = LESSONS[0].lesson
+    assert lesson is not None
+    assert "flat" in {alert.what for alert in lesson.alerts}

@@ -3,14 +3,14 @@
 import time
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from fer.faces import Faces
-from fer.server.lessons import ABANDONED, Lessons
-from fer.server.live_sessions import Sessions
+from fer.server.lessons import ABANDONED, LiveLessons
 from fer.server.state import State
 from fer.settings import Settings
 from fer.store import Autosave, Store
@@ -35,10 +35,9 @@ def state(tiny_model: Path) -> State:
     return made(Settings(model=tiny_model, live="socket"))
 
 
-def made(settings: Settings, lessons: Lessons | None = None) -> State:
-    analyzer, lessons = FakeAnalyzer(), lessons or Lessons()
-    sessions = Sessions(analyzer, listener=lessons)
-    return State(settings, analyzer, sessions, b"a secret of the tests", lessons)
+def made(settings: Settings, **lessons: Any) -> State:
+    analyzer = FakeAnalyzer()
+    return State(settings, analyzer, LiveLessons(analyzer, **lessons), b"a secret of the tests")
 
 
 def opened(state: State) -> AppTest:
@@ -58,9 +57,9 @@ def button(page: AppTest, label: str) -> AppTest:
 
 def feed(state: State, page: AppTest, times: int = 3) -> None:
     """Pictures for this visit's lesson, as the socket would bring them."""
-    session = state.sessions.open(page.session_state["live_lesson"], "socket")
+    live = state.lessons.open(page.session_state["live_lesson"], "socket")
     for _ in range(times):
-        session.feed(PICTURE, time.monotonic())
+        live.feed(PICTURE, time.monotonic())
 
 
 def test_the_gate_comes_first(state: State) -> None:
@@ -90,7 +89,7 @@ def test_it_waits_for_the_first_picture(state: State) -> None:
     assert not page.exception
     assert "Press Start" in text_of(page)
     assert all(one.disabled for one in page.button if one.label != "Add")  # in a closed box
-    assert len(state.sessions) == 0  # whoever only looks takes no place
+    assert len(state.lessons) == 0  # whoever only looks takes no place
 
 
 def test_a_lesson_runs_and_ends(state: State) -> None:
@@ -108,7 +107,7 @@ def test_a_lesson_runs_and_ends(state: State) -> None:
     assert page.header[0].value.startswith("Lesson of ")
     assert "Mostly happy" in text_of(page)
     assert len(page.get("download_button")) == 4
-    assert len(state.sessions) == 0
+    assert len(state.lessons) == 0
     page = button(page, "Begin another lesson")
     assert "Press Start" in text_of(page)
 
@@ -132,9 +131,9 @@ def test_alerts_are_set_by_the_teacher(state: State) -> None:
     page.checkbox(key="alert_flat").check().run()
     page.checkbox(key="alert_negative").uncheck().run()
     page.slider(key="alert_over_flat").set_value(70).run()
-    (running,) = [state.lessons.get(page.session_state["live_lesson"], owner_of(page))]
-    assert running is not None
-    assert [(a.what, a.over) for a in running.session.alerts] == [("confused", 0.4), ("flat", 0.7)]
+    live = state.lessons.running(page.session_state["live_lesson"], owner_of(page))
+    assert live is not None and live.lesson is not None
+    assert [(a.what, a.over) for a in live.lesson.alerts] == [("confused", 0.4), ("flat", 0.7)]
 
 
 def test_single_faces_are_off_until_asked_for(state: State) -> None:
@@ -143,9 +142,9 @@ def test_single_faces_are_off_until_asked_for(state: State) -> None:
     page.run()
     assert "Single faces" not in text_of(page)
     page.toggle(key="individuals").set_value(True).run()
-    session = state.sessions.open(page.session_state["live_lesson"], "socket")
+    live = state.lessons.open(page.session_state["live_lesson"], "socket")
     for _ in range(3):
-        session.feed(PICTURE, time.monotonic())
+        live.feed(PICTURE, time.monotonic())
         time.sleep(1.0)
     page.run()
     assert not page.exception
@@ -175,31 +174,30 @@ def test_of_a_database_that_fails_no_address_is_shown(tiny_model: Path) -> None:
 
 def test_a_lesson_without_a_name_has_the_time_of_its_beginning(tiny_model: Path) -> None:
     opened_at = Clock()
-    lessons = Lessons(wall=lambda: NINE + timedelta(seconds=opened_at.at))
-    state = made(Settings(model=tiny_model, live="socket"), lessons)
+    wall = lambda: NINE + timedelta(seconds=opened_at.at)  # noqa: E731
+    state = made(Settings(model=tiny_model, live="socket"), wall=wall)
     page = agreed(state)
     opened_at.at += 5400
     feed(state, page)
-    running = lessons.get(page.session_state["live_lesson"], owner_of(page))
-    assert running is not None
-    begun = running.session.info.started
+    live = state.lessons.running(page.session_state["live_lesson"], owner_of(page))
+    assert live is not None and live.lesson is not None
+    begun = live.lesson.info.started
     assert begun == NINE + timedelta(seconds=opened_at.at)
-    assert running.session.info.name == f"Lesson of {begun:%Y-%m-%d %H:%M}"
+    assert live.lesson.info.name == f"Lesson of {begun:%Y-%m-%d %H:%M}"
 
 
 @pytest.mark.parametrize("stays", [True, False])
 def test_a_lesson_may_begin_as_long_as_its_page_is_open(tiny_model: Path, stays: bool) -> None:
     clock = Clock()
-    lessons = Lessons(now=clock)
-    state = made(Settings(model=tiny_model, live="socket"), lessons)
+    state = made(Settings(model=tiny_model, live="socket"), now=clock)
     page = agreed(state)
     for _ in range(2):
         clock.at += ABANDONED - 1
         if stays:
             page.run()  # as the view of the class does by itself, every second
-        lessons.tidy()
+        state.lessons.sweep()
     feed(state, page)
-    begun = lessons.get(page.session_state["live_lesson"], owner_of(page))
+    begun = state.lessons.running(page.session_state["live_lesson"], owner_of(page))
     assert (begun is not None) == stays
 
 
@@ -207,25 +205,27 @@ def test_a_page_that_was_left_behind_does_not_take_the_lesson_back(
     tiny_model: Path, tmp_path: Path
 ) -> None:
     url = file_url(tmp_path / "lessons.sqlite3")
-    old, new = Autosave(here := Store(url), every=0), Autosave(there := Store(url), every=0)
-    lessons, elsewhere = Lessons(here, old), Lessons(there, new)
-    state = made(Settings(model=tiny_model, live="socket"), lessons)
+    here, there = Store(url), Store(url)
+    state = made(
+        Settings(model=tiny_model, live="socket"), store=here, autosave=Autosave(here, every=0)
+    )
+    elsewhere = LiveLessons(FakeAnalyzer(), there, Autosave(there, every=0))
     page = agreed(state)
     feed(state, page)
     page.run()
     lesson, me = page.session_state["live_lesson"], owner_of(page)
-    old.turn()
-    assert elsewhere.back(me) == lesson
-    new.turn()
-    old.turn()
+    state.lessons.save_due()
+    assert elsewhere.resume(me) == lesson
+    elsewhere.save_due()
+    state.lessons.save_due()
     page.run()
     assert not page.exception
     assert "Press Start" in text_of(page)
     assert page.session_state["live_lesson"] != lesson
-    new.turn()
-    assert elsewhere.get(lesson, me) is not None
+    elsewhere.save_due()
+    assert elsewhere.running(lesson, me) is not None
     elsewhere.close()
-    lessons.close()
+    state.lessons.close()
 
 
 def test_nobody_sees_another_ones_lesson(state: State) -> None:
@@ -246,6 +246,26 @@ def test_faces_that_are_not_read_yet_are_only_counted() -> None:
 
     session = Lesson(LessonInfo("x", NINE))
     session.add(Faces.of([[0, 0, 9, 9]] * 2), 0.5)
-    _panel = panel(session.now(1.0))
+    _panel = panel(session.snapshot(1.0))
     assert "2 faces" in _panel
     assert "<b>–</b>negative" in _panel
+
+
+def test_a_lesson_that_could_not_be_saved_says_so_with_its_report(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "lessons.sqlite3"
+    store = Store(file_url(path))
+    state = made(
+        Settings(model=tiny_model, live="socket"), store=store, autosave=Autosave(store, every=0)
+    )
+    page = agreed(state)
+    feed(state, page)
+    page.run()
+    store.engine.dispose()
+    path.unlink()
+    path.mkdir()  # no database can be opened here
+    page = button(page, "Finish")
+    assert not page.exception
+    assert page.warning
+    assert len(page.get("download_button")) == 4

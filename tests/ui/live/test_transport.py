@@ -3,7 +3,7 @@ import socket
 import pytest
 
 from fer.net import Ice
-from fer.ui.live.transport import PATIENCE, Attempt, answers, first_way
+from fer.ui.live.transport import PATIENCE, Attempt, answers, first_transport
 
 TURN = Ice(turn_urls=("turns:a.org",), turn_secret="a secret of the school's own")
 
@@ -21,7 +21,7 @@ TURN = Ice(turn_urls=("turns:a.org",), turn_secret="a secret of the school's own
     ],
 )
 def test_without_a_relay_webrtc_is_tried_on_one_machine_only(page: str, way: str) -> None:
-    assert first_way("auto", page, Ice()) == way
+    assert first_transport("auto", page, Ice()) == way
 
 
 @pytest.mark.parametrize(("there", "way"), [(True, "webrtc"), (False, "socket")])
@@ -32,13 +32,13 @@ def test_a_relay_that_does_not_answer_is_not_waited_for(there: bool, way: str) -
         asked.append(url)
         return there
 
-    assert first_way("auto", "https://class.example.org", TURN, asks) == way
+    assert first_transport("auto", "https://class.example.org", TURN, asks) == way
     assert asked == ["turns:a.org"]
 
 
 @pytest.mark.parametrize("way", ["webrtc", "socket"])
 def test_what_is_wanted_is_taken(way: str) -> None:
-    assert first_way(way, "https://class.example.org", Ice()) == way  # type: ignore[arg-type]
+    assert first_transport(way, "https://class.example.org", Ice()) == way  # type: ignore[arg-type]
 
 
 def test_a_relay_is_asked_at_its_port() -> None:

@@ -12,7 +12,7 @@ from aiortc.mediastreams import AudioStreamTrack
 from fer.errors import BusyError
 from fer.faces import Faces
 from fer.net import Ice
-from fer.ui.live.webrtc import NewestOnly, answering, bgr, camera, planes
+from fer.ui.live.webrtc import CameraOptions, NewestOnly, answering, bgr, camera, planes
 
 
 class Lesson:
@@ -81,7 +81,9 @@ def test_both_sides_are_told_the_same_servers_as_dicts(
         return SimpleNamespace(state=SimpleNamespace(playing=playing, signalling=signalling))
 
     ice = Ice(turn_urls=("turns:a.org",), turn_secret="secret", relay_only=True)
-    shown = camera("lesson", Lesson, ice, words=WORDS, streamer=streamer, now=lambda: 0.0)
+    shown = camera(
+        "lesson", Lesson, ice, options=CameraOptions(False, WORDS, streamer, lambda: 0.0)
+    )
     assert shown == state
     assert told["translations"] == WORDS
     browser, server = told["frontend_rtc_configuration"], told["server_rtc_configuration"]

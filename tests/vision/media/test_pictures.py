@@ -11,9 +11,8 @@ from PIL import Image
 
 from fer.errors import DataError, UsageError
 from fer.vision.media.pictures import (
-    MOST_PASSES,
-    MOST_PIXELS,
-    decode_picture,
+    DecodeLimits,
+    decode,
     find_pictures,
     read_picture,
 )
@@ -49,7 +48,7 @@ def test_a_picture_is_turned_upright(kind: str, orientation: int) -> None:
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
     data = saved(pillow(HELD[orientation](flag())), kind, exif=exif)
-    read = decode_picture(data, "flag")
+    read = decode(data, "flag")
     assert read.shape == flag().shape
     assert patches(read) == UPRIGHT
 
@@ -57,7 +56,7 @@ def test_a_picture_is_turned_upright(kind: str, orientation: int) -> None:
 @pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "GIF", "PPM", "WEBP", "AVIF", "JPEG"])
 def test_usual_kinds_keep_their_colours(kind: str) -> None:
     options = {"lossless": True} if kind == "WEBP" else {}
-    read = decode_picture(saved(pillow(flag()), kind, **options), "flag")
+    read = decode(saved(pillow(flag()), kind, **options), "flag")
     assert read.dtype == np.uint8
     assert read.flags.c_contiguous
     if kind in ("JPEG", "AVIF"):
@@ -69,7 +68,7 @@ def test_usual_kinds_keep_their_colours(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["png", "tiff", "pgm"])
 def test_16_bits_are_scaled(kind: str) -> None:
     ramp = np.tile(np.arange(256, dtype=np.uint16) * 257, (4, 1))
-    read = decode_picture(cv2.imencode(f".{kind}", ramp)[1].tobytes(), "deep")
+    read = decode(cv2.imencode(f".{kind}", ramp)[1].tobytes(), "deep")
     assert np.array_equal(read[0, :, 0], np.arange(256))
 
 
@@ -77,14 +76,14 @@ def test_16_bits_are_scaled(kind: str) -> None:
 def test_16_bits_of_colour_are_scaled(channels: int) -> None:
     deep = np.full((5, 5, channels), 0xFFFF, np.uint16)
     deep[..., :3] = (0x2000, 0x8000, 0xFFFF)
-    read = decode_picture(cv2.imencode(".png", deep)[1].tobytes(), "deep")
+    read = decode(cv2.imencode(".png", deep)[1].tobytes(), "deep")
     assert read[2, 2].tolist() == [0x20, 0x80, 0xFF]
 
 
 @pytest.mark.parametrize("alpha", [0, 51, 255])
 def test_what_is_transparent_lies_on_white(alpha: int) -> None:
     picture = np.dstack([np.full((4, 4, 3), 100), np.full((4, 4), alpha)]).astype(np.uint8)
-    read = decode_picture(cv2.imencode(".png", picture)[1].tobytes(), "glass")
+    read = decode(cv2.imencode(".png", picture)[1].tobytes(), "glass")
     assert np.abs(read.astype(int) - (100 * alpha + 255 * (255 - alpha)) / 255).max() <= 1
 
 
@@ -92,7 +91,7 @@ def test_a_transparent_colour_of_a_palette_lies_on_white() -> None:
     image = Image.new("P", (4, 4), 0)
     image.putpalette([10, 20, 30, 40, 50, 60])
     image.putpixel((0, 0), 1)
-    read = decode_picture(saved(image, "GIF", transparency=0), "palette")
+    read = decode(saved(image, "GIF", transparency=0), "palette")
     assert read[0, 0].tolist() == [60, 50, 40]
     assert read[2, 2].tolist() == [255, 255, 255]
 
@@ -100,13 +99,13 @@ def test_a_transparent_colour_of_a_palette_lies_on_white() -> None:
 @pytest.mark.parametrize("mode", ["L", "1", "P", "LA"])
 def test_grey_and_palettes_become_colour(mode: str) -> None:
     grey = Image.new("L", (6, 6), 255)
-    assert (decode_picture(saved(grey.convert(mode), "PNG"), "grey") == 255).all()
+    assert (decode(saved(grey.convert(mode), "PNG"), "grey") == 255).all()
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
 def test_printers_colours_come_out_right(kind: str) -> None:
     ink = Image.new("CMYK", (16, 16), (0, 255, 255, 0))  # magenta and yellow make red
-    read = decode_picture(saved(ink, kind), "print")
+    read = decode(saved(ink, kind), "print")
     assert np.abs(read[8, 8].astype(int) - (0, 0, 255)).max() < 8
 
 
@@ -114,13 +113,11 @@ def test_printers_colours_come_out_right(kind: str) -> None:
 def test_of_several_pictures_the_first_counts(kind: str) -> None:
     pages = [pillow(np.full((8, 8, 3), grey, np.uint8)) for grey in (40, 200)]
     data = saved(pages[0], kind, save_all=True, append_images=pages[1:])
-    assert abs(int(decode_picture(data, "pages").mean()) - 40) <= 2
+    assert abs(int(decode(data, "pages").mean()) - 40) <= 2
 
 
 def test_one_pixel_is_a_picture() -> None:
-    assert decode_picture(saved(Image.new("RGB", (1, 1), "red"), "PNG"), "dot").tolist() == [
-        [[0, 0, 255]]
-    ]
+    assert decode(saved(Image.new("RGB", (1, 1), "red"), "PNG"), "dot").tolist() == [[[0, 0, 255]]]
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP"])
@@ -129,7 +126,7 @@ def test_a_picture_that_is_cut_off_is_refused(kind: str) -> None:
     data = saved(pillow(noise), kind)
     for share in (0.3, 0.7):
         with pytest.raises(DataError, match=r"a\.bin: this is not a picture that can be read"):
-            decode_picture(data[: round(len(data) * share)], "a.bin")
+            decode(data[: round(len(data) * share)], "a.bin")
 
 
 def passes(count: int) -> bytes:
@@ -140,17 +137,17 @@ def passes(count: int) -> bytes:
 def test_a_jpeg_of_endless_passes_is_refused() -> None:
     data = saved(pillow(flag()), "JPEG", progressive=True)
     with pytest.raises(DataError, match=r"a\.jpg: this JPEG has too many passes"):
-        decode_picture(data[:-2] + passes(MOST_PASSES) + data[-2:], "a.jpg")
+        decode(data[:-2] + passes(DecodeLimits().passes) + data[-2:], "a.jpg")
 
 
 @pytest.mark.parametrize("progressive", [False, True])
 def test_what_stands_in_a_jpegs_notes_or_behind_its_end_is_not_counted(progressive: bool) -> None:
-    comment = passes(MOST_PASSES + 1)
+    comment = passes(DecodeLimits().passes + 1)
     data = saved(pillow(flag()), "JPEG", progressive=progressive, comment=comment)
     assert comment in data
     film = b"\0\0\0\x18ftypmp42" + comment  # as phones put one behind a photo
-    assert np.array_equal(decode_picture(data + film, "a.jpg"), decode_picture(data, "a.jpg"))
-    assert patches(decode_picture(data + film, "a.jpg")) == UPRIGHT
+    assert np.array_equal(decode(data + film, "a.jpg"), decode(data, "a.jpg"))
+    assert patches(decode(data + film, "a.jpg")) == UPRIGHT
 
 
 def bomb(width: int, height: int) -> bytes:
@@ -166,10 +163,10 @@ def bomb(width: int, height: int) -> bytes:
 @pytest.mark.parametrize("megapixels", [51, 100, 400, 900])
 def test_a_huge_picture_is_refused_by_its_header(megapixels: int) -> None:
     with pytest.raises(DataError) as fault:
-        decode_picture(bomb(10_000, megapixels * 100), "huge.png")
+        decode(bomb(10_000, megapixels * 100), "huge.png")
     assert fault.value.fault == "pixels"
     said = str(fault.value)
-    assert f"{megapixels} megapixels are more than the {MOST_PIXELS / 1e6:.0f}" in said
+    assert f"{megapixels} megapixels are more than the {DecodeLimits().pixels / 1e6:.0f}" in said
     assert "smaller" in said
 
 
@@ -186,7 +183,7 @@ def test_a_huge_picture_is_refused_by_its_header(megapixels: int) -> None:
 )
 def test_what_is_no_picture_is_one_line_that_helps(data: bytes, says: str) -> None:
     with pytest.raises(DataError) as fault:
-        decode_picture(data, "a.jpg")
+        decode(data, "a.jpg")
     said = str(fault.value)
     assert said.startswith("a.jpg: ")
     assert says in said

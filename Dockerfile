@@ -11,24 +11,24 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1
 WORKDIR /app
 
-# What the running app needs, as the wheels bring it.
+# The packages that the running app needs, as their wheels install them.
 FROM base AS installed
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
-# The versions are the base's own; binutils and patchelf leave with this stage.
+# The base image sets the versions; binutils and patchelf do not get into the final image.
 # hadolint ignore=DL3008
 RUN apt-get update -qq \
     && apt-get install -y -qq --no-install-recommends binutils patchelf \
     && rm -rf /var/lib/apt/lists/*
 RUN python3 -m venv /opt/venv
-COPY requirements-serve.txt requirements-postgres.txt requirements-detector.txt /tmp/
-# Compiled later, and only what is used.
+COPY requirements-serve.txt requirements-detector.txt /tmp/
+# Python's compiled form is made later, and only of what is used. The files hold every package's hash.
 RUN pip install --no-cache-dir --no-compile --disable-pip-version-check -q \
-        -r /tmp/requirements-serve.txt -r /tmp/requirements-postgres.txt \
+        --require-hashes -r /tmp/requirements-serve.txt \
     && pip install --no-cache-dir --no-compile --disable-pip-version-check -q \
-        --no-deps -r /tmp/requirements-detector.txt
+        --require-hashes --no-deps -r /tmp/requirements-detector.txt
 
-# 760 MB become 460, and 497 with the compiled form: tests, tools and second copies go, and what is
-# left must prove that it works.
+# 760 MB become 460, and 497 with the compiled form: tests, tools and second copies are deleted, and
+# warm.py runs the app with the rest.
 FROM installed AS served
 COPY deploy/image/slim.py /tmp/slim.py
 RUN pip uninstall -y -q --disable-pip-version-check setuptools pip \
@@ -38,16 +38,17 @@ COPY .streamlit .streamlit
 COPY haarcascades haarcascades
 COPY model model
 COPY fer fer
-# Whoever builds may have files that only they can read.
-RUN rm -rf fer/training model/*.keras \
+# The files may be readable only for the user who builds.
+RUN rm -rf fer/training fer/bench model/*.keras \
     && chmod -R a+rX,go-w . \
     && FER_LIVE=socket XDG_DATA_HOME=/tmp/data XDG_CACHE_HOME=/tmp/cache python warm.py \
     && rm warm.py
 
-# Everything, TensorFlow too; nothing is taken out.
+# Everything, TensorFlow too; nothing is deleted.
 FROM installed AS everything
 COPY requirements.txt /tmp/
-RUN pip install --no-cache-dir --disable-pip-version-check -q -r /tmp/requirements.txt
+RUN pip install --no-cache-dir --disable-pip-version-check -q \
+        --require-hashes -r /tmp/requirements.txt
 COPY app.py deploy/image/start.py LICENSE ./
 COPY .streamlit .streamlit
 COPY haarcascades haarcascades
@@ -63,9 +64,9 @@ LABEL org.opencontainers.image.title="Class expressions" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-# Lessons lie in /data unless FER_DATABASE_URL says otherwise, and recordings without a name while
-# they are read; nothing else is ever written.
-# With more than two pools of memory, threads that come and go leave them behind half empty.
+# /data holds the lessons unless FER_DATABASE_URL names a database, and unnamed temporary files of
+# recordings while they are read; nothing else is written.
+# Two malloc arenas: with more, threads that end leave theirs behind half empty.
 ENV HOME=/data \
     MALLOC_ARENA_MAX=2 \
     PORT=8080 \
@@ -76,12 +77,13 @@ ENV HOME=/data \
 RUN install -d -o 10001 -g 10001 -m 700 /data
 VOLUME /data
 EXPOSE 8080
-# A number, so that Kubernetes can see that it isn't root.
+# A number, so that Kubernetes can check that it isn't root.
 USER 10001:10001
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "start.py", "check"]
-# No init beside it: it starts no processes, and handles SIGTERM as process 1 (deploy/image/start.py).
+# No init process: the app starts no processes, and handles SIGTERM as process 1
+# (deploy/image/start.py).
 CMD ["python", "start.py"]
 
 FROM runtime AS full

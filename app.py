@@ -1,7 +1,7 @@
 """The app: `streamlit run app.py` or `uvicorn app:app`, pages and routes on one port.
 
 The server imports this file as a module and finds `app`. For each visit Streamlit then runs it
-again as a script, `__main__`, which shows the page asked for.
+again as a script, `__main__`, which shows the page that was opened.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PACKAGES: Final = {"live": "live.page", "history": "history.page"}  # pages of s
 
 
 def routes() -> dict[str, Any]:
-    """What is served beside the pages; with settings that don't fit, only what is wrong."""
+    """Return the app's routes; with wrong settings, routes that only name the error."""
     try:
         state = shared(Settings.from_env())
     except UsageError as fault:
@@ -37,23 +37,23 @@ def routes() -> dict[str, Any]:
 
 
 def show(name: str, *given: Any) -> None:
-    """A page, imported when it is first asked for.
+    """Import a page when it is first opened, and draw it.
 
-    Only then, since what pages bring (caches, components) registers with a running server, and
-    since the charts of some take 100 MB, which a live lesson can do without.
+    Not earlier: the caches and components of pages register with a running server, and the charts
+    of some pages take 100 MB, which a live lesson doesn't need.
     """
     module = PACKAGES.get(name, name)
     import_module(f"fer.ui.{module}").page(*given)
 
 
 def page(name: str, title: str, icon: str, *given: Any, default: bool = False) -> st.Page:
-    """An entry of the menu; its page is the module of that name, and so is its address."""
+    """Return an entry of the menu; `name` is both the page's module and its address."""
     shown = partial(show, name, *given)
     return st.Page(shown, title=title, icon=f":material/{icon}:", url_path=name, default=default)
 
 
 def main() -> None:
-    """Read the settings, lay out the menu, show the page asked for."""
+    """Read the settings, draw the menu, show the page that was opened."""
     from fer.ui.layout import STYLE
     from fer.ui.text import chooser, say
 
@@ -81,4 +81,4 @@ def main() -> None:
 if __name__ == "__main__":
     main()
 else:
-    app = st.App(__file__, **routes())  # `streamlit run` looks for just such a line
+    app = st.App(__file__, **routes())  # `streamlit run` searches the file for a line like this

@@ -9,13 +9,15 @@ Usage: ./setup.sh COMMAND [ARGUMENT...]
 
   run      set up, then serve the app to this computer on port 8501 (PORT=9000 ./setup.sh run:
            another port; ADDRESS=0.0.0.0: to everybody on your network, there is no log-in);
-           further arguments go to `streamlit run`
+           further arguments go to `fer serve`, which passes them on to Streamlit
   test     set up with the test tools and a browser, then lint, types and all tests but the longest;
            further arguments go to pytest (./setup.sh test -k settings)
   install  only set up
+  lock     write the requirements*.txt files anew from pyproject.toml, with the newest versions that
+           its pins allow and the hashes of their files
 
 Everything goes into .venv beside this file. A second call reinstalls nothing; an interrupted
-set-up is made good by the next call. Delete .venv to start afresh.
+set-up is repaired by the next call. Delete .venv to start afresh.
 TEXT
 }
 
@@ -24,7 +26,7 @@ fail() {
     exit 2
 }
 
-say() {
+message() {
     echo "setup.sh: $1" >&2
 }
 
@@ -32,22 +34,22 @@ readonly VENV=.venv
 readonly PYTHON=$VENV/bin/python
 readonly UNFINISHED=$VENV/.unfinished
 
-# Installs Debian packages where that can be done without asking; otherwise says what is missing.
+# Install Debian packages if that needs no password; otherwise name the missing ones.
 packages() {
     if [[ $(id -u) -ne 0 ]] || ! command -v apt-get >/dev/null; then
         fail "please install $* (on Debian: sudo apt-get install $*), then call this again"
     fi
-    say "installing $*"
+    message "installing $*"
     apt-get update -qq >&2
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2 ||
         fail "could not install $*; see the lines above"
 }
 
-# Prints the Python to build the environment with. TensorFlow 2.21 has wheels for 3.11 to 3.13.
+# Print the Python to build the environment with. TensorFlow 2.21 has wheels for 3.11 to 3.13.
 find_python() {
     local name
     for name in python3.11 python3 python3.12 python3.13; do
-        # Run it, don't only look: version managers put stand-ins on the path that run nothing.
+        # Run it: version managers put stand-ins on the path that run nothing.
         if "$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
             2>/dev/null; then
             echo "$name"
@@ -64,11 +66,11 @@ make_venv() {
         version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
         packages "python$version-venv"
     fi
-    say "making $VENV with $("$python" --version)"
+    message "making $VENV with $("$python" --version)"
     "$python" -m venv --clear "$VENV"
 }
 
-# What an environment was made from: Python's version and the requirement files.
+# Print what an environment was made from: Python's version and the requirement files.
 fingerprint() {
     "$PYTHON" - requirements*.txt <<'CODE'
 import hashlib, pathlib, sys
@@ -77,33 +79,34 @@ print(hashlib.sha256("\0".join(made_from).encode()).hexdigest())
 CODE
 }
 
-# install run|test: the environment holds what the app needs, or the test tools too.
+# install run|test: install what the app needs, or the test tools too. The files hold the hash of
+# every package, and pip refuses any other file.
 install() {
     local stamp=$VENV/.installed-$1 requirements="requirements.txt" made_from
     [[ $1 == run ]] || requirements="requirements-dev.txt"
-    # A killed pip can leave half a package that it later takes for a whole one: start afresh.
+    # A killed pip can leave half a package and later take it for a whole one: start afresh.
     if [[ -e $UNFINISHED ]] || ! "$PYTHON" -c 'import pip' 2>/dev/null; then
         make_venv
     fi
     made_from=$(fingerprint)
     [[ -f $stamp && $(<"$stamp") == "$made_from" ]] && return
-    say "installing $requirements into $VENV (some minutes the first time)"
+    message "installing $requirements into $VENV (some minutes the first time)"
     rm -f "$VENV"/.installed-*
     touch "$UNFINISHED"
     local pip=("$PYTHON" -m pip install --disable-pip-version-check)
     [[ -t 1 ]] || pip+=(--quiet)
-    "${pip[@]}" -r "$requirements" >&2 ||
+    "${pip[@]}" --require-hashes -r "$requirements" >&2 ||
         fail "installing $requirements failed; see the lines above, then call this again"
-    "${pip[@]}" --no-deps -r requirements-detector.txt >&2 ||
+    "${pip[@]}" --require-hashes --no-deps -r requirements-detector.txt >&2 ||
         fail "installing requirements-detector.txt failed; see above, then call this again"
     rm -f "$UNFINISHED"
     echo "$made_from" >"$VENV/.installed-run"
     echo "$made_from" >"$stamp" # last: only a finished set-up has its stamp
 }
 
-# What some tests need and are skipped without: a relay for WebRTC, a database server, a proxy, what
-# builds and runs the image. Installed only where that was asked for, since on somebody's own machine
-# some would be started as services.
+# Install what some tests are skipped without: a relay for WebRTC, a database server, a proxy, what
+# builds and runs the image. Only with FER_TEST_EXTRAS=1, since Debian starts some of them as
+# services, which nobody wants on their own machine.
 extras() {
     local name wanted=()
     command -v turnserver >/dev/null || wanted+=(coturn)
@@ -117,7 +120,7 @@ extras() {
     fi
     [[ ${#wanted[@]} -eq 0 ]] && return
     [[ ${FER_TEST_EXTRAS-} == 1 ]] && (packages "${wanted[@]}") && return
-    say "without ${wanted[*]} some tests are skipped; FER_TEST_EXTRAS=1 installs them"
+    message "without ${wanted[*]} some tests are skipped; FER_TEST_EXTRAS=1 installs them"
 }
 
 browser() {
@@ -139,14 +142,30 @@ run_app() {
     local port=${PORT:-8501}
     [[ $port =~ ^[0-9]{1,5}$ ]] || fail "PORT must be a number, not '$port'"
     install run
-    exec "$PYTHON" -m streamlit run app.py --server.port "$port" \
-        --server.address "${ADDRESS:-localhost}" "$@"
+    exec "$PYTHON" -m fer serve --port "$port" --address "${ADDRESS:-127.0.0.1}" "$@"
 }
 
-# What only computes, beside the tests that a clock or a browser watches, and giving way to them.
+# compile FILE OPTION...: write one requirements file for Linux, macOS and Windows on every processor.
+compile() {
+    "$PYTHON" -m uv pip compile --universal --generate-hashes --no-emit-index-url \
+        --no-emit-find-links --no-annotate --custom-compile-command "./setup.sh lock" --quiet \
+        --upgrade --output-file "$@"
+}
+
+# The development file comes first and holds the others, so all have the same versions.
+lock() {
+    install test
+    compile requirements-dev.txt pyproject.toml --all-extras --group dev
+    compile requirements.txt pyproject.toml --extra training -c requirements-dev.txt
+    compile requirements-serve.txt pyproject.toml --extra postgres -c requirements-dev.txt
+    compile requirements-detector.txt --group detector --no-deps
+}
+
+# Run the checks that only compute. They run beside the tests that measure time or drive a browser,
+# with lower priority.
 computing() {
     local fault=0
-    # Whatever it says, the image's own tests will say again.
+    # A failure here is reported by the image's own tests.
     [[ ${FER_TEST_IMAGE-} != 1 ]] || "$PYTHON" -m tests.deploy.image || true
     "$PYTHON" -m mypy || fault=1
     "$PYTHON" -m pytest -m "$1" tests/training || fault=1
@@ -159,7 +178,7 @@ run_tests() {
     extras
     "$PYTHON" -m ruff check .
     "$PYTHON" -m ruff format --check .
-    # Takes back pyproject.toml's "fast tests only".
+    # Override the choice of fast tests in pyproject.toml.
     local chosen="not long" output fault=0
     [[ ${FER_TEST_LONG-} == 1 ]] && chosen=""
     if [[ $# -gt 0 ]]; then
@@ -167,10 +186,10 @@ run_tests() {
         exec "$PYTHON" -m pytest -m "$chosen" "$@"
     fi
     output=$(mktemp)
-    set -m # in a group of its own, so that all of it can be ended
+    set -m # in a process group of its own, so that all of it can be ended
     (renice -n 10 "$BASHPID" >/dev/null && computing "$chosen") </dev/null >"$output" 2>&1 &
     set +m
-    # shellcheck disable=SC2064  # these, not what they will be
+    # shellcheck disable=SC2064  # expand the values now, not when the trap runs
     trap "kill -- -$! 2>/dev/null || true; rm -f '$output'" EXIT
     "$PYTHON" -m pytest -m "$chosen" --ignore tests/training || fault=1
     wait "$!" || fault=1
@@ -182,7 +201,8 @@ case ${1-} in
 run) run_app "${@:2}" ;;
 test) run_tests "${@:2}" ;;
 install) install run ;;
+lock) lock ;;
 -h | --help | help) usage ;;
-'') fail "say what to do: run, test or install (--help tells more)" ;;
-*) fail "no command '$1': take run, test or install (--help tells more)" ;;
+'') fail "no command: give run, test, install or lock (--help explains them)" ;;
+*) fail "unknown command '$1': give run, test, install or lock (--help explains them)" ;;
 esac

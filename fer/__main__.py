@@ -1,7 +1,8 @@
-"""`python -m fer`."""
+"""Run the command line: `python -m fer` does the same as `fer`."""
 
 import sys
 
 from fer.cli import main
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

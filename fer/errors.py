@@ -1,14 +1,14 @@
-"""Every error that a user can mend.
+"""The errors that a user can put right.
 
     FerError
-    ├── DataError      a data set, sheet, table or picture that cannot be read
-    ├── LiveError      a live picture that cannot begin or go on
-    │   ├── BusyError  as many lessons run as the server bears
-    │   └── TokenError a token that is forged, damaged or too old
-    ├── ModelError     a model or run folder that is none, or cannot be used
-    ├── StoreError     lessons cannot be kept or read
-    │   └── GoneError  no such lesson: deleted, somebody else's, or in another process now
-    └── UsageError     a call whose words do not fit together
+    ├── DataError      a data set, sheet, table, picture or video cannot be read
+    ├── LiveError      a live lesson cannot begin or go on
+    │   ├── BusyError  the server runs as many lessons as it may
+    │   └── TokenError a token is forged, damaged or too old
+    ├── ModelError     a model or run folder is missing, damaged or unfit
+    ├── StoreError     lessons cannot be saved or read (fer.store)
+    │   └── GoneError  no such lesson: deleted, somebody else's, or in another process
+    └── UsageError     options or settings do not fit together
 
 The command line prints such an error as one line and exits with status 2.
 """
@@ -17,37 +17,37 @@ from __future__ import annotations
 
 from typing import Literal
 
-# What is wrong with a file, so that a page can say it in its own language.
+# What is wrong with a file, as a key for the pages' translated texts.
 Fault = Literal["unreadable", "heic", "pixels", "size", "sound", "kind", "disk"]
 
 
 class FerError(Exception):
-    """Base of the errors that name what is wrong and what to do next."""
+    """Base of the errors whose text says what is wrong and what to do."""
 
 
 class DataError(FerError):
-    """A data set that cannot be read: names the file, the row and the fault."""
+    """A data set, picture or video cannot be read; the text names the file and the row."""
 
-    def __init__(self, said: str, fault: Fault = "unreadable") -> None:
-        super().__init__(said)
+    def __init__(self, message: str, fault: Fault = "unreadable") -> None:
+        super().__init__(message)
         self.fault = fault
 
 
 class LiveError(FerError):
-    """A live picture that cannot begin or go on."""
+    """A live lesson cannot begin or go on."""
 
 
 class BusyError(LiveError):
-    """As many lessons run as the server bears."""
+    """The server runs as many lessons as it may."""
 
 
 class TokenError(LiveError):
-    """A token that is forged, damaged or too old."""
+    """A token is forged, damaged or too old."""
 
 
 class ModelError(FerError):
-    """A model that cannot be loaded or used."""
+    """A model is missing, damaged or unfit."""
 
 
 class UsageError(FerError):
-    """Options that do not fit together."""
+    """Options or settings do not fit together."""

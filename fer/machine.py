@@ -1,54 +1,176 @@
-"""Memory that the process holds and doesn't use, given back to the computer.
+"""The computer this runs on: installed files, folders of the user, limits, memory.
 
-glibc keeps what was freed, apart for every thread: for a process that loads a network, searches
-pictures in one thread and reads faces in another, that is a quarter of all it holds. And whatever
-size of piece was once freed, it keeps pieces of that size on the heap from then on, which large
-pieces of ever other sizes leave in shreds: a server then grows by 6 MB a photo.
+glibc keeps freed memory, separately for each thread. A process that loads a network, detects faces
+in one thread and reads them in another holds a quarter of its memory this way. Once a block of some
+size was freed, glibc also takes later blocks up to that size from the heap, and large blocks of
+varying sizes leave gaps there: a server then grows by 6 MB a photo.
 """
 
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
-TRIM_THRESHOLD: Final = -1  # mallopt's: bytes free at the heap's end that are given back at once
-MMAP_THRESHOLD: Final = -3  # bytes from which a piece is taken and given back alone
-ARENAS: Final = -8  # heaps, instead of one a thread
-LARGE: Final = 4 << 20  # bytes; a camera's picture is less, and may stay on the heap
+from platformdirs import PlatformDirs
+from platformdirs.api import PlatformDirsABC
+
+DISTRIBUTION: Final = "fer-classroom"
+PACKAGE: Final = Path(__file__).resolve().parent
+
+TRIM_THRESHOLD: Final = -1  # mallopt's: free bytes at the heap's end that are returned at once
+MMAP_THRESHOLD: Final = -3  # mallopt's: size in bytes from which a block lies outside the heap
+ARENAS: Final = -8  # mallopt's: number of heaps, instead of one a thread
+LARGE: Final = 4 << 20  # bytes; a camera's frame is smaller, and may stay on the heap
 SMALL: Final = 64 << 10
-_asked: Final[set[int]] = set()
+_thresholds: Final[set[int]] = set()
+
+# Folders of earlier versions that differ from what platformdirs names: it follows the XDG variables
+# on macOS too.
+EARLIER: Final = {
+    ("darwin", "cache"): "~/Library/Caches",
+    ("darwin", "data"): "~/Library/Application Support",
+}
+
+
+def asset(name: str, package: Path = PACKAGE) -> Path:
+    """Return the path of a file or folder that comes with the package, such as "model".
+
+    A wheel holds them in `fer/_assets`, a checkout beside `fer`. The path may not exist: an
+    installation can be incomplete.
+    """
+    installed = package / "_assets"
+    return (installed if installed.is_dir() else package.parent) / name
+
+
+def asset_missing(path: Path) -> str:
+    """Return the line for a user whose installation lacks this asset."""
+    return (
+        f"{path} is missing from this installation; "
+        f"run: python -m pip install --force-reinstall --no-deps {DISTRIBUTION} "
+        "(in a checkout: git checkout -- .)"
+    )
+
+
+def cache_folder(
+    folders: PlatformDirsABC | None = None, platform: str = sys.platform, home: Path | None = None
+) -> Path:
+    """Return the user's folder for files that can be fetched again."""
+    try:
+        folder = (folders or _folders()).user_cache_path
+    except RuntimeError:  # a container's user may have no home; fetched files are checked anyway
+        return Path(tempfile.gettempdir()) / DISTRIBUTION
+    return _earlier(platform, "cache", home) or folder
+
+
+def data_folder(
+    folders: PlatformDirsABC | None = None, platform: str = sys.platform, home: Path | None = None
+) -> Path:
+    """Return the user's folder for lessons; raise RuntimeError if the user has no home folder."""
+    # No shared temporary folder here, unlike the cache: lessons are private.
+    folder = (folders or _folders()).user_data_path
+    return _earlier(platform, "data", home) or folder
+
+
+def _folders() -> PlatformDirsABC:
+    # Without "opinion" Windows' cache would move into a folder of its own.
+    return PlatformDirs(DISTRIBUTION, appauthor=False, opinion=False)
+
+
+def _earlier(platform: str, kind: str, home: Path | None) -> Path | None:
+    """Return the folder that an earlier version made and used, if there is one."""
+    place = EARLIER.get((platform, kind))
+    if place is None:
+        return None
+    folder = Path(place.replace("~", str(home or Path.home()))) / DISTRIBUTION
+    return folder if folder.is_dir() else None
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary file with the same ending that replaces `path` unless an error occurs."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=".", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)  # mkstemp lets only the owner read it
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace the file with this text, in UTF-8 on every machine, as the pages declare."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def memory_limit(root: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """Return the bytes of memory that this process's control group may use; None if unlimited."""
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):  # version 2, version 1
+        number = _first_word(root / name)
+        if number.isdecimal() and int(number) < 1 << 60:  # version 1 writes a huge number for none
+            return int(number)
+    return None
+
+
+def cpu_limit(root: Path = Path("/sys/fs/cgroup")) -> float:
+    """Return how many processors this process may use: its control group's quota if it is less."""
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux only
+    count = float(len(affinity(0)) if affinity else os.cpu_count() or 1)
+    try:
+        quota, period = (root / "cpu.max").read_text().split()[:2]
+    except (OSError, ValueError):
+        quota = _first_word(root / "cpu/cpu.cfs_quota_us")
+        period = _first_word(root / "cpu/cpu.cfs_period_us")
+    if quota.isdecimal() and period.isdecimal() and int(quota) and int(period):
+        return min(count, int(quota) / int(period))
+    return count
+
+
+def _first_word(path: Path) -> str:
+    try:
+        return (path.read_text().split() or [""])[0]
+    except OSError:
+        return ""
 
 
 def be_frugal() -> None:
-    """Little is kept from here on, for some more work; best before any thread is started."""
+    """Keep little freed memory from now on, at some cost in time. Call before starting threads."""
     if (library := _glibc()) is not None:
         library.mallopt(TRIM_THRESHOLD, 2 * SMALL)
         library.mallopt(ARENAS, 1)
-        _taken_alone(SMALL)
+        _separate_blocks(SMALL)
 
 
 def keep_large_apart() -> bool:
-    """Large pieces are taken and given back alone from here on. False where that can't be had."""
-    return _taken_alone(LARGE)
+    """Allocate large blocks outside the heap from now on. Return False if that is not possible."""
+    return _separate_blocks(LARGE)
 
 
 def give_back() -> None:
-    """What is free now; takes a millisecond or two."""
+    """Return free memory to the system; takes a millisecond or two."""
     if (library := _glibc()) is not None:
         library.malloc_trim(0)
 
 
-def _taken_alone(size: int) -> bool:
-    """Pieces of this size, and those that were asked for earlier, are."""
+def _separate_blocks(size: int) -> bool:
+    """Allocate blocks from this size on, and from sizes set earlier, outside the heap."""
     if (library := _glibc()) is None:
         return False
-    _asked.add(size)
-    return bool(library.mallopt(MMAP_THRESHOLD, min(_asked)))
+    _thresholds.add(size)
+    return bool(library.mallopt(MMAP_THRESHOLD, min(_thresholds)))
 
 
 def _glibc() -> ctypes.CDLL | None:
-    """The C library where it is glibc; others do without."""
+    """Return the C library if it is glibc; the others have no such settings."""
     if not sys.platform.startswith("linux"):
         return None
     library = ctypes.CDLL(None)

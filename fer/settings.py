@@ -1,27 +1,27 @@
-"""What the environment may set: `FER_…`, all optional, read once and passed down.
+"""The settings that the environment may hold: `FER_…`, all optional, read once and passed down.
 
     FER_MODEL     folder of the network to use, or a run folder; default: the shipped one in model/
     FER_RUNTIME   onnx (default) or keras, which needs TensorFlow
     FER_DETECTOR  auto (default), haar, centerface or yunet
-    FER_DETECTOR_FILES  folder to look for YuNet's file in, before the user's cache folder
-    FER_LIVE      how a browser sends its picture: auto (default), webrtc or socket
+    FER_DETECTOR_FILES  folder searched for YuNet's file before the user's cache folder
+    FER_LIVE      how a browser sends its frames: auto (default), webrtc or socket
     FER_ICE_SERVERS  WebRTC's servers as browsers take them, [{"urls": "stun:HOST"}]; default: none
     FER_TURN_URL  a coturn server, turns:HOST?transport=tcp; several with commas between
-    FER_TURN_SECRET  its static-auth-secret, with which each lesson's credentials are made
-    FER_RELAY_ONLY  1: never a direct connection, only through the TURN server; default: 0
+    FER_TURN_SECRET  its static-auth-secret, used to make each lesson's credentials
+    FER_RELAY_ONLY  1: connect through the TURN server only, never directly; default: 0
     FER_DATABASE_URL  where lessons are kept: any SQLAlchemy URL, such as
                   postgresql://USER:PASSWORD@HOST/NAME; default: a file in the user's data folder
-    FER_REGION    EU, or one of its countries, such as FR, keeps Live and Video switched off, as the
-                  law there asks
+    FER_REGION    EU, or one of its countries, such as FR: switches Live and Video off, as the law
+                  there demands
     FER_MEDICAL_OR_SAFETY  1: a medical or safety reason, which that law exempts; default: 0
-    FER_MAX_SESSIONS  lessons at once; default: 16
-    FER_MAX_UPLOAD  megabytes of a recording that is brought; default: as Streamlit is set up, 500
+    FER_MAX_SESSIONS  how many lessons may run at once; default: 16
+    FER_MAX_UPLOAD  megabytes that an uploaded recording may have; default: Streamlit's setting, 500
     FER_SECRET    signs the live page's tokens, at least 16 characters; several servers behind one
                   address need the same; default: one kept in the user's cache folder
     FER_ORIGINS   other sites whose pages may call this server, such as https://a.org,https://b.org
     FER_TRUST_PROXY  1 behind a proxy that sets X-Forwarded-For, -Proto and -Host; default: 0
 
-Only app.py and the command line read them; everything else is handed what it needs.
+Only app.py and the command line read them, and pass on what the other modules need.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ ORIGIN: Final = re.compile(r"https?://[^/\s,?#@]+")
 
 @dataclass(frozen=True)
 class Settings:
-    """What the app and the command line are started with."""
+    """The settings of the app and the command line."""
 
     model: Path = MODEL_FOLDER
     runtime: Runtime = "onnx"
@@ -73,7 +73,7 @@ class Settings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
-        """The settings in the environment; an empty value counts as none.
+        """Return the settings in the environment; an empty value counts as not set.
 
         >>> Settings.from_env({"FER_RUNTIME": "keras"}).runtime
         'keras'
@@ -97,34 +97,34 @@ class Settings:
 
     @property
     def forbidden(self) -> bool:
-        """Whether the law where this runs forbids reading a class."""
+        """Return True if the law where this runs forbids reading a class."""
         return bool(EU.fullmatch(self.region)) and not self.medical_or_safety
 
 
-def _folder(said: str | None) -> Path | None:
-    return Path(said).expanduser() if said else None
+def _folder(value: str | None) -> Path | None:
+    return Path(value).expanduser() if value else None
 
 
-def _one_of(choices: tuple[Choice, ...], said: str | None, name: str) -> Choice:
-    """The choice that was said; the first where none was."""
-    if not said:
+def _one_of(choices: tuple[Choice, ...], value: str | None, name: str) -> Choice:
+    """Return the choice that is written; the first one if none is."""
+    if not value:
         return choices[0]
     for choice in choices:
-        if said == choice:
+        if value == choice:
             return choice
     *others, last = choices
-    raise UsageError(f"{name} is {said!r}: take {', '.join(others)} or {last}")
+    raise UsageError(f"{name} is {value!r}: take {', '.join(others)} or {last}")
 
 
-def _yes(said: str | None, name: str) -> bool:
-    return _one_of(NO + YES, said, name) in YES
+def _yes(value: str | None, name: str) -> bool:
+    return _one_of(NO + YES, value, name) in YES
 
 
-def _region(said: str | None) -> str:
-    """Two letters; whoever means the EU and writes it otherwise must not get past the law."""
-    region = (said or "").strip().upper()
+def _region(value: str | None) -> str:
+    """Return the two letters; another spelling of the EU must not get around the law."""
+    region = (value or "").strip().upper()
     if region and not re.fullmatch(r"[A-Z]{2}", region):
-        raise UsageError(f"FER_REGION is {said!r}: take two letters, such as EU or IN")
+        raise UsageError(f"FER_REGION is {value!r}: take two letters, such as EU or IN")
     return region
 
 
@@ -141,25 +141,27 @@ def _ice(environ: Mapping[str, str]) -> Ice:
         raise UsageError(f"FER_ICE_SERVERS, FER_TURN_URL: {fault}") from fault
 
 
-def _count(said: str | None, name: str) -> int | None:
-    if not said:
+def _count(value: str | None, name: str) -> int | None:
+    if not value:
         return None
-    if not re.fullmatch(r"[0-9]{1,4}", said.strip()) or not int(said):
-        raise UsageError(f"{name} is {said!r}: take a number from 1 to 9999")
-    return int(said)
+    if not re.fullmatch(r"[0-9]{1,4}", value.strip()) or not int(value):
+        raise UsageError(f"{name} is {value!r}: take a number from 1 to 9999")
+    return int(value)
 
 
-def _secret(said: str | None, name: str) -> str | None:
-    """The secret as it stands; what is wrong with it is told without showing it."""
-    if said and len(said) < SHORTEST_SECRET:
+def _secret(value: str | None, name: str) -> str | None:
+    """Return the secret; an error must not show it."""
+    if value and len(value) < SHORTEST_SECRET:
         raise UsageError(f"{name} is too short: take at least {SHORTEST_SECRET} characters")
-    return said or None
+    return value or None
 
 
-def _origins(said: str | None, name: str) -> tuple[str, ...]:
-    parts = (said or "").lower().split(",")
+def _origins(value: str | None, name: str) -> tuple[str, ...]:
+    parts = (value or "").lower().split(",")
     origins = tuple(part.strip().rstrip("/") for part in parts if part.strip())
     for origin in origins:
         if not ORIGIN.fullmatch(origin):
-            raise UsageError(f"{name}: {origin!r} is no site; write it like https://school.example")
+            raise UsageError(
+                f"{name}: {origin!r} is not a site: write it like https://school.example"
+            )
     return origins

@@ -36,7 +36,7 @@ def lines_of(capsys: pytest.CaptureFixture[str]) -> list[str]:
         (["explore", "--data", "{tmp}/none", "--out", "{tmp}/page"], "none"),
     ],
 )
-def test_what_cannot_be_done_is_one_line_and_status_2(
+def test_an_error_is_one_line_and_status_2(
     words: list[str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([word.replace("{tmp}", str(tmp_path)) for word in words]) == 2
@@ -47,7 +47,7 @@ def test_what_cannot_be_done_is_one_line_and_status_2(
 
 
 @pytest.mark.parametrize("content", ["no model", "PK\x03\x04"])
-def test_a_model_file_that_is_none_is_one_line(
+def test_a_damaged_model_file_is_one_line(
     content: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = tmp_path / "emotion.keras"
@@ -59,22 +59,23 @@ def test_a_model_file_that_is_none_is_one_line(
 
 
 @pytest.mark.parametrize("text", ["2", "0/5", "6/5", "1/1", "a/b", "1/"])
-def test_a_fold_that_is_none_is_refused(text: str) -> None:
+def test_a_wrong_fold_is_refused(text: str) -> None:
     with pytest.raises(SystemExit) as fault:
         parser(Settings()).parse_args(["train", "--data", "x", "--out", "y", "--fold", text])
     assert fault.value.code == 2
 
 
-def test_a_fold_as_people_write_it() -> None:
+def test_a_fold_is_read() -> None:
     assert fold("2/5") == (2, 5)
 
 
 def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
-    for name in ("explore", "train", "evaluate", "calibrate", "export", "bench", "recipes"):
+    names = ("serve", "doctor", "bench", "recipes")
+    for name in (*names, "explore", "train", "evaluate", "calibrate", "export"):
         with pytest.raises(SystemExit) as fault:
             main([name, "--help"])
         assert fault.value.code == 0
-        assert f"python -m fer {name}" in capsys.readouterr().out
+        assert f"usage: fer {name}" in capsys.readouterr().out
 
 
 def test_recipes_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -83,7 +84,7 @@ def test_recipes_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.slow
-def test_from_data_to_model_as_the_readme_tells(tmp_path: Path) -> None:
+def test_from_data_to_model_as_in_the_readme(tmp_path: Path) -> None:
     """Train, calibrate, export and evaluate by the command line, on drawings."""
     data = str(write_set(tmp_path / "set", 280, 140))
     run, model = str(tmp_path / "run"), str(tmp_path / "model")

@@ -13,28 +13,28 @@ from fer.settings import Settings
 SECRET = "a secret of the school's own"
 
 
-def test_credentials_are_made_for_the_lesson_as_coturn_checks_them() -> None:
+def test_credentials_are_made_for_each_lesson_in_coturns_form() -> None:
     ice = Ice(turn_urls=("turn:a.org",), turn_secret=SECRET)
     (server,) = ice.for_lesson("lesson", now=1000.0)
-    expires, name = server["username"].split(":")
-    assert (int(expires), name) == ((HOURS + 1) * 3600, "lesson")
+    expires, lesson_id = server["username"].split(":")
+    assert (int(expires), lesson_id) == ((HOURS + 1) * 3600, "lesson")
     made = hmac.new(SECRET.encode(), server["username"].encode(), hashlib.sha1).digest()
     assert base64.b64decode(server["credential"]) == made
     assert SECRET not in repr(ice)
 
 
-def test_what_gets_through_most_walls_comes_first() -> None:
+def test_the_address_that_passes_most_firewalls_comes_first() -> None:
     urls = ("turn:a.org", "turn:a.org?transport=tcp", "turns:a.org?transport=tcp", "turns:a.org")
     (server,) = Ice(turn_urls=urls, turn_secret=SECRET).for_lesson("x", 0)
     assert server["urls"][0] == "turns:a.org?transport=tcp"
     assert server["urls"][-1] == "turn:a.org"
 
 
-def test_no_server_is_said_so_that_no_public_one_is_asked() -> None:
+def test_an_empty_list_is_written_out_so_that_no_public_server_is_asked() -> None:
     assert Ice().configuration("x", 0) == {"iceServers": []}
 
 
-def test_relays_only_is_told_to_the_browser() -> None:
+def test_the_browser_gets_the_relay_only_policy() -> None:
     ice = Ice(turn_urls=("turns:a.org",), turn_secret=SECRET, relay_only=True)
     assert ice.configuration("x", 0)["iceTransportPolicy"] == "relay"
 
@@ -50,22 +50,24 @@ def test_given_servers_are_passed_on() -> None:
 @pytest.mark.parametrize(
     "text", ["", "{}", "[1]", '["stun:a"]', '[{"url": "stun:a"}]', '[{"urls": [1]}]']
 )
-def test_servers_that_are_none_are_one_line(text: str) -> None:
+def test_wrong_servers_are_one_line(text: str) -> None:
     with pytest.raises(UsageError, match="the ICE servers"):
         servers_from(text)
 
 
 @pytest.mark.parametrize(
-    ("said", "fault"),
+    ("options", "fault"),
     [
         ({"turn_urls": ("turn:a.org",)}, "needs its server's secret"),
-        ({"turn_urls": ("https://a.org",), "turn_secret": SECRET}, "no TURN address"),
+        ({"turn_urls": ("https://a.org",), "turn_secret": SECRET}, "not a TURN address"),
         ({"relay_only": True}, "name a TURN server"),
     ],
 )
-def test_settings_that_do_not_fit_are_one_line(said: dict[str, object], fault: str) -> None:
+def test_options_that_do_not_fit_together_are_one_line(
+    options: dict[str, object], fault: str
+) -> None:
     with pytest.raises(UsageError, match=fault):
-        Ice(**said)  # type: ignore[arg-type]
+        Ice(**options)  # type: ignore[arg-type]
 
 
 def test_relays_are_found_wherever_they_are_named() -> None:
@@ -76,7 +78,7 @@ def test_relays_are_found_wherever_they_are_named() -> None:
 
 
 def test_settings_with_servers_can_be_a_key_and_show_no_password() -> None:
-    """One state is made for each settings, so these are looked up by them."""
+    """The app keeps one state for each settings object, in a dictionary."""
     given = '[{"urls": "turn:b.org", "username": "u", "credential": "a password"}]'
     settings, same = (Settings.from_env({"FER_ICE_SERVERS": given}) for _ in range(2))
     assert {settings: 1}[same] == 1
@@ -84,6 +86,6 @@ def test_settings_with_servers_can_be_a_key_and_show_no_password() -> None:
     assert "a password" not in repr(settings)
 
 
-def test_what_is_local() -> None:
+def test_local_addresses() -> None:
     assert is_local("127.0.0.1") and is_local("::1") and is_local("LOCALHOST")
     assert not is_local("0.0.0.0") and not is_local("10.0.0.1") and not is_local("a.example")

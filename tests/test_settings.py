@@ -44,11 +44,11 @@ SECRET = "a secret of the school's own"
         ({"MODEL": "x", "RUNTIME": "y"}, Settings()),
     ],
 )
-def test_the_environment_sets_what_it_names(environ: dict[str, str], expected: Settings) -> None:
+def test_each_variable_sets_its_field(environ: dict[str, str], expected: Settings) -> None:
     assert Settings.from_env(environ) == expected
 
 
-def test_an_unknown_runtime_is_told_in_one_line() -> None:
+def test_an_unknown_runtime_is_one_line() -> None:
     with pytest.raises(UsageError, match=r"^FER_RUNTIME is 'tflite': take onnx or keras$"):
         Settings.from_env({"FER_RUNTIME": "tflite"})
 
@@ -69,13 +69,13 @@ def test_the_real_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) ->
         ({"FER_REGION": "Europe"}, "take two letters, such as EU or IN"),
         ({"FER_MEDICAL_OR_SAFETY": "perhaps"}, "FER_MEDICAL_OR_SAFETY is 'perhaps'"),
         ({"FER_TRUST_PROXY": "maybe"}, "FER_TRUST_PROXY is 'maybe'"),
-        ({"FER_ICE_SERVERS": "stun:a.org"}, "FER_ICE_SERVERS, FER_TURN_URL: .* no JSON"),
+        ({"FER_ICE_SERVERS": "stun:a.org"}, "FER_ICE_SERVERS, FER_TURN_URL: .* not JSON"),
         ({"FER_TURN_URL": "turn:a.org"}, "needs its server's secret"),
-        ({"FER_TURN_URL": "http://a.org", "FER_TURN_SECRET": SECRET}, "is no TURN address"),
+        ({"FER_TURN_URL": "http://a.org", "FER_TURN_SECRET": SECRET}, "is not a TURN address"),
         ({"FER_RELAY_ONLY": "1"}, "name a TURN server"),
     ],
 )
-def test_what_does_not_fit_is_told_in_one_line(environ: dict[str, str], fault: str) -> None:
+def test_a_wrong_value_is_one_line(environ: dict[str, str], fault: str) -> None:
     with pytest.raises(UsageError, match=fault) as caught:
         Settings.from_env(environ)
     assert "\n" not in str(caught.value)
@@ -99,5 +99,7 @@ def test_secrets_are_not_shown() -> None:
         ("FR", False, True),
     ],
 )
-def test_the_law_of_the_region_holds(region: str, exempt: bool, forbidden: bool) -> None:
+def test_the_law_of_the_region_forbids_or_allows(
+    region: str, exempt: bool, forbidden: bool
+) -> None:
     assert Settings(region=region, medical_or_safety=exempt).forbidden is forbidden

@@ -1,10 +1,10 @@
-"""Takes out of an installed environment what the running app never loads.
+"""Delete from an installed environment what the running app never loads.
 
     python slim.py SITE_PACKAGES
 
-The wheels bring tests, headers, tools and second copies of libraries. What is left is tried by the
-image's own tests, page by page. Needs `patchelf` and `strip`, so it runs in the stage that builds
-and not in the one that ships. Prints what each step saved.
+Wheels contain tests, headers, tools and second copies of libraries. The image's own tests open
+every page with the rest. Needs `patchelf` and `strip`, so it runs in the stage that builds and not
+in the one that ships. Prints what each step saved.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-# What nothing here imports, and why it may go.
+# Files that nothing here imports, with the reason.
 UNUSED = (
     "pydeck*",  # Streamlit's maps
     "pandas/tests",
@@ -26,13 +26,13 @@ UNUSED = (
     "numpy/_core/include",
     "numpy/_core/lib",
     "numpy/random/lib",
-    "numpy/_core/_simd.*.so",  # this and the next show NumPy's insides to its own tests
+    "numpy/_core/_simd.*.so",  # this and the next are for NumPy's own tests
     "numpy/_core/_*_tests.*.so",
     "pyarrow/tests",
     "pyarrow/include",
     "pyarrow/src",
     "pyarrow/includes",
-    # Arrow's network, its files and its query plans; tables in memory need none of it.
+    # Arrow's network, file formats and query plans; tables in memory need none of them.
     *(f"pyarrow/libarrow_{part}.so*" for part in ("flight", "python_flight", "s3", "substrait")),
     *(f"pyarrow/libarrow_{part}.so*" for part in ("dataset", "acero", "python_parquet_encryption")),
     "pyarrow/libparquet.so*",
@@ -45,20 +45,20 @@ UNUSED = (
     "onnxruntime/quantization",
     "onnxruntime/datasets",
     "onnxruntime/backend",
-    "onnxruntime/capi/libonnxruntime.so*",  # for C programs; the module has its own copy inside
-    "cv2/data/*.xml",  # the app brings the two cascades that it uses
+    "onnxruntime/capi/libonnxruntime.so*",  # for C programs; Python's module has its own copy
+    "cv2/data/*.xml",  # the app has the two cascades that it uses
     "cv2/gapi",
     "streamlit/hello",
-    # Charts of kinds that no page draws; a page loads each kind's code when it first meets one.
+    # Kinds of charts that no page draws; browsers load the code of a kind when needed.
     *(f"streamlit/static/static/js/{kind}*.js" for kind in ("PlotlyChart", "DeckGlJsonChart")),
     *(f"streamlit/static/static/js/{kind}*.js" for kind in ("EChartsChart", "GraphVizChart")),
     *(f"streamlit/static/static/js/{part}-*.js" for part in ("elk", "*Diagram", "swimlanes")),
     "streamlit/static/static/js/cytoscape*.js",
-    "streamlit/static/static/media/SourceSerif*",  # the pages are set in another one
+    "streamlit/static/static/media/SourceSerif*",  # the pages use another font
     "*.dist-info/RECORD",  # for uninstalling
     "sqlalchemy/testing",
     "sqlalchemy/orm",  # lessons are rows, not objects
-    "sqlalchemy/ext",
+    "sqlalchemy/ext/[!_c]*",  # all but compiler.py, which Alembic imports
     *(f"sqlalchemy/dialects/{name}" for name in ("mssql", "mysql", "oracle")),  # no drivers here
     "**/*.pyi",
     "**/*.pyx",
@@ -69,16 +69,16 @@ PLAIN = "pyarrow/libarrow_python.so"  # three copies of one file: a wheel can't 
 
 
 def size(folder: Path) -> int:
-    """Bytes in all files below."""
+    """Return the bytes in all files below the folder."""
     return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir())
 
 
 def drop_unused(site: Path) -> None:
-    """What the list names; a pattern that finds nothing is told, as a sign that the list is old."""
+    """Delete what the list names, and print each pattern that finds nothing as outdated."""
     for pattern in UNUSED:
         found = [path for path in site.glob(pattern) if path.exists()]
         if not found:
-            print(f"slim: nothing here is {pattern}")
+            print(f"slim: no file matches {pattern}; update the list")
         for path in found:
             if path.is_dir():
                 shutil.rmtree(path)
@@ -87,19 +87,19 @@ def drop_unused(site: Path) -> None:
 
 
 def libraries(folder: Path) -> Iterator[Path]:
-    """The shared libraries below, links left out."""
+    """Yield the shared libraries below the folder, without symbolic links."""
     for path in sorted(folder.rglob("*.so*")):
         if path.is_file() and not path.is_symlink() and path.read_bytes()[:4] == b"\x7fELF":
             yield path
 
 
 def needed(library: Path) -> list[str]:
-    """The libraries that it is linked to."""
+    """Return the names of the libraries that a library is linked to."""
     return _tool("patchelf", "--print-needed", str(library)).split()
 
 
 def unlink_dropped(folder: Path) -> None:
-    """Arrow's modules are linked to all of Arrow, also where they use nothing of it."""
+    """Unlink Arrow's modules from deleted parts of Arrow, which they are linked to without need."""
     here = {path.name for path in folder.iterdir()}
     for library in libraries(folder):
         gone = [name for name in needed(library) if name.startswith(("libarrow", "libparquet"))]
@@ -109,14 +109,14 @@ def unlink_dropped(folder: Path) -> None:
 
 
 def one_copy(folder: Path, name: str) -> None:
-    """Keeps the one copy that others are linked to."""
+    """Delete all copies of a library but the one that others are linked to."""
     for path in folder.glob(f"{name}.*.*"):
         path.unlink()
     (folder / name).unlink(missing_ok=True)
 
 
 def share_ffmpeg(site: Path) -> None:
-    """OpenCV and PyAV each bring FFmpeg; where its version is the same, OpenCV takes PyAV's."""
+    """Link OpenCV to PyAV's FFmpeg, if both have the same version, and delete its own."""
     own, other = site / "opencv_python_headless.libs", site / "av.libs"
     module = site / "cv2" / "cv2.abi3.so"
     theirs = {_plain(path.name): path.name for path in other.iterdir()}
@@ -142,14 +142,14 @@ def share_ffmpeg(site: Path) -> None:
 
 
 def _plain(name: str) -> str:
-    """libavcodec-57aca189.so.62.28.102 without the wheel's own mark."""
+    """Return the name without the hash that wheels add, as in libavcodec-57aca189.so.62.28.102."""
     return re.sub(r"-[0-9a-f]{8}(?=\.so)", "", name)
 
 
 def strip(library: Path) -> None:
-    """Without what only a debugger reads; as it was, where that would spoil it.
+    """Remove the symbols for debuggers, unless that damages the library.
 
-    `strip` misplaces the segments of libraries that wheel makers' tools have changed before.
+    `strip` misplaces the segments of libraries that the tools of wheel makers have changed.
     """
     lean = library.with_name(library.name + ".lean")
     _tool("strip", "--strip-unneeded", "-o", str(lean), str(library))
@@ -161,7 +161,7 @@ def strip(library: Path) -> None:
 
 
 def loads(library: Path) -> bool:
-    """Whether each segment of a 64-bit library lies so that it can be mapped."""
+    """Return True if every segment of a 64-bit library is aligned, so that it can be mapped."""
     data = library.read_bytes()
     table, entry, count = (
         struct.unpack_from("<Q", data, 32)[0],
@@ -179,10 +179,10 @@ def _tool(*words: str) -> str:
 
 
 def main(site: Path) -> None:
-    """All steps, and what each saved."""
+    """Run all steps and print what each saved."""
     before = size(site)
 
-    def told(what: str) -> None:
+    def report(what: str) -> None:
         nonlocal before
         after = size(site)
         print(f"slim: {(before - after) / 1e6:6.1f} MB less: {what}")
@@ -192,12 +192,12 @@ def main(site: Path) -> None:
     drop_unused(site)
     one_copy(site / "pyarrow", Path(PLAIN).name)
     unlink_dropped(site / "pyarrow")
-    told("what the app never loads")
+    report("what the app never loads")
     share_ffmpeg(site)
-    told("one FFmpeg instead of two")
+    report("one FFmpeg instead of two")
     for library in libraries(site):
         strip(library)
-    told("symbols for debuggers")
+    report("symbols for debuggers")
     print(f"slim: {before / 1e6:6.1f} MB left")
 
 

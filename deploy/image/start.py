@@ -1,8 +1,8 @@
-"""What the container runs: the app on $PORT; `start.py check` asks whether it is ready.
+"""Run the app in the container, on $PORT; `start.py check` tests whether it is ready.
 
-A few lines rather than uvicorn's own command: as process 1 nothing is done with a SIGTERM that
-nobody handles, and uvicorn handles it only once it has loaded everything; and it ends with the
-signal's status, where 0 is what says that all went well.
+uvicorn's own command would not do. The kernel drops a SIGTERM that process 1 does not handle, and
+uvicorn handles it only after loading everything. It also ends with the signal's status, where
+platforms take all but 0 for a failure.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import sys
 import urllib.error
 import urllib.request
 
-PATIENCE = 3  # seconds that a request may still take at the end; platforms kill after 10
+PATIENCE = 3  # seconds that running requests get at the end; platforms kill after 10
 MOST_BYTES = 16_000_000  # of one WebSocket message, as .streamlit/config.toml says
 
 
 def port() -> int:
-    """Where to listen, as Cloud Run, Heroku and App Runner say it."""
+    """Return the port to listen on; Cloud Run, Heroku and App Runner set the variable."""
     said = os.environ.get("PORT") or "8080"
     if not said.isascii() or not said.isdecimal() or not 0 < int(said) < 65536:
         sys.exit(f"PORT must be a number from 1 to 65535, not {said!r}")
@@ -27,7 +27,7 @@ def port() -> int:
 
 
 def check() -> int:
-    """0 if the app can read a picture, else 1; which is all that a health check wants."""
+    """Return 0 if the app can read a picture, else 1, as a health check needs it."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port()}/healthz", timeout=4) as answer:
             return 0 if answer.status == 200 else 1
@@ -36,11 +36,11 @@ def check() -> int:
 
 
 def serve() -> None:
-    """The app, until it is told to end."""
+    """Serve the app until a signal ends it."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    import uvicorn  # only now: it takes a while, and the signal may come meanwhile
+    import uvicorn  # after the handler, since a signal may come while it loads
 
-    # Who visits is nobody's business here. uvicorn's own switch is undone by Streamlit.
+    # Visits are private. A filter, because Streamlit undoes uvicorn's own setting.
     logging.getLogger("uvicorn.access").addFilter(lambda _: False)
     uvicorn.run(
         "app:app",

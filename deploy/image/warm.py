@@ -1,8 +1,8 @@
-"""Runs the app once while the image is built, so that it starts quickly and surely works.
+"""Run the app once while the image is built, so that it starts quickly and is known to work.
 
-Python compiles each module that it loads and keeps the result beside it: so the image, whose files
-can't be written later, holds the compiled form of what is used and of nothing else. And an image
-whose app does not answer is never finished.
+Python compiles each module that it loads and saves the result beside it. So the image, whose files
+cannot be written later, holds the compiled form of exactly the modules in use. The build fails if
+the app does not answer.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ PORT = "8099"
 URL = f"http://127.0.0.1:{PORT}"
 START_SECONDS = 120  # for compiling everything
 END_SECONDS = 15
-# Loaded only once something is wanted of them: a database server, a camera, a recording.
+# Modules that are loaded later: for a database server, a camera, a recording.
 LATER = ("psycopg", "sqlalchemy.dialects.postgresql.psycopg", "aiortc", "av", "altair")
 
 
 def load_all() -> None:
-    """Every module that serving can need; what is for training is left out."""
+    """Import every module that serving can need, so not those for training and benchmarks."""
     import fer
 
     for module in pkgutil.walk_packages(fer.__path__, "fer."):
@@ -42,8 +42,8 @@ def load_all() -> None:
         importlib.import_module(name)
 
 
-def film() -> None:
-    """Writes a second of video, and reads it again."""
+def write_and_read_video() -> None:
+    """Write a second of video and read it again."""
     file, still = io.BytesIO(), np.full((120, 160, 3), 127, np.uint8)
     with av.open(file, "w", format="mp4") as out:
         stream = out.add_stream("libx264", rate=10)
@@ -52,20 +52,20 @@ def film() -> None:
             out.mux(stream.encode(av.VideoFrame.from_ndarray(still, "bgr24")))
         out.mux(stream.encode(None))
     file.seek(0)
-    with av.open(file) as film:
-        if len([frame.to_ndarray(format="bgr24") for frame in film.decode(video=0)]) != 10:
+    with av.open(file) as video:
+        if len([frame.to_ndarray(format="bgr24") for frame in video.decode(video=0)]) != 10:
             sys.exit("a video that was written cannot be read")
 
 
 def open_page() -> None:
-    """The first page, drawn as for a visitor."""
+    """Draw the first page, as for a visitor."""
     page = AppTest.from_file("app.py", default_timeout=60).run()
     if page.exception:
         sys.exit(f"the first page failed: {page.exception[0].value}")
 
 
 def serve_once() -> None:
-    """Starts the server as the container will, asks it for a picture's faces, and ends it."""
+    """Start the server as the container does, have it read a picture, and end it."""
     environ = os.environ | {"PORT": PORT, "HOST": "127.0.0.1"}
     server = subprocess.Popen([sys.executable, "start.py"], env=environ)
     try:
@@ -78,7 +78,7 @@ def serve_once() -> None:
         asked = urllib.request.Request(f"{URL}/api/photo", picture, {"Content-Type": "image/jpeg"})
         with urllib.request.urlopen(asked, timeout=30) as answer:
             if json.load(answer)["size"] != [320, 240]:
-                sys.exit("the photo API answers nonsense")
+                sys.exit("the photo API gave a wrong answer")
         urllib.request.urlopen(URL, timeout=30).close()
         server.send_signal(signal.SIGTERM)
         if status := server.wait(END_SECONDS):
@@ -89,6 +89,6 @@ def serve_once() -> None:
 
 if __name__ == "__main__":
     load_all()
-    film()
+    write_and_read_video()
     open_page()
     serve_once()

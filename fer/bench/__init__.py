@@ -1,8 +1,8 @@
-"""How much work reading a class is: `python -m fer bench`.
+"""Measure how much work reading a class is: `fer bench`.
 
-Figures are CPU time over all threads, the robust one on a machine that is busy with other work.
-What is compared takes turns within one run, so the ratios hold; single figures don't travel from
-one machine to another.
+Figures are CPU time over all threads, which other work on the machine changes least. Compared
+programs take turns within one run, so their ratios hold; single figures of different machines
+cannot be compared.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def bench(
     grow: bool = False,
     say: Any = lambda line: None,
 ) -> dict[str, Any]:
-    """Everything measured. `files`: where YuNet's file is; `galleries`: pictures of known faces."""
+    """Measure everything. `files` is YuNet's folder; `galleries` holds pictures of known faces."""
     say("the network's forms")
     result: dict[str, Any] = {"forms": network.bench(model)}
     analyzers = usable(model, files)
@@ -50,7 +50,7 @@ def bench(
 
 
 def usable(model: Path, files: Path | None) -> dict[str, Analyzer]:
-    """An analyzer for each detector whose files are here, by the detector's name."""
+    """Return an analyzer for each detector whose files are installed, by the detector's name."""
     from fer.errors import ModelError
     from fer.vision.detect import KINDS
 
@@ -66,7 +66,7 @@ def usable(model: Path, files: Path | None) -> dict[str, Analyzer]:
 
 
 def lines(result: dict[str, Any]) -> list[str]:
-    """The result for a terminal."""
+    """Return the result as lines for a terminal."""
     out = network.lines(result["forms"])
     out += ["", "the whole loop at 1280x720: CPU-milliseconds a frame"]
     names = [*result["loop"][0]["stages"]]

@@ -1,4 +1,4 @@
-"""How long a fresh process takes to its first answer on a photo, and how large it is then."""
+"""Measure how long a new process takes to read a photo, and how much memory it holds then."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 from fer.bench.feed import gallery
 from fer.errors import ModelError
 
-ROOT: Final = Path(__file__).resolve().parent.parent.parent  # where `import fer` works
+ROOT: Final = Path(__file__).resolve().parent.parent.parent  # the folder that holds `fer`
 TIMES: Final = 3
 FACES: Final = 25
 
@@ -40,7 +40,7 @@ print(json.dumps([imported - begun, ready - begun, size / 1e6, len(faces), heavy
 
 
 def measure(model: Path) -> dict[str, Any]:
-    """Medians over some fresh processes; `rss_mb` is what one held then."""
+    """Return medians over three new processes; `rss_mb` is the memory after the first photo."""
     with tempfile.TemporaryDirectory() as folder:
         photo = Path(folder) / "class.png"
         cv2.imwrite(str(photo), gallery(FACES))
@@ -64,6 +64,6 @@ def _run(model: Path, photo: Path) -> list[Any]:
         check=False,
     )
     if done.returncode:
-        raise ModelError(f"a fresh process could not read a photo: {done.stderr.strip()[-200:]}")
-    told: list[Any] = json.loads(done.stdout.splitlines()[-1])
-    return told
+        raise ModelError(f"a new process could not read a photo: {done.stderr.strip()[-200:]}")
+    figures: list[Any] = json.loads(done.stdout.splitlines()[-1])
+    return figures

@@ -1,4 +1,4 @@
-"""Of the faces in galleries with known faces: how many a live feed finds in its first seconds."""
+"""Measure how many faces of galleries with known faces a stream finds in its first seconds."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from fer.errors import DataError
 from fer.faces import Floats, overlaps
 from fer.vision.analyzer import Analyzer
 
-TRUTH: Final = "faces.json"  # a picture's name: its faces as [left, top, right, bottom]
+TRUTH: Final = "faces.json"  # maps a picture's name to its faces as [left, top, right, bottom]
 SECONDS: Final = 2.0
-MATCH: Final = 0.3  # overlap from which a box is that face
+MATCH: Final = 0.3  # overlap from which a box counts as that face
 
 
 def measure(analyzers: Mapping[str, Analyzer], galleries: Path) -> list[dict[str, Any]]:
-    """Recall and false boxes a picture, for each detector and number of tiles."""
+    """Return recall and false boxes a picture, for each detector and number of tiles."""
     known = json.loads((galleries / TRUTH).read_text())
     counts: dict[tuple[str, str], list[int]] = {}
     for name, corners in sorted(known.items()):
@@ -49,7 +49,7 @@ def measure(analyzers: Mapping[str, Analyzer], galleries: Path) -> list[dict[str
 
 
 def after_seconds(analyzer: Analyzer, frame: Any) -> Floats:
-    """The boxes that a live feed of this still picture shows after SECONDS, in real time."""
+    """Return the boxes after feeding this picture to a stream for SECONDS, in real time."""
     with analyzer.live() as live:
         begun = time.monotonic()
         while (now := time.monotonic()) < begun + SECONDS:
@@ -59,7 +59,7 @@ def after_seconds(analyzer: Analyzer, frame: Any) -> Floats:
 
 
 def matches(boxes: Floats, truth: Floats) -> int:
-    """How many of the true boxes are found, each by a box of its own."""
+    """Return how many of the true boxes are found, each by a different box."""
     shared, hits = overlaps(boxes, truth), 0
     while shared.size and shared.max() >= MATCH:
         row, column = np.unravel_index(int(shared.argmax()), shared.shape)

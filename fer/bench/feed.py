@@ -1,4 +1,4 @@
-"""A camera's stream of a class, made from the one face that comes with the project."""
+"""Make a camera's stream of a class from the one face that comes with the project."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from fer.faces import Picture
 FACE: Final = Path(__file__).resolve().parent.parent / "ui" / "sample.png"
 SIZE: Final = (1280, 720)
 FPS: Final = 30
-BITRATE: Final = 1_500_000  # what WebRTC's server side sends at most
-LENGTH: Final = 30  # frames until the motion begins anew
+BITRATE: Final = 1_500_000  # the most that aiortc sends
+LENGTH: Final = 30  # frames until the motion repeats
 
 
 class Vp8:
-    """VP8 in both directions as a live stream uses it: one thread, as fast as it goes."""
+    """Encode and decode VP8 as a live stream does: one thread, the fastest settings."""
 
     def __init__(self, size: tuple[int, int] = SIZE) -> None:
         self._size = size
@@ -37,22 +37,22 @@ class Vp8:
         self._decoder.thread_count = 1
 
     def encode(self, frame: Picture) -> list[bytes]:
-        """A BGR frame as packets."""
-        # OpenCV's conversion takes a tenth of the work of the one behind `reformat`.
+        """Return a BGR frame as packets."""
+        # OpenCV's conversion takes a tenth of the work of PyAV's `reformat`.
         planes = np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2YUV_I420), np.uint8)
         made = av.VideoFrame.from_ndarray(planes, format="yuv420p")
         return [bytes(packet) for packet in self._encoder.encode(made)]
 
     def decode(self, packets: list[bytes]) -> Picture:
-        """Packets as a BGR frame."""
+        """Return packets as a BGR frame."""
         for packet in packets:
             for frame in self._decoder.decode(av.Packet(packet)):
                 return np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
-        raise ValueError("these packets hold no frame")
+        raise ValueError("these packets hold no whole frame")
 
 
 class Feed:
-    """Frames of a gallery of so many moving faces, ready encoded; endless."""
+    """Encoded frames of a gallery of moving faces, without end."""
 
     def __init__(self, faces: int, size: tuple[int, int] = SIZE) -> None:
         self.faces, self.size = faces, size
@@ -60,17 +60,17 @@ class Feed:
         self._packets = [stream.encode(gallery(faces, at, size)) for at in range(LENGTH)]
 
     def packets(self) -> Iterator[list[bytes]]:
-        """One frame's packets after the other."""
+        """Yield the packets of one frame after the other."""
         while True:
             yield from self._packets
 
 
 def gallery(faces: int, at: int = 0, size: tuple[int, int] = SIZE) -> Picture:
-    """The frame number `at` of a video call's gallery: each face sways within its tile."""
+    """Return frame number `at` of a video call's gallery; each face sways within its tile."""
     side = math.ceil(math.sqrt(faces))
     width, height = size[0] // side, size[1] // side
     face: Any = cv2.imread(str(FACE))
-    rng = np.random.default_rng(faces)  # so every frame has the same tiles
+    rng = np.random.default_rng(faces)  # the same tiles in every frame
     frame = np.full((size[1], size[0], 3), 24, np.uint8)
     for tile in range(faces):
         top, left = tile // side * height, tile % side * width

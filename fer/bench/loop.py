@@ -1,8 +1,8 @@
-"""The whole loop of a live picture, stage by stage, beside the loop of the tutorials.
+"""Measure the whole loop of a live frame, stage by stage, and the loop of the tutorials.
 
-A frame is decoded, followed, read, drawn on and encoded again. What happens in every frame counts
-with its median; reading a few faces a frame and searching about once a second count with their
-mean, spread over the frames, since a median wouldn't see them.
+A frame is decoded, tracked, read, drawn on and encoded. Stages that do the same in every frame
+count with their median. Reading a few faces a frame and detecting about once a second count with
+their mean over the frames, since a median would ignore them.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from fer.vision.draw import draw
 from fer.vision.stream import FaceStream, search_wait
 
 WARM_UP: Final = 10  # frames that aren't counted
-FLOOR: Final = ("decode", "draw", "encode")  # what a stream costs without any reading
-SEARCHES: Final = 3  # timed of each kind
-MOST: Final = 49  # faces at which we and the tutorials are compared
+FLOOR: Final = ("decode", "draw", "encode")  # what a stream takes without reading
+SEARCHES: Final = 3  # timed detections of each kind
+MOST: Final = 49  # faces at which our loop is compared with the tutorials'
 SIZES: Final = ((640, 480), (1280, 720), (1920, 1080))
 GROWING: Final = (1, 9, 25, 49)
 
 
 class Timed:
-    """A detector and a network whose CPU time is kept apart from the tracker's."""
+    """Wrap a detector and a network to measure their CPU time apart from the tracker's."""
 
     def __init__(self, analyzer: Analyzer) -> None:
         self._analyzer = analyzer
@@ -57,8 +57,8 @@ class Timed:
         return shares
 
 
-class Run:
-    """One detector on one feed."""
+class LoopRun:
+    """Measure one detector on one feed."""
 
     def __init__(self, kind: str, analyzer: Analyzer, feed: Feed) -> None:
         self.kind, self._feed = kind, feed
@@ -77,7 +77,7 @@ class Run:
         self._frame: Picture = np.zeros((1, 1, 3), np.uint8)
 
     def step(self) -> None:
-        """One frame from packets to packets."""
+        """Take one frame from packets to packets."""
         timed = self._timed
         timed.detect = timed.classify = 0.0
         packets = next(self._packets)
@@ -105,7 +105,7 @@ class Run:
                 self._stages[name].append(seconds)
 
     def search(self) -> None:
-        """One search of each kind, timed alone."""
+        """Time one detection of each kind: the whole frame, and around the known faces."""
         begun = time.process_time()
         self.detector.scan(self._frame)
         scanned = time.process_time()
@@ -114,7 +114,7 @@ class Run:
         self._looks.append(time.process_time() - scanned)
 
     def row(self) -> dict[str, Any]:
-        """What was measured, in milliseconds."""
+        """Return the measurement, in milliseconds."""
         scan, look = float(np.median(self._scans)), float(np.median(self._looks))
         cost = look + (scan - look) / self.detector.full_every
         stages = {name: float(np.median(spent)) for name, spent in self._stages.items()}
@@ -142,8 +142,8 @@ def measure(
     tutorial: Tutorial | None = None,
     tutorial_frames: int = 0,
 ) -> dict[str, Any]:
-    """Every detector on every feed, frame by frame in turn, with the tutorials' loop in between."""
-    runs = [Run(kind, each, feed) for feed in feeds for kind, each in analyzers.items()]
+    """Run every detector on every feed, taking turns frame by frame with the tutorials' loop."""
+    runs = [LoopRun(kind, each, feed) for feed in feeds for kind, each in analyzers.items()]
     usual: dict[int, list[float]] = {feed.faces: [] for feed in feeds}
     streams = {feed.faces: (feed.packets(), Vp8(feed.size)) for feed in feeds}
     every = max(frames // max(tutorial_frames, 1), 1)
@@ -162,19 +162,19 @@ def measure(
         for run in runs:
             run.search()
     rows = [run.row() for run in runs]
-    told = [
+    usual_rows = [
         {"faces": count, "cpu_ms": round(1000 * float(np.median(spent)), 1), "frames": len(spent)}
         for count, spent in usual.items()
         if spent
     ]
     ours = {(row["detector"], row["faces"]): row["cpu_ms"] for row in rows}
-    theirs = {row["faces"]: row["cpu_ms"] for row in told}
+    theirs = {row["faces"]: row["cpu_ms"] for row in usual_rows}
     ratio = round(theirs[MOST] / ours["auto", MOST], 1) if MOST in theirs else None
-    return {"loop": rows, "tutorial": told, f"ratio_{MOST}": ratio}
+    return {"loop": rows, "tutorial": usual_rows, f"ratio_{MOST}": ratio}
 
 
 def growth(analyzer: Analyzer, frames: int) -> list[dict[str, Any]]:
-    """How the work grows with the faces and with the picture."""
+    """Measure how the work grows with the number of faces and the size of the frame."""
     feeds = [Feed(count, size) for size in SIZES for count in GROWING]
     rows: list[dict[str, Any]] = measure({"auto": analyzer}, feeds, frames)["loop"]
     return rows

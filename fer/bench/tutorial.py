@@ -1,4 +1,4 @@
-"""The loop that tutorials teach, with our network: what the project is measured against."""
+"""The loop that tutorials teach, with our network, for comparison."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fer.vision.detect.haar import CASCADE_FOLDER, CASCADES
 
 
 class Tutorial:
-    """A Haar search of every frame (1.3, 5) and `model.predict` for every face in it."""
+    """Detect with Haar in every frame (1.3, 5) and call `model.predict` for every face."""
 
     def __init__(self, model: Any) -> None:
         self._model = model
@@ -26,14 +26,14 @@ class Tutorial:
 
     @classmethod
     def load(cls, folder: Path) -> Tutorial | None:
-        """With the Keras form of this model; None where that, or Keras, isn't here."""
+        """Load the Keras form of this model; return None if it or Keras is not installed."""
         if find_spec("keras"):
             with suppress(ModelError):
                 return cls(KerasClassifier(folder).model)
         return None
 
     def step(self, frame: Picture) -> int:
-        """Finds, reads and draws on a frame; how many faces it was."""
+        """Detect, read and draw the faces of a frame, and return their number."""
         grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
         found = self._cascade.detectMultiScale(grey, 1.3, 5)
         for x, y, width, height in found:

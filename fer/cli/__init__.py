@@ -1,4 +1,4 @@
-"""The command line: `python -m fer COMMAND`. Exit status 0, or 2 with one clear line."""
+"""The command line: `fer COMMAND`. The exit status is 0, or 2 with one line that says why."""
 
 from __future__ import annotations
 
@@ -6,53 +6,60 @@ import argparse
 import os
 from collections.abc import Sequence
 
-from fer.cli import bench, edge, models, photo, training, video
+from fer.cli import bench, doctor, edge, models, photo, serve, training, video
 from fer.cli.commands import Commands
-from fer.cli.terminal import say
+from fer.cli.terminal import message
 from fer.cli.training import fold
-from fer.errors import FerError
+from fer.errors import FerError, UsageError
 from fer.settings import Settings
 
-__all__ = ["fold", "main", "parser", "say"]
+__all__ = ["fold", "main", "message", "parser"]
 
 
 def parser(settings: Settings) -> argparse.ArgumentParser:
-    """All commands with their options."""
-    top = argparse.ArgumentParser(prog="python -m fer", description=__doc__)
+    """Return the parser of all commands with their options."""
+    top = argparse.ArgumentParser(prog="fer", description=__doc__)
     commands = Commands(top)
     photo.add_command(commands, settings)
     video.add_command(commands, settings)
+    serve.add_command(commands, settings)
     edge.add_command(commands, settings)
     models.add_command(commands, settings)
+    doctor.add_command(commands, settings)
     bench.add_command(commands, settings)
     training.add_commands(commands, settings)
     return top
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the exit status."""
+    """Run one command and return the exit status."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
-        options = parser(Settings.from_env()).parse_args(arguments)
-    except FerError as fault:
-        say(f"fer: {fault}")
-        return 2
+        options = read(arguments)
+        return options.handler(options) or 0
+    except ModuleNotFoundError as fault:
+        message(
+            f"fer: the package {fault.name} is missing: install requirements.txt, or "
+            "fer-classroom[training]; the small image holds only what serving needs"
+        )
+    except (FerError, OSError) as fault:
+        message(f"fer: {fault}")
+    except KeyboardInterrupt:
+        message("fer: stopped; finished results were saved")
+        return 130
+    return 2
+
+
+def read(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Return the options of the command that was asked for."""
+    top = parser(Settings.from_env())
+    options, further = top.parse_known_args(arguments)
+    if further and not getattr(options, "takes_further", False):
+        top.error(f"unrecognized arguments: {' '.join(further)}")
+    if further:
+        options.further = further
     for name in ("epochs", "minutes", "batch", "every", "frames"):
         value = getattr(options, name, None)
         if value is not None and not value > 0:
-            say(f"fer: --{name} must be more than 0")
-            return 2
-    try:
-        return options.handler(options) or 0
-    except FerError as fault:
-        say(f"fer: {fault}")
-        return 2
-    except ModuleNotFoundError as fault:
-        say(f"fer: {fault.name} is missing: this needs requirements.txt, or the image's full form")
-        return 2
-    except KeyboardInterrupt:
-        say("fer: stopped; what was finished is kept")
-        return 130
-    except OSError as fault:
-        say(f"fer: {fault}")
-        return 2
+            raise UsageError(f"--{name} must be more than 0")
+    return options

@@ -1,6 +1,6 @@
-"""`python -m fer bench`: how much work reading a class is, beside the loop of the tutorials.
+"""`fer bench`: measure how much work reading a class is, compared with the loop of the tutorials.
 
-With --live: how many live pictures the running app keeps up with, and how late its answers are.
+With --live: measure how many live lessons the running app serves, and how late its answers are.
 """
 
 from __future__ import annotations
@@ -12,48 +12,51 @@ from pathlib import Path
 from typing import Any, Final
 
 from fer.cli.commands import Commands
-from fer.cli.terminal import say
+from fer.cli.terminal import message
 from fer.errors import UsageError
 from fer.settings import Settings
 
-# Beside a developer's checkout; what is missing there is left out of the measurement.
+# Beside a developer's checkout. Measurements whose files are missing there are left out.
 SHARED: Final = Path(__file__).resolve().parent.parent.parent.parent / "shared"
 
 
 def add_command(commands: Commands, settings: Settings) -> None:
-    """The command's options."""
+    """Add the command and its options."""
     one = commands.add("bench", bench, "measure how much work reading faces is")
     one.add_argument("--model", type=Path, default=settings.model, help="model folder")
-    one.add_argument("--frames", type=int, default=60, metavar="N", help="of each feed (60)")
+    one.add_argument("--frames", type=int, default=60, metavar="N", help="frames of each feed (60)")
     one.add_argument(
         "--detectors",
         type=Path,
         default=settings.detector_files or SHARED / "detectors",
         metavar="DIR",
-        help="where YuNet's file may be, besides the user's cache folder",
+        help="folder searched for YuNet's file, besides the user's cache folder",
     )
     one.add_argument(
         "--galleries",
         type=Path,
         default=SHARED / "galleries",
         metavar="DIR",
-        help="pictures with known faces (faces.json) to measure recall on",
+        help="pictures with known faces (faces.json), to measure recall",
     )
     one.add_argument("--plot", type=Path, metavar="SVG", help="also plot how the work grows")
     one.add_argument(
-        "--live", action="store_true", help="the running app instead, with clients over loopback"
+        "--live",
+        action="store_true",
+        help="measure the running app instead, with clients on this computer",
     )
     one.add_argument(
         "--minutes",
         type=float,
         metavar="M",
-        help="with --live: then eight clients for so long, to see whether its memory grows",
+        help="with --live: afterwards run eight clients for M minutes, to see whether memory grows",
     )
     one.add_argument("--json", action="store_true")
     one.set_defaults(settings=settings)
 
 
 def bench(options: argparse.Namespace) -> None:
+    """Measure and print the result."""
     if options.minutes and not options.live:
         raise UsageError("--minutes goes with --live")
     if options.live:
@@ -67,7 +70,7 @@ def bench(options: argparse.Namespace) -> None:
         options.galleries,
         options.frames,
         grow=options.plot is not None,
-        say=lambda what: say(f"fer: measuring {what} …"),
+        say=lambda what: message(f"fer: measuring {what} …"),
     )
     if options.plot is not None:
         options.plot.write_text(plot(result["growth"]))
@@ -75,20 +78,20 @@ def bench(options: argparse.Namespace) -> None:
 
 
 def live(options: argparse.Namespace) -> None:
-    """The app as it runs with the environment's settings; a network is named by them alone."""
+    """Measure the app with the environment's settings, which alone name its model."""
     from fer.bench import live
 
     settings: Settings = options.settings
     if options.model != settings.model:
-        raise UsageError("--live measures the app as it is set: name the model by FER_MODEL")
+        raise UsageError("--model does not work with --live: set FER_MODEL instead")
     result = live.measure(
-        settings, minutes=options.minutes or 0, say=lambda what: say(f"fer: {what} …")
+        settings, minutes=options.minutes or 0, say=lambda what: message(f"fer: {what} …")
     )
     print(json.dumps(result) if options.json else "\n".join(live.lines(result)))
 
 
 def plot(growth: Sequence[Mapping[str, Any]]) -> str:
-    """The work of a frame over the faces in it, a line a size of picture, as an SVG file."""
+    """Return an SVG chart of the work of a frame over its faces, with a line for each size."""
     from fer.training.reports.charts import lines
     from fer.training.reports.curves import picture
 

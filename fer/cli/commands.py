@@ -1,4 +1,4 @@
-"""How a command is added to the command line, and the options that some of them share."""
+"""Add commands to the command line, with the options that several of them share."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ from fer.errors import UsageError
 from fer.settings import Settings
 from fer.vision.detect import KINDS
 
-# Does the work; the exit status, where it isn't 0.
+# Runs a command and returns its exit status; None means 0.
 Handler = Callable[[argparse.Namespace], int | None]
 
 
 class Commands:
-    """The commands so far: `add` makes another."""
+    """The commands of the command line."""
 
     def __init__(self, top: argparse.ArgumentParser) -> None:
         self._made = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def add(self, name: str, handler: Handler, about: str) -> argparse.ArgumentParser:
-        """A command; its options are added to what this returns."""
+        """Add a command and return its parser, to which its options are added."""
         made = self._made.add_parser(name, help=about, description=about)
         made.set_defaults(handler=handler)
         return made
 
 
-def heed_the_law(options: argparse.Namespace) -> None:
-    """Refuses to read a class where FER_REGION says that the law forbids it."""
+def refuse_where_forbidden(options: argparse.Namespace) -> None:
+    """Raise UsageError if the law of the place that FER_REGION names forbids reading a class."""
     if options.forbidden:
         raise UsageError(
-            "FER_REGION says that this runs where the law forbids reading a class; "
-            "the README tells more under Responsible use"
+            "FER_REGION names a place where the law forbids reading a class; "
+            "see Responsible use in the README"
         )
 
 
 def reading_options(one: argparse.ArgumentParser, settings: Settings) -> None:
-    """With what faces are found and read."""
+    """Add the options that choose how faces are detected and read."""
     one.add_argument(
-        "--detector", choices=KINDS, default=settings.detector, help="what finds the faces (auto)"
+        "--detector", choices=KINDS, default=settings.detector, help="what detects the faces (auto)"
     )
     one.add_argument(
         "--model", type=Path, default=settings.model, metavar="DIR", help="folder of the network"

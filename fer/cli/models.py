@@ -1,4 +1,4 @@
-"""`python -m fer models`: the files of the neural detectors: which are here, and fetching them."""
+"""`fer models`: list the files of the neural detectors, or fetch the missing ones."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import json
 from pathlib import Path
 
 from fer.cli.commands import Commands
-from fer.cli.terminal import say
+from fer.cli.terminal import message
 from fer.settings import Settings
 
 
 def add_command(commands: Commands, settings: Settings) -> None:
-    """The command's words."""
+    """Add the command and its options."""
     one = commands.add(
         "models", models, "the detectors' files: list them, or fetch what is missing"
     )
@@ -30,15 +30,16 @@ def add_command(commands: Commands, settings: Settings) -> None:
 
 
 def models(options: argparse.Namespace) -> None:
+    """Fetch the files, or print each with its path, licence and use."""
     from fer.vision.detect.files import FETCHABLE, fetch, status
 
     if options.what == "fetch":
         for file in FETCHABLE:
-            fetch(file, options.to, say=say)
+            fetch(file, options.to, say=message)
     rows = status(options.to)
     if options.json:
         print(json.dumps(rows, indent=1))
     elif options.what == "list":
         for row in rows:
-            print(f"{row['name']}: {row['path'] or row['fault'] or 'not here'}")
+            print(f"{row['name']}: {row['path'] or row['fault'] or 'not installed'}")
             print(f"    {row['about']} ({row['licence']}); for {row['needed_for']}")

@@ -14,7 +14,8 @@ from typing import Any, Final, Protocol
 import cv2
 
 from fer.cli.commands import Commands, reading_options
-from fer.cli.terminal import Progress, say
+from fer.cli.terminal import Progress
+from fer.cli.terminal import message as say
 from fer.emotions import percent
 from fer.errors import DataError, UsageError
 from fer.faces import Faces, Picture

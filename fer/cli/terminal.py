@@ -1,4 +1,4 @@
-"""What the person at the terminal is told: lines, and how far a long piece of work has come."""
+"""Print lines for the person at the terminal, and the progress of long work."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import time
 from collections.abc import Callable
 from typing import Final, TextIO
 
-PATIENCE: Final = 2.0  # seconds before anything is shown
+PATIENCE: Final = 2.0  # seconds before the first line
 REDRAW: Final = 0.2  # seconds between redrawings on a terminal
 REPEAT: Final = 15.0  # seconds between lines in a log
 
 
-def say(line: str) -> None:
-    """A line for the person at the terminal; standard output is kept for results."""
+def message(line: str) -> None:
+    """Print a line on standard error; standard output is for results."""
     print(line, file=sys.stderr, flush=True)
 
 
 class Progress:
-    """One line that is redrawn on a terminal, and a line every so often in a log."""
+    """Show progress: one line that is redrawn on a terminal, a line every 15 seconds in a log."""
 
     def __init__(
         self,
@@ -30,10 +30,10 @@ class Progress:
         self._begun = clock()
         self._live = self._stream.isatty()
         self._due = self._begun + PATIENCE
-        self._shown = 0  # letters of the line that stands there now
+        self._shown = 0  # length of the line on the terminal
 
     def at(self, share: float | None, done: str) -> None:
-        """So much of the work is done, from 0 to 1; None where nobody knows."""
+        """Show that this share of the work is done, from 0 to 1; None if that is not known."""
         now = self._clock()
         if now < self._due:
             return
@@ -50,7 +50,7 @@ class Progress:
         self._stream.flush()
 
     def clear(self) -> None:
-        """Take the line away, so that another can be printed in its place."""
+        """Erase the line, so that another can be printed in its place."""
         if self._shown:
             self._stream.write("\r" + " " * self._shown + "\r")
             self._stream.flush()
@@ -58,7 +58,7 @@ class Progress:
 
 
 def minutes(seconds: float) -> str:
-    """A stretch of time as a clock shows it.
+    """Return a duration as a clock shows it.
 
     >>> minutes(75), minutes(3675)
     ('1:15', '1:01:15')

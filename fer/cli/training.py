@@ -7,7 +7,8 @@ import json
 from pathlib import Path
 
 from fer.cli.commands import Commands
-from fer.cli.terminal import Progress, say
+from fer.cli.terminal import Progress
+from fer.cli.terminal import message as say
 from fer.errors import UsageError
 from fer.settings import Settings
 from fer.vision.classifier import MODEL_FOLDER

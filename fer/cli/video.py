@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-from fer.cli.commands import Commands, heed_the_law, reading_options
-from fer.cli.terminal import Progress, minutes, say
+from fer.cli.commands import Commands, reading_options, refuse_where_forbidden
+from fer.cli.terminal import Progress, minutes
+from fer.cli.terminal import message as say
 from fer.emotions import EMOTIONS
 from fer.errors import FerError
 from fer.faces import NOBODY, Faces, Picture
@@ -68,7 +69,7 @@ def add_command(commands: Commands, settings: Settings) -> None:
 
 
 def video(options: argparse.Namespace) -> int:
-    heed_the_law(options)
+    refuse_where_forbidden(options)
     from fer.vision.analyzer import Analyzer
     from fer.vision.draw import annotated
 

@@ -1,6 +1,7 @@
-"""A small computer by the whiteboard: a camera in, an annotated picture and numbers out.
+"""Read what a camera sees, and report the class as numbers once a second.
 
-No Streamlit and no TensorFlow. Pictures are in memory only; of the numbers, an hour at most.
+Frames are in memory only; numbers are kept for an hour at most. Neither Streamlit nor TensorFlow is
+loaded.
 """
 
 from __future__ import annotations
@@ -20,18 +21,18 @@ from fer.machine import give_back
 from fer.vision.draw import draw
 from fer.vision.media.camera import Camera
 
-GLANCE: Final = 0.2  # seconds until the loop looks up from a camera that sends nothing
-KEPT: Final = 3600  # seconds of numbers; a session that ran for days would only grow
+FRAME_WAIT: Final = 0.2  # seconds; how long to wait for a frame before looking at the clock again
+LESSON_LENGTH: Final = 3600  # seconds; a lesson that ran for days would fill the memory
 
 
-class Reader(Protocol):
-    """What finds, follows and reads: `fer.vision.stream.FaceStream`."""
+class FrameReader(Protocol):
+    """Finds, tracks and reads faces, as `fer.vision.stream.FaceStream` does."""
 
     def feed(self, frame: Picture, time: float | None = None) -> Faces: ...
 
 
 class Screen(Protocol):
-    """Where the picture goes, if anybody looks: the stream's board, or a window."""
+    """Shows annotated frames: `fer.edge.mjpeg.Board` or `fer.edge.window.Window`."""
 
     @property
     def watched(self) -> bool: ...
@@ -40,73 +41,81 @@ class Screen(Protocol):
 
 def watch(
     camera: Camera,
-    live: Reader,
+    stream: FrameReader,
     *,
-    tell: Callable[[dict[str, Any]], None],
+    report: Callable[[dict[str, Any]], None],
     ending: threading.Event,
     screens: Iterable[Screen] = (),
     blur: bool = False,
 ) -> None:
-    """Until the file ends or `ending` is set: read every picture, tell the numbers each second."""
+    """Read every frame and report the numbers each second, until a file ends or `ending` is set.
+
+    Raise the camera's error if it has one.
+    """
     screens = [*screens]
     start = time.monotonic()
-    lesson, seen, told = _session(), 0, 0
+    lesson, seen, reported = _new_lesson(), 0, 0
     while not ending.is_set():
-        shot = camera.newer(seen, GLANCE)
-        if shot is not None:
-            seen = shot.number
-            faces = live.feed(shot.picture, shot.time)
-            lesson.add(faces, max(shot.time - start, 0.0))
-            watched = [screen for screen in screens if screen.watched]
-            if watched:
-                # Onto the picture itself, which nobody else reads: copies are what takes memory.
-                draw(shot.picture, faces, blur=blur)
-                for screen in watched:
-                    screen.show(shot.picture)
+        frame = camera.newer(seen, FRAME_WAIT)
+        if frame is not None:
+            seen = frame.number
+            faces = stream.feed(frame.picture, frame.time)
+            lesson.add(faces, max(frame.time - start, 0.0))
+            _show(frame.picture, faces, screens, blur)
         now = time.monotonic() - start
-        if int(now) > told:
-            told = int(now)
-            tell(record(lesson.snapshot(now), datetime.now().astimezone()))
+        if int(now) > reported:
+            reported = int(now)
+            report(record(lesson.snapshot(now), datetime.now().astimezone()))
             give_back()
-        if shot is None and camera.ended:
-            if seen:  # a file's last moment, and all there is of one shorter than a second
-                tell(record(lesson.snapshot(), datetime.now().astimezone()))
+        if frame is None and camera.ended:
+            if seen:  # the end of a file, and the only report of one shorter than a second
+                report(record(lesson.snapshot(), datetime.now().astimezone()))
             break
-        if now > KEPT:
-            lesson, start, told = _session(), start + now, 0
+        if now > LESSON_LENGTH:
+            lesson, start, reported = _new_lesson(), start + now, 0
     if camera.fault is not None:
         raise camera.fault
 
 
-def _session() -> Lesson:
+def _show(picture: Picture, faces: Faces, screens: Iterable[Screen], blur: bool) -> None:
+    """Draw the faces and show the frame, if anybody watches."""
+    watched = [screen for screen in screens if screen.watched]
+    if watched:
+        # Drawn on the frame itself, since nothing else reads it and a copy takes memory.
+        draw(picture, faces, blur=blur)
+        for screen in watched:
+            screen.show(picture)
+
+
+def _new_lesson() -> Lesson:
     return Lesson(LessonInfo("", datetime.now(UTC)), alerts=())
 
 
-def record(now: Snapshot, clock: datetime) -> dict[str, Any]:
-    """The class at this time as JSON takes it; null where nobody was read."""
+def record(snapshot: Snapshot, clock: datetime) -> dict[str, Any]:
+    """Return the class at this time as JSON values; a share is None if no face was read."""
     return {
         "time": clock.isoformat(timespec="seconds"),
-        "faces": round(now.faces, 1),
-        "shares": _shares(dict(zip(EMOTIONS, now.shares.tolist(), strict=True))),
-        "looks": _shares(now.indicators),
-        "mood": _shares(now.mood._asdict()),
-        "silent": round(now.silent, 1),
+        "faces": round(snapshot.faces, 1),
+        "shares": _shares(dict(zip(EMOTIONS, snapshot.shares.tolist(), strict=True))),
+        "looks": _shares(snapshot.indicators),
+        "mood": _shares(snapshot.mood._asdict()),
+        "silent": round(snapshot.silent, 1),
     }
 
 
-def sentence(told: Mapping[str, Any]) -> str:
-    """The same record for a person."""
-    clock, faces = str(told["time"])[11:19], told["faces"]
+def sentence(numbers: Mapping[str, Any]) -> str:
+    """Return a record as a line for a person."""
+    clock, faces = str(numbers["time"])[11:19], numbers["faces"]
     noun = "face" if faces == 1 else "faces"
-    if told["silent"] >= LATELY:
-        return f"{clock}  no picture for {told['silent']:.0f} s"
+    if numbers["silent"] >= LATELY:
+        return f"{clock}  no picture for {numbers['silent']:.0f} s"
     if not faces:
         return f"{clock}  nobody"
-    if told["shares"][EMOTIONS[0]] is None:
+    if numbers["shares"][EMOTIONS[0]] is None:
         return f"{clock}  {faces:g} {noun}, not read yet"
-    ranked = sorted(told["shares"].items(), key=lambda item: -item[1])
+    ranked = sorted(numbers["shares"].items(), key=lambda item: -item[1])
     shares = ", ".join(f"{name} {share:.0%}" for name, share in ranked[:3] if share >= 0.005)
-    return f"{clock}  {faces:g} {noun}: {shares}; mood {told['mood']['balance']:+.2f}"
+    return f"{clock}  {faces:g} {noun}: {shares}; mood {numbers['mood']['balance']:+.2f}"
 
 
 def _shares(numbers: Mapping[str, float]) -> dict[str, float | None]:

@@ -1,7 +1,7 @@
-"""The annotated picture for browsers on the network: MJPEG, over Python's own HTTP server.
+"""Serve the annotated frames to browsers on the network as MJPEG, with Python's own HTTP server.
 
-A viewer who is slow gets newer pictures, not all of them: each waits for the newest one after it
-has sent its last, and nothing is queued. Pictures are compressed only while somebody looks.
+Nothing is queued: after each frame a connection waits for the newest one, so a slow viewer skips
+frames. Frames are compressed only while somebody watches.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from fer.faces import Picture
 from fer.net import is_local
 
 VIEWERS: Final = 4
-OTHERS: Final = 8  # connections at most beside the viewers'
+OTHERS: Final = 8  # connections allowed on top of the viewers'
 QUALITY: Final = 80
 BOUNDARY: Final = "picture"
-IDLE: Final = 10.0  # seconds that a viewer may take nothing in, or say nothing
-WAITING: Final = 128 << 10  # bytes on their way to a viewer: about one picture
+IDLE: Final = 10.0  # seconds without a byte read or sent until a connection is closed
+WAITING: Final = 128 << 10  # bytes in a viewer's send buffer: about one frame
 PAGE: Final = (
     b'<!doctype html><html lang="en"><meta charset="utf-8"><title>Class expressions</title>'
     b"<style>body{margin:0;background:#111}img{width:100vw;height:100vh;object-fit:contain}</style>"
@@ -35,7 +35,7 @@ PAGE: Final = (
 
 
 class Board:
-    """The newest picture and numbers, for as many viewers as there is room for."""
+    """Hold the newest frame and numbers for up to `viewers` viewers."""
 
     def __init__(self, viewers: int = VIEWERS) -> None:
         self.closed = False
@@ -47,11 +47,11 @@ class Board:
 
     @property
     def watched(self) -> bool:
-        """Whether anybody looks."""
+        """Return True if anybody watches."""
         return self._viewers > 0
 
     def show(self, picture: Picture) -> None:
-        """Give the viewers this picture instead of the last."""
+        """Replace the frame that the viewers get."""
         made, jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
         if made:
             with self._changed:
@@ -59,13 +59,16 @@ class Board:
                 self._changed.notify_all()
 
     def newer(self, than: int) -> tuple[int, bytes] | None:
-        """The next picture after that number, once there is one; None at the end."""
+        """Wait for a frame after number `than` and return it; None once the board is closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._shown > than or self.closed)
             return None if self.closed else (self._shown, self._jpeg)
 
     def enter(self) -> int | None:
-        """A viewer comes: the number of the picture it needn't see; None if there is no room."""
+        """Add a viewer and return the number of the newest frame, which is too old to send.
+
+        Return None if there is no room.
+        """
         with self._changed:
             if self.closed or self._viewers >= self._room:
                 return None
@@ -73,21 +76,21 @@ class Board:
             return self._shown
 
     def leave(self) -> None:
-        """A viewer goes; the last one takes the picture with it."""
+        """Remove a viewer, and the frame after the last one."""
         with self._changed:
             self._viewers -= 1
             if not self._viewers:
                 self._jpeg = b""
 
     def close(self) -> None:
-        """Send everybody away."""
+        """End every viewer's stream."""
         with self._changed:
             self.closed = True
             self._changed.notify_all()
 
 
-class Server(ThreadingHTTPServer):
-    """A board on a port, until it is closed."""
+class MjpegServer(ThreadingHTTPServer):
+    """Serve a board on a port until `close` is called."""
 
     daemon_threads = True
     block_on_close = False
@@ -100,13 +103,16 @@ class Server(ThreadingHTTPServer):
             super().__init__((host, port), Viewer)
         except (OSError, OverflowError) as fault:
             reason = getattr(fault, "strerror", None) or fault
-            raise UsageError(f"{host}, port {port}: cannot be listened on ({reason})") from fault
+            raise UsageError(
+                f"cannot listen on {host}, port {port} ({reason}); "
+                "choose another --host or --mjpeg-port"
+            ) from fault
         name = f"[{host}]" if ":" in host else host
         self.address = f"http://{name}:{self.server_address[1]}/"
         threading.Thread(target=self.serve_forever, args=(0.1,), name="stream", daemon=True).start()
 
     def close(self) -> None:
-        """Takes no more viewers and lets go of those who are there."""
+        """Accept no more connections and end the open ones."""
         self.board.close()
         self.shutdown()
         self.server_close()
@@ -124,13 +130,13 @@ class Server(ThreadingHTTPServer):
             self._places.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Viewers come and go as they like; that is no fault to tell of."""
+        """Ignore broken connections: viewers leave at any time."""
 
 
 class Viewer(BaseHTTPRequestHandler):
-    """One connection."""
+    """Answer one connection."""
 
-    server: Server
+    server: MjpegServer
     timeout = IDLE
     server_version, sys_version = "fer", ""
 
@@ -144,7 +150,7 @@ class Viewer(BaseHTTPRequestHandler):
             "/stream": self._stream,
         }
         if self.server.local and not is_local(urlsplit(f"//{self.headers['Host']}").hostname or ""):
-            # A page from elsewhere whose name was made to point here.
+            # Another site's page whose name resolves to this computer (DNS rebinding).
             self.send_error(HTTPStatus.FORBIDDEN)
         elif path in pages:
             pages[path]()
@@ -152,7 +158,7 @@ class Viewer(BaseHTTPRequestHandler):
             self.send_error(HTTPStatus.NOT_FOUND)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Who looks is not logged."""
+        """Log nothing: viewers are private."""
 
     def _head(self, kind: str) -> None:
         self.send_response(HTTPStatus.OK)
@@ -171,7 +177,7 @@ class Viewer(BaseHTTPRequestHandler):
         board = self.server.board
         seen = board.enter()
         if seen is None:
-            self.send_error(HTTPStatus.SERVICE_UNAVAILABLE, "As many watch as there is room for")
+            self.send_error(HTTPStatus.SERVICE_UNAVAILABLE, "Too many viewers")
             return
         try:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, WAITING)

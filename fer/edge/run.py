@@ -1,4 +1,4 @@
-"""The device put together: options in, and what it says on standard output."""
+"""Put the device together from its options, and print what it reports on standard output."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fer.edge.device import Screen, sentence, watch
-from fer.edge.mjpeg import VIEWERS, Board, Server
+from fer.edge.mjpeg import VIEWERS, Board, MjpegServer
 from fer.edge.window import Window
 from fer.errors import ModelError
 from fer.machine import be_frugal, give_back
@@ -24,16 +24,16 @@ from fer.vision.detect import Detector, load_detector
 from fer.vision.detect.tiles import SIDE, SmallSearch
 from fer.vision.media.camera import Camera
 
-# CenterFace is surer, but a search takes two and a half times the work, and 15 MB more are held.
+# CenterFace finds more faces, but takes two and a half times the work and 15 MB more memory.
 BEST_FIRST: Final = ("yunet", "centerface")
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the device is started with; all of it as JSON takes it."""
+    """How the device is started; every value is one that JSON can hold."""
 
     camera: str
-    mjpeg_port: int | None = None  # 0: any that is free
+    mjpeg_port: int | None = None  # 0: any free port
     host: str = "127.0.0.1"
     viewers: int = VIEWERS
     window: bool = False
@@ -41,28 +41,28 @@ class Options:
     fps: float = 10.0
     side: int = SIDE
     detector: str = "auto"
-    files: str | None = None  # folder of YuNet's file
+    files: str | None = None  # folder with YuNet's file
     model: str = str(MODEL_FOLDER)
     json: bool = False
 
 
-def say(line: str) -> None:
-    """A line for the person at the terminal; standard output is kept for results."""
+def message(line: str) -> None:
+    """Print a line for the person at the terminal, on standard error: results have the other."""
     print(line, file=sys.stderr, flush=True)
 
 
 def run(options: Options) -> int:
-    """Until the file ends, or SIGINT, SIGTERM, the window or a closed pipe ends it."""
+    """Run until the file ends, or until SIGINT, SIGTERM, the window or a closed pipe ends it."""
     be_frugal()
     ending, board = threading.Event(), Board(options.viewers)
     screens: list[Screen] = [board]
 
-    def tell(told: dict[str, Any]) -> None:
-        board.numbers = told
+    def report(numbers: dict[str, Any]) -> None:
+        board.numbers = numbers
         try:
-            print(json.dumps(told) if options.json else sentence(told), flush=True)
-        except BrokenPipeError:  # whoever read the lines has enough
-            # What is still in the buffer must not fail once more at the very end.
+            print(json.dumps(numbers) if options.json else sentence(numbers), flush=True)
+        except BrokenPipeError:  # the reader of the lines closed the pipe
+            # Python writes its buffer once more when it ends, which must not fail.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ending.set()
 
@@ -74,29 +74,29 @@ def run(options: Options) -> int:
             stack.callback(window.close)
             screens.append(window)
         if options.mjpeg_port is not None:
-            server = Server(board, options.host, options.mjpeg_port, options.viewers)
+            server = MjpegServer(board, options.host, options.mjpeg_port, options.viewers)
             stack.callback(server.close)
-            say(f"fer: the picture is at {server.address}")
+            message(f"fer: the picture is at {server.address}")
             if not is_local(options.host):
-                say("fer: there is no password: whoever reaches that address sees the class")
+                message("fer: there is no password: whoever reaches that address sees the class")
         search = SmallSearch(detector(options), options.side)
         network = OnnxClassifier(runtime_folder(Path(options.model)))
-        live = stack.enter_context(Analyzer(detector=search, classifier=network).live())
+        stream = stack.enter_context(Analyzer(detector=search, classifier=network).live())
         give_back()
-        camera = Camera(options.camera, options.fps, say=say)
+        camera = Camera(options.camera, options.fps, say=message)
         stack.callback(camera.close)
-        watch(camera, live, tell=tell, ending=ending, screens=screens, blur=options.blur)
+        watch(camera, stream, report=report, ending=ending, screens=screens, blur=options.blur)
     return 0
 
 
 def detector(options: Options) -> Detector:
-    """The one that was asked for, or the best that is here and small."""
+    """Return the detector that was asked for, or the best small one whose file is installed."""
     files = None if options.files is None else Path(options.files)
     if options.detector != "auto":
         return load_detector(options.detector, files)
     for kind in BEST_FIRST:
         try:
             return load_detector(kind, files)
-        except ModelError:  # its file is not here
+        except ModelError:  # its file is not installed
             continue
     return load_detector("haar")

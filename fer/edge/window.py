@@ -1,4 +1,4 @@
-"""The annotated picture in a window, where OpenCV and the computer have any."""
+"""Show the annotated frames in a window, if OpenCV and the computer can."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ ESCAPE: Final = 27
 
 
 class Window:
-    """A window; `closed` is called once its user has enough of it."""
+    """A window on this computer's screen; `closed` is called when its user closes it."""
 
     watched = True
 
     def __init__(self, closed: Callable[[], None], environ: Mapping[str, str] = os.environ) -> None:
         self._closed = closed
-        # Without a screen, windows' libraries end the whole process instead of saying so.
+        # Without a screen the window libraries abort the process instead of raising an error.
         screen = environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY")
         if sys.platform.startswith("linux") and not screen:
             raise UsageError("--window: this computer has no screen; use --mjpeg-port instead")
@@ -32,12 +32,12 @@ class Window:
             cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL)
         except cv2.error as fault:
             raise UsageError(
-                "--window: this OpenCV draws no windows, as it is opencv-python-headless; "
-                "use --mjpeg-port, or install opencv-python of the same version in its place"
+                "--window: opencv-python-headless cannot open windows; use --mjpeg-port, or "
+                "replace it by opencv-python of the same version"
             ) from fault
 
     def show(self, picture: npt.NDArray[np.uint8]) -> None:
-        """Draw it, and see whether q, Escape or the window's cross was pressed."""
+        """Show a frame, and call `closed` if q, Escape or the close button was pressed."""
         cv2.imshow(TITLE, picture)
         pressed = cv2.waitKey(1) & 0xFF
         gone = cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1
@@ -45,5 +45,5 @@ class Window:
             self._closed()
 
     def close(self) -> None:
-        """Take the window away."""
+        """Remove the window."""
         cv2.destroyAllWindows()

@@ -14,14 +14,13 @@ import numpy as np
 from fer.errors import FerError
 from fer.faces import Faces, Floats, Picture
 from fer.lesson.lesson import new_id
-from fer.machine import give_back
+from fer.machine import cache_folder, give_back
 from fer.server import tokens
 from fer.server.lessons import LiveLessons, Streams
 from fer.settings import Settings
 from fer.store import Autosave, Store, StoreError
 from fer.vision.analyzer import Analyzer
 from fer.vision.classifier import Classifier
-from fer.vision.detect.files import cache_folder
 from fer.vision.photos import Photos
 
 if TYPE_CHECKING:

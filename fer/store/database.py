@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 import os
-import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy as sa
 
+from fer.machine import data_folder
 from fer.store.errors import StoreError
+
+log = logging.getLogger(__name__)
 
 FILE: Final = "lessons.sqlite3"
 PATIENCE: Final = 5.0  # seconds that one writer waits for another, or for a server
 
 
-def data_folder(environ: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:
-    """Where this user's lessons are kept."""
-    named = environ.get("LOCALAPPDATA" if platform == "win32" else "XDG_DATA_HOME", "")
-    if platform != "darwin" and Path(named).is_absolute():
-        return Path(named) / "fer-classroom"
+def own_file() -> Path:
+    """Return the file that holds this user's lessons unless a URL names another database."""
     try:
-        home = Path.home()
+        return data_folder() / FILE
     except RuntimeError as fault:
-        # Not in a folder that other users share, as for what was fetched: this is private.
-        raise StoreError("this user has no home folder; set FER_DATABASE_URL") from fault
-    usual = {"darwin": "Library/Application Support", "win32": "AppData/Local"}
-    return home / usual.get(platform, ".local/share") / "fer-classroom"
+        raise StoreError("This user has no home folder: set FER_DATABASE_URL.") from fault
 
 
 def file_url(path: Path) -> str:
@@ -56,14 +52,25 @@ def connect(url: sa.URL, patience: float = PATIENCE) -> sa.Engine:
             wait = {"connect_timeout": max(round(patience), 2)}  # of its own accord it takes 2
         return sa.create_engine(url, pool_pre_ping=True, connect_args=wait)
     if url.database and url.database != ":memory:":
-        path = Path(url.database)
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # The files that SQLite puts beside it take over this one's rights.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        _prepare_file(Path(url.database))
     engine = sa.create_engine(url, connect_args={"timeout": patience})
     sa.event.listen(engine, "connect", _prepare)
     sa.event.listen(engine, "begin", _begin)
     return engine
+
+
+def _prepare_file(path: Path) -> None:
+    """Make the file and its folder for their owner alone, or say why that cannot be done."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # The files that SQLite puts beside it take over this one's rights.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as fault:
+        log.error("%s: %s", path, fault.strerror)  # the path is for the log, not for a page
+        raise StoreError(
+            f"The folder for lessons cannot be written to ({fault.strerror}): change its "
+            "permissions, or set XDG_DATA_HOME or FER_DATABASE_URL."
+        ) from fault
 
 
 def _prepare(connection: Any, _: object) -> None:

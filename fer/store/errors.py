@@ -57,7 +57,7 @@ def _meaning(fault: Exception, said: str) -> str:
     if isinstance(fault, exc.NoSuchModuleError):
         return "no such kind of database is known"
     if isinstance(fault, ModuleNotFoundError):
-        return "the database's driver is missing; run: pip install -r requirements-postgres.txt"
+        return "the database's driver is missing; run: pip install -r requirements-serve.txt"
     if isinstance(fault, OSError):
         return fault.strerror or UNKNOWN
     return next((means for sign, means in MEANINGS.items() if sign in said.lower()), UNKNOWN)

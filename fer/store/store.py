@@ -21,7 +21,7 @@ from fer.lesson import Lesson
 from fer.lesson.export import to_csv, to_json
 from fer.lesson.lesson import LONGEST_NAME, clean
 from fer.store import rows
-from fer.store.database import FILE, PATIENCE, connect, data_folder, file_url, read_url
+from fer.store.database import PATIENCE, connect, file_url, own_file, read_url
 from fer.store.errors import GoneError, StoreError, told
 from fer.store.rows import Kept
 from fer.store.schema import LESSONS, MOMENTS, migrate
@@ -52,7 +52,7 @@ class Store:
         now: Callable[[], float] = clock.time,
         patience: float = PATIENCE,
     ) -> None:
-        read = read_url(url or file_url(data_folder() / FILE))
+        read = read_url(url or file_url(own_file()))
         # For the log; a password may stand in the query too.
         self._address = read.set(query={}).render_as_string(hide_password=True)
         self._now, self._writer = now, secrets.token_hex(8)

@@ -16,11 +16,12 @@ import numpy as np
 
 from fer.errors import ModelError, UsageError
 from fer.faces import Floats
+from fer.machine import write_text
 from fer.training.data import dataset as datasets
 from fer.training.data.dataset import Dataset, Ints, sized_batches, true_answers, truth_of
 from fer.training.data.load import load
 from fer.training.metrics import calibration_error, reliability
-from fer.training.run_folder import Run, write_text
+from fer.training.run_folder import Run
 from fer.vision.classifier import KerasClassifier, softmax
 
 COLDEST: Final = 0.05  # a head that is right on every face would ask for ever less,

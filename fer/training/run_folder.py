@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -27,31 +25,11 @@ import numpy as np
 import numpy.typing as npt
 
 from fer.errors import ModelError
+from fer.machine import replacing, write_text
 from fer.tables import write_csv
 
 Array = npt.NDArray[Any]
 Row = dict[str, float | None]  # a line of the log
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary file with the same ending that takes the path's place when all went well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o644)  # made for its maker's eyes only
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Text in place of the path's; UTF-8 on every machine, as the pages say they are."""
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
 
 
 @dataclass

@@ -21,8 +21,9 @@ import numpy.typing as npt
 from fer.emotions import EMOTIONS
 from fer.errors import ModelError
 from fer.faces import Floats
+from fer.machine import asset, asset_missing
 
-MODEL_FOLDER: Final = Path(__file__).resolve().parents[2] / "model"
+MODEL_FOLDER: Final = asset("model")
 EXPORT: Final = "export"  # the folder inside a run that its export goes to by itself
 LARGEST: Final = 1024  # pixels; a description that asks for more is damaged
 FREE_SIZE: Final = 48  # what a network that takes any size is given: FER2013's
@@ -56,6 +57,8 @@ class Classifier(Protocol):
 
 def describe(folder: str | Path = MODEL_FOLDER) -> dict[str, Any]:
     """model.json: what the network takes and gives; of a run that is not exported, its config."""
+    if Path(folder) == MODEL_FOLDER and not MODEL_FOLDER.is_dir():
+        raise ModelError(asset_missing(MODEL_FOLDER))
     home = runtime_folder(Path(folder))
     of_run = holds_run(home) and not (home / "model.json").exists()
     path = home / ("config.json" if of_run else "model.json")

@@ -10,7 +10,7 @@ import pytest
 
 from fer.bench import cold, detection, lines
 from fer.bench.feed import FPS, LENGTH, Feed, Vp8, gallery
-from fer.bench.loop import FLOOR, MOST, Run, measure
+from fer.bench.loop import FLOOR, MOST, LoopRun, measure
 from fer.cli.bench import plot
 from fer.errors import ModelError
 from fer.faces import Faces
@@ -23,7 +23,7 @@ SMALL = (320, 240)
 
 
 class Usual:
-    """A tutorial that does nothing but count its frames."""
+    """Count the frames and do nothing else."""
 
     frames = 0
 
@@ -36,7 +36,7 @@ def analyzer() -> Analyzer:
     return Analyzer(detector=Squares(), classifier=Network())
 
 
-def test_a_frame_survives_the_stream() -> None:
+def test_a_frame_is_encoded_and_decoded() -> None:
     stream, frame = Vp8(), gallery(25)
     back = stream.decode(stream.encode(frame))
     assert back.shape == frame.shape
@@ -44,14 +44,14 @@ def test_a_frame_survives_the_stream() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 25, 49])
-def test_a_gallery_moves_and_begins_anew(count: int) -> None:
+def test_a_gallery_moves_and_repeats(count: int) -> None:
     first, later = gallery(count, 0), gallery(count, LENGTH // 4)
     assert first.shape == later.shape == (720, 1280, 3)
     assert (first != later).any()
     assert np.array_equal(first, gallery(count, LENGTH))
 
 
-def test_the_face_of_the_feed_is_one_that_haar_finds() -> None:
+def test_haar_finds_the_face_of_the_feed() -> None:
     assert len(HaarDetector().scan(gallery(9))) == 9
 
 
@@ -77,14 +77,14 @@ def test_every_stage_is_measured_and_nothing_else() -> None:
     assert result["ratio_49"] == pytest.approx(theirs[MOST] / ours, abs=0.06)
 
 
-def test_without_keras_there_is_no_comparison_but_a_result() -> None:
+def test_without_keras_the_comparison_is_left_out() -> None:
     result = measure({"auto": analyzer()}, [Feed(4, SMALL)], 2)
     assert result["tutorial"] == []
     assert result["ratio_49"] is None
     assert len(result["loop"]) == 1
 
 
-def test_a_costly_search_is_spread_over_the_frames_until_the_next() -> None:
+def test_a_slow_detection_is_spread_over_the_frames_until_the_next() -> None:
     class Slow(Squares):
         def scan(self, *words: object, **more: object) -> Faces:
             until = os.times().user + 0.4
@@ -95,7 +95,7 @@ def test_a_costly_search_is_spread_over_the_frames_until_the_next() -> None:
         def look(self, frame: np.ndarray, known: np.ndarray) -> Faces:
             return self.scan(frame)
 
-    run = Run("slow", Analyzer(detector=Slow(), classifier=Network()), Feed(1, SMALL))
+    run = LoopRun("slow", Analyzer(detector=Slow(), classifier=Network()), Feed(1, SMALL))
     for _ in range(12):
         run.step()
     run.search()
@@ -113,7 +113,7 @@ def test_each_true_box_counts_once() -> None:
     assert detection.matches(truth[:0], truth) == 0
 
 
-def test_recall_counts_what_a_feed_shows(tmp_path: Path) -> None:
+def test_recall_counts_the_boxes_that_are_shown(tmp_path: Path) -> None:
     frame = np.zeros((120, 160, 3), np.uint8)
     for left in (10, 60, 110):
         frame[40:80, left : left + 30] = 200
@@ -125,17 +125,17 @@ def test_recall_counts_what_a_feed_shows(tmp_path: Path) -> None:
     ]
 
 
-def test_a_fresh_process_answers_without_the_heavy_packages() -> None:
+def test_a_new_process_loads_no_heavy_packages() -> None:
     from fer.vision.classifier import MODEL_FOLDER
 
-    told = cold.measure(MODEL_FOLDER)
-    assert told["faces"] == cold.FACES
-    assert told["heavy_modules"] == []
-    assert 0 < told["import_s"] < told["ready_s"]
-    assert told["rss_mb"] > 50
+    figures = cold.measure(MODEL_FOLDER)
+    assert figures["faces"] == cold.FACES
+    assert figures["heavy_modules"] == []
+    assert 0 < figures["import_s"] < figures["ready_s"]
+    assert figures["rss_mb"] > 50
 
 
-def test_a_fresh_process_that_fails_says_why(tmp_path: Path) -> None:
+def test_a_new_process_that_fails_names_the_reason(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no model description"):
         cold.measure(tmp_path)
 
@@ -154,11 +154,11 @@ def test_the_growth_is_plotted() -> None:
     )
 
 
-def test_the_result_is_told_in_lines() -> None:
+def test_the_result_has_a_line_for_each_measurement() -> None:
     loop = measure({"auto": analyzer()}, [Feed(MOST, SMALL)], 2, Usual(), 1)
     forms = {"unit": "ms", "batches": [1], "forms": {"onnx": [2.0]}}
     start = {"import_s": 0.25, "ready_s": 1.0, "rss_mb": 190.0}
     found = [{"detector": "auto", "tiles": 25, "recall": 1.0, "false_boxes": 0.25}]
-    told = "\n".join(lines({"forms": forms, **loop, "cold_start": start, "recall": found}))
+    text = "\n".join(lines({"forms": forms, **loop, "cold_start": start, "recall": found}))
     for words in ("times the work at 49 faces", "after 1.00 s, 190 MB", "100.0% found after 2 s"):
-        assert words in told
+        assert words in text

@@ -24,7 +24,7 @@ class Ticking:
         return Reading({"crowd": np.zeros((len(crops), 7), np.float32)}, "crowd")
 
 
-def test_each_form_is_charged_for_its_own_work() -> None:
+def test_each_form_counts_its_own_work() -> None:
     now = [0.0]
     forms = {"onnx": Ticking(now, 0.001), "keras": Ticking(now, 0.005)}
     found = measure(forms, rounds=3, batches=(1, 10), clock=lambda: now[0])
@@ -38,7 +38,7 @@ def test_a_slow_first_call_does_not_count() -> None:
     assert found["onnx"] == [1000.0]
 
 
-def test_ratios_are_told_beside_the_figures() -> None:
+def test_ratios_stand_beside_the_figures() -> None:
     told = lines({"unit": "ms", "batches": [1], "forms": {"onnx": [2.0], "keras": [60.0]}})
     assert "(x30.0)" in told[-1]
     assert "(x1.0)" in told[-2]

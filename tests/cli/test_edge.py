@@ -11,22 +11,22 @@ from fer.settings import Settings
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("words", "line"),
     [
         (["--fps", "0"], "--fps must be more than 0"),
         (["--viewers", "-1"], "--viewers must be more than 0"),
         (["--side", "0"], "--side must be more than 0"),
-        (["--mjpeg-port", "70000"], "--mjpeg-port is a number up to 65535"),
+        (["--mjpeg-port", "70000"], "--mjpeg-port must be a number up to 65535"),
     ],
 )
-def test_options_that_make_no_sense_are_one_line(
-    words: list[str], says: str, capsys: pytest.CaptureFixture[str]
+def test_an_impossible_value_is_one_line(
+    words: list[str], line: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["edge", "--camera", "0", *words]) == 2
-    assert capsys.readouterr().err == f"fer: {says}\n"
+    assert capsys.readouterr().err == f"fer: {line}\n"
 
 
-def test_where_the_law_forbids_it_nothing_starts(
+def test_nothing_starts_where_the_law_forbids_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("FER_REGION", "FR")
@@ -43,11 +43,11 @@ def test_a_camera_must_be_named(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def given(*words: str, settings: Settings | None = None) -> Options:
-    """The options as the device's own process takes them."""
+    """Return the options that the device's process gets."""
     parsed = parser(settings or Settings()).parse_args(["edge", "--camera", "0", *words])
-    first, *rest, told = command(parsed)
+    first, *rest, text = command(parsed)
     assert (first, rest) == (sys.executable, ["-m", "fer.edge"])
-    return Options(**json.loads(told))
+    return Options(**json.loads(text))
 
 
 def test_every_option_reaches_the_device() -> None:
@@ -70,5 +70,5 @@ def test_every_option_reaches_the_device() -> None:
     )
 
 
-def test_what_is_not_said_is_as_the_device_has_it() -> None:
+def test_defaults_are_the_devices_own() -> None:
     assert given() == Options(camera="0")

@@ -12,15 +12,15 @@ def test_the_files_are_listed_with_their_licence(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert main(["models", "list"]) == 0
-    told = capsys.readouterr().out
-    assert f"{YUNET.name}: not here" in told
-    assert YUNET.licence in told
+    output = capsys.readouterr().out
+    assert f"{YUNET.name}: not installed" in output
+    assert YUNET.licence in output
     assert main(["models", "list", "--json"]) == 0
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
     assert rows[YUNET.name]["usable"] is False
 
 
-def test_a_wrong_file_is_told_in_the_list(
+def test_the_list_says_that_a_file_is_wrong(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / YUNET.name).write_bytes(b"no network")
@@ -28,7 +28,7 @@ def test_a_wrong_file_is_told_in_the_list(
     assert "delete it" in capsys.readouterr().out
 
 
-def test_what_is_there_is_not_fetched_again(
+def test_an_installed_file_is_not_fetched_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shared = Path(__file__).resolve().parents[3] / "shared" / "detectors" / YUNET.name

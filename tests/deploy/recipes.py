@@ -19,29 +19,29 @@ SCALE = {"MIN_INSTANCES": "0", "MAX_INSTANCES": "3"}
 
 
 def tool(name: str) -> str:
-    """A program of the tests' own environment, or of the system; the test is skipped without."""
+    """Return a program of the tests' environment or the system; skip the test if it is missing."""
     found = shutil.which(name, path=str(Path(sys.executable).parent)) or shutil.which(name)
     return found or pytest.skip(f"no {name} here")
 
 
 def called(*words: str | Path, **more: Any) -> "subprocess.CompletedProcess[str]":
-    """What the command says and how it ends."""
+    """Run a command and return its output and exit status."""
     given: dict[str, Any] = {"cwd": ROOT, "timeout": 120} | more
     return subprocess.run(list(map(str, words)), capture_output=True, text=True, **given)
 
 
 def documents(text: str) -> list[dict[str, Any]]:
-    """Every document of a YAML file."""
+    """Return every document of a YAML file."""
     return [one for one in yaml.safe_load_all(text) if one]
 
 
 def blocks(readme: Path) -> list[str]:
-    """What the page tells to type, a piece each."""
+    """Return the shell blocks of a page."""
     return re.findall(r"^```sh\n(.*?)^```$", readme.read_text(), re.DOTALL | re.MULTILINE)
 
 
 def cloud_run_service() -> str:
-    """The service as deploy.sh fills it in."""
+    """Return the service as deploy.sh fills it in."""
     text = (DEPLOY / "cloudrun" / "service.yaml").read_text()
     for name, value in (IMAGE_OF | SCALE).items():
         text = text.replace(f"${{{name}}}", value)
@@ -49,14 +49,14 @@ def cloud_run_service() -> str:
 
 
 def rendered(overlay: Path) -> str:
-    """The overlay as kubectl would apply it."""
+    """Return the overlay as kubectl would apply it."""
     done = called(tool("kubectl"), "kustomize", overlay)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def plain_settings(listed: list[dict[str, Any]]) -> dict[str, str]:
-    """A container's environment; what comes from a secret gets a stand-in."""
+    """Return a container's environment, with stand-ins for secrets."""
     stand_ins = {
         "FER_SECRET": "s" * 32,
         "FER_TURN_SECRET": "t" * 32,

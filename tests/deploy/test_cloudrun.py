@@ -42,7 +42,7 @@ ORDER = [
 
 
 def faults(text: str) -> list[str]:
-    """What Cloud Run would not take, or what this app can't do with."""
+    """Return what Cloud Run would refuse, or what this app cannot run with."""
     validator = jsonschema.Draft202012Validator(SCHEMA)
     return [error.message for error in validator.iter_errors(yaml.safe_load(text))]
 
@@ -52,7 +52,7 @@ def container() -> dict[str, Any]:
     return dict(template["spec"]["containers"][0])
 
 
-def test_the_service_is_one_that_cloud_run_takes() -> None:
+def test_cloud_run_accepts_the_service() -> None:
     text = cloud_run_service()
     assert "${" not in text
     assert faults(text) == []
@@ -89,7 +89,7 @@ def test_mistakes_in_it_are_caught(right: str, wrong: str) -> None:
     assert faults(text.replace(right, wrong, 1)) != []
 
 
-def test_its_settings_are_ones_that_the_app_takes() -> None:
+def test_the_app_accepts_its_settings() -> None:
     settings = Settings.from_env(plain_settings(container()["env"]))
     assert settings.live == "socket"  # no UDP comes in
     assert settings.trust_proxy
@@ -111,7 +111,7 @@ def test_the_image_is_built_by_steps_that_name_it() -> None:
 
 
 class Rehearsal:
-    """deploy.sh with a gcloud that only writes down."""
+    """deploy.sh with a gcloud that only records its calls."""
 
     def __init__(self, folder: Path) -> None:
         self.calls, self.made, tools = folder / "calls", folder / "made", folder / "tools"
@@ -161,7 +161,7 @@ def test_everything_is_done_in_order(rehearsal: Rehearsal) -> None:
     assert "asia-south1-docker.pkg.dev/school-1/fer/fer:7" in service
 
 
-def test_a_second_time_nothing_is_made_again(rehearsal: Rehearsal) -> None:
+def test_a_second_run_makes_nothing_again(rehearsal: Rehearsal) -> None:
     rehearsal()
     assert sum(" create " in line for line in rehearsal.said()) == 3
     assert rehearsal().returncode == 0
@@ -169,14 +169,14 @@ def test_a_second_time_nothing_is_made_again(rehearsal: Rehearsal) -> None:
     assert rehearsal.done("run services replace")
 
 
-def test_it_ends_at_the_first_thing_that_fails(rehearsal: Rehearsal) -> None:
+def test_it_ends_at_the_first_failure(rehearsal: Rehearsal) -> None:
     done = rehearsal(BREAKS="builds submit")
     assert done.returncode != 0
     assert "it broke" in done.stderr
     assert not rehearsal.done("run services replace")
 
 
-def test_nobody_is_let_in_unless_it_is_said(rehearsal: Rehearsal) -> None:
+def test_nobody_has_access_by_default(rehearsal: Rehearsal) -> None:
     rehearsal()
     assert not rehearsal.done("run services add-iam-policy-binding")
     rehearsal(ACCESS="allUsers")
@@ -205,7 +205,7 @@ def test_a_dry_run_prints_the_same_commands_and_runs_none(rehearsal: Rehearsal) 
         ({"MAX_INSTANCES": "0"}, "MAX_INSTANCES must be"),
     ],
 )
-def test_a_wrong_word_is_one_clear_line(
+def test_a_wrong_value_is_one_line(
     rehearsal: Rehearsal, environ: dict[str, str], line: str
 ) -> None:
     done = rehearsal(**environ)

@@ -14,7 +14,7 @@ HOST = re.compile(r"\b[a-z0-9-]+(\.[a-z0-9-]+)+(:\d+)?/|https?://|/(?:work|root|
 
 
 def lint(text: str) -> list[str]:
-    """What hadolint says of a Dockerfile, warnings too."""
+    """Return what hadolint reports on a Dockerfile, warnings too."""
     done = called(tool("hadolint"), "--no-color", "-", input=text)
     return done.stdout.splitlines()
 
@@ -63,7 +63,7 @@ def test_it_serves_without_tensorflow() -> None:
     assert not re.search(r"^(tensorflow|keras|torch)", serving, re.MULTILINE)
 
 
-def test_what_is_copied_is_there() -> None:
+def test_every_copied_path_exists() -> None:
     for line in DOCKERFILE.read_text().splitlines():
         match = re.match(r"COPY (?!--from)(.+) \S+$", line)
         for name in match[1].split() if match else ():
@@ -71,7 +71,7 @@ def test_what_is_copied_is_there() -> None:
 
 
 def let_through(names: list[str]) -> list[str]:
-    """Which of these files .dockerignore lets into the build; the last line that fits decides."""
+    """Return the files that .dockerignore lets into the build; the last matching line decides."""
     rules = [
         line
         for line in (ROOT / ".dockerignore").read_text().splitlines()
@@ -114,7 +114,7 @@ def test_nothing_but_the_app_goes_into_the_build() -> None:
 def test_all_of_the_app_goes_into_the_build() -> None:
     found = called("git", "ls-files", "--", *SOURCES, "deploy/image").stdout.split()
     found += [path.name for path in ROOT.glob("requirements*.txt")]
-    unneeded = {"requirements-dev.txt", "requirements-cloud.txt"}
+    unneeded = {"requirements-dev.txt"}
     wanted = [name for name in found if name not in unneeded and (ROOT / name).exists()]
     assert len(wanted) > 50
     assert let_through(wanted) == wanted

@@ -1,4 +1,4 @@
-"""Caddy with the recipe's own file, before a stand-in for the app: what it passes on."""
+"""What Caddy passes on with the recipe's own file, in front of a stand-in for the app."""
 
 import os
 import subprocess
@@ -21,8 +21,8 @@ from tests.deploy.recipes import DEPLOY, tool
 from tests.e2e.server import free_port
 
 
-async def told(request: Request) -> JSONResponse:
-    """How the app would see this caller, trusting its proxy."""
+async def seen(request: Request) -> JSONResponse:
+    """Answer how the app sees this caller when it trusts its proxy."""
     guard = OriginCheck(trust_proxy=True)
     return JSONResponse({"who": guard.client(request), "site": guard.own_origin(request)})
 
@@ -39,9 +39,9 @@ async def echo(socket: WebSocket) -> None:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of Caddy, before the stand-in."""
+    """Start Caddy in front of the stand-in and yield its address."""
     caddy, folder = tool("caddy"), tmp_path_factory.mktemp("caddy")
-    app = Starlette(routes=[WebSocketRoute("/ws/live", echo), Route("/{rest:path}", told)])
+    app = Starlette(routes=[WebSocketRoute("/ws/live", echo), Route("/{rest:path}", seen)])
     inside, outside = free_port(), free_port()
     config = uvicorn.Config(app, port=inside, log_config=None, ws="websockets-sansio")
     server = uvicorn.Server(config)
@@ -49,7 +49,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     thread.start()
     text = (DEPLOY / "school" / "Caddyfile").read_text()
     assert "app:8080" in text
-    # Without TLS, for which it would need a name that the world knows; and without its own socket.
+    # Without TLS, which needs a public host name, and without its admin socket.
     file = folder / "Caddyfile"
     file.write_text("{\n\tadmin off\n}\n" + text.replace("app:8080", f"127.0.0.1:{inside}"))
     environ = os.environ | {"HOST": f"http://127.0.0.1:{outside}", "HOME": str(folder)}
@@ -77,7 +77,7 @@ def answers(url: str) -> bool:
         return False
 
 
-def test_nobody_can_say_that_they_are_somebody_else(site: str) -> None:
+def test_a_visitor_cannot_forge_another_address(site: str) -> None:
     lies = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Host": "evil.example"}
     said = requests.get(f"{site}/who", headers=lies | {"X-Forwarded-Proto": "https"}, timeout=10)
     assert said.json() == {"who": "127.0.0.1", "site": site}
@@ -92,7 +92,7 @@ def test_the_live_socket_goes_through_for_the_sites_own_pages(site: str) -> None
         connect(address, origin="https://evil.example")
 
 
-def test_the_figures_stay_inside(site: str) -> None:
+def test_the_metrics_are_not_public(site: str) -> None:
     assert requests.get(f"{site}/metrics", timeout=10).status_code == 404
 
 

@@ -37,7 +37,7 @@ def cluster_words() -> str:
 
 @contextmanager
 def relay(words: str, folder: Path) -> Iterator[tuple[int, int]]:
-    """The relay with a certificate of its own, until the block ends: its port and its plain one."""
+    """Run the relay with a new certificate, and yield its TLS port and its plain port."""
     name = "turn.crt" if "turn.crt" in words else "tls.crt"
     files = ["-keyout", folder / name.replace("crt", "key"), "-out", folder / name]
     request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days=2", "-subj=/CN=turn"]
@@ -63,7 +63,7 @@ def relay(words: str, folder: Path) -> Iterator[tuple[int, int]]:
 
 
 def answers(port: int) -> bool:
-    """Whether somebody takes TCP there."""
+    """Return True if something accepts TCP connections on the port."""
     try:
         socket.create_connection(("127.0.0.1", port), 5).close()
     except OSError:

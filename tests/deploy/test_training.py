@@ -1,4 +1,4 @@
-"""The recipes for managed training: their words, held to what they are said to."""
+"""The recipes for managed training, checked against the platforms and the job that they name."""
 
 import json
 import re
@@ -21,7 +21,7 @@ SAGEMAKER, VERTEX = DEPLOY / "sagemaker", DEPLOY / "vertex"
 
 
 def the_call() -> dict[str, str]:
-    """The options of `aws sagemaker create-training-job` on the page."""
+    """Return the options of `aws sagemaker create-training-job` on the page."""
     (line,) = [
         line
         for block in blocks(SAGEMAKER / "README.md")
@@ -40,7 +40,7 @@ def the_call() -> dict[str, str]:
 
 
 def faults(call: dict[str, str]) -> list[str]:
-    """What SageMaker's own description of the call doesn't know, or misses."""
+    """Return the options that SageMaker's description of the call doesn't know, or misses."""
     service = botocore.session.get_session().get_service_model("sagemaker")
     shape: Any = service.operation_model("CreateTrainingJob").input_shape
     known = {f"--{xform_name(name, '-')}": member for name, member in shape.members.items()}
@@ -54,7 +54,7 @@ def faults(call: dict[str, str]) -> list[str]:
 
 
 def names_in(shape: Any) -> set[str]:
-    """All that a structure may hold, at any depth."""
+    """Return the names of all members of a structure, at any depth."""
     if shape.type_name == "list":
         return names_in(shape.member)
     if shape.type_name != "structure":
@@ -62,7 +62,7 @@ def names_in(shape: Any) -> set[str]:
     return {*shape.members}.union(*(names_in(one) for one in shape.members.values()))
 
 
-def test_sagemaker_knows_all_that_is_said() -> None:
+def test_sagemaker_knows_every_option() -> None:
     call = the_call()
     assert faults(call) == []
     assert faults(call | {"--checkpont-config": "S3Uri=x"}) == ["--checkpont-config"]
@@ -70,7 +70,7 @@ def test_sagemaker_knows_all_that_is_said() -> None:
     assert faults({k: v for k, v in call.items() if k != "--role-arn"}) == ["--role-arn"]
 
 
-def test_sagemakers_hyperparameters_are_ones_that_the_job_takes(tmp_path: Path) -> None:
+def test_the_job_takes_sagemakers_hyperparameters(tmp_path: Path) -> None:
     told = dict(pair.split("=") for pair in the_call()["--hyper-parameters"].split(","))
     (tmp_path / "input" / "config").mkdir(parents=True)
     (tmp_path / "input" / "data" / "training").mkdir(parents=True)
@@ -85,7 +85,7 @@ def test_sagemakers_hyperparameters_are_ones_that_the_job_takes(tmp_path: Path) 
     )
 
 
-def test_vertex_ais_words_are_ones_that_the_job_takes(tmp_path: Path) -> None:
+def test_the_job_takes_vertex_ais_arguments(tmp_path: Path) -> None:
     job = yaml.safe_load((VERTEX / "job.yaml").read_text())
     (pool,) = job["workerPoolSpecs"]
     (tmp_path / "BUCKET").mkdir()
@@ -99,8 +99,8 @@ def test_vertex_ais_words_are_ones_that_the_job_takes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("readme", [SAGEMAKER / "README.md", VERTEX / "README.md"])
-def test_there_is_time_for_what_is_asked(readme: Path) -> None:
-    """The platform's own limit lies well above the minutes of training."""
+def test_the_time_limit_exceeds_the_training(readme: Path) -> None:
+    """The platform's limit lies well above the minutes of training."""
     text = readme.read_text() + (VERTEX / "job.yaml").read_text()
     minutes = {int(one) for one in re.findall(r"minutes=(\d+)", text)}
     limits = re.findall(r"MaxRuntimeInSeconds=(\d+)|timeout: (\d+)s", text)
@@ -108,7 +108,7 @@ def test_there_is_time_for_what_is_asked(readme: Path) -> None:
     assert all(int(a or b) > 1.5 * 60 * max(minutes) for a, b in limits)
 
 
-def test_the_rights_are_for_one_bucket_and_no_more() -> None:
+def test_the_rights_are_for_one_bucket() -> None:
     rights = json.loads((SAGEMAKER / "rights.json").read_text())
     trust = json.loads((SAGEMAKER / "trust.json").read_text())
     assert trust["Statement"][0]["Principal"] == {"Service": "sagemaker.amazonaws.com"}
@@ -125,7 +125,7 @@ def test_the_training_image_is_clean_and_starts_the_job() -> None:
     assert done.stdout == ""
     entry = json.loads(re.findall(r"^ENTRYPOINT (.*)$", text, re.MULTILINE)[0])
     assert entry == ["python", "-m", "fer.training.cloud.job"]
-    # What it is built on is a stage of the other file, which holds what training needs.
+    # It is built on a stage of the other file, which holds what training needs.
     assert "AS full" in (ROOT / "Dockerfile").read_text()
 
 

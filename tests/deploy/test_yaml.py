@@ -29,12 +29,12 @@ COMPOSE_SCHEMA = json.loads(Path(__file__).with_name("compose.json").read_text()
 
 
 def lint(path: Path) -> str:
-    """What yamllint says."""
+    """Return what yamllint reports."""
     return called(tool("yamllint"), "--strict", "-c", DEPLOY / ".yamllint", path).stdout
 
 
 def check(*paths: Path) -> list[str]:
-    """What Kubernetes would refuse; an unknown kind is only warned of, and counts all the same."""
+    """Return what Kubernetes would refuse; unknown kinds count too, of which it only warns."""
     done = called(tool("kubernetes-validate"), "--strict", *paths)
     lines = (done.stdout + done.stderr).splitlines()
     unknown = [line for line in lines if line.startswith("WARN")]
@@ -45,7 +45,7 @@ def check(*paths: Path) -> list[str]:
 
 
 def google_faults(text: str) -> list[str]:
-    """What is wrong with Google's kinds in there."""
+    """Return the errors in documents of Google's kinds."""
     return [
         error.message
         for one in documents(text)
@@ -67,7 +67,7 @@ def test_yaml_mistakes_are_caught(mistake: str, tmp_path: Path) -> None:
     assert lint(path) != ""
 
 
-def test_kubernetes_takes_the_base() -> None:
+def test_kubernetes_accepts_the_base() -> None:
     paths = [path for path in KUBERNETES if path.name != "kustomization.yaml"]
     assert len(paths) >= 6
     assert check(*paths) == []
@@ -75,7 +75,7 @@ def test_kubernetes_takes_the_base() -> None:
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda path: path.name)
-def test_kubernetes_takes_the_overlays(overlay: Path, tmp_path: Path) -> None:
+def test_kubernetes_accepts_the_overlays(overlay: Path, tmp_path: Path) -> None:
     path = tmp_path / "all.yaml"
     path.write_text(rendered(overlay))
     assert check(path) == []
@@ -117,7 +117,7 @@ def test_mistakes_in_googles_kinds_are_caught(right: str, wrong: str) -> None:
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda path: path.name)
-def test_the_pods_settings_are_ones_that_the_app_takes(overlay: Path) -> None:
+def test_the_app_accepts_the_pods_settings(overlay: Path) -> None:
     all_of_it = documents(rendered(overlay))
     (given,) = [one["data"] for one in all_of_it if one["kind"] == "ConfigMap"]
     secrets = plain_settings([{"name": "FER_SECRET"}, {"name": "FER_TURN_SECRET"}])
@@ -129,7 +129,7 @@ def test_the_pods_settings_are_ones_that_the_app_takes(overlay: Path) -> None:
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda path: path.name)
-def test_no_container_has_rights_that_it_does_not_need(overlay: Path) -> None:
+def test_no_container_has_unneeded_rights(overlay: Path) -> None:
     pods = [one for one in documents(rendered(overlay)) if one["kind"] == "Deployment"]
     for pod in (one["spec"]["template"]["spec"] for one in pods):
         assert pod["securityContext"]["runAsNonRoot"] is True
@@ -143,7 +143,7 @@ def test_no_container_has_rights_that_it_does_not_need(overlay: Path) -> None:
             assert container["resources"]["limits"]["memory"]
 
 
-def test_pods_are_counted_by_a_figure_that_the_app_gives() -> None:
+def test_pods_are_scaled_by_a_metric_of_the_app() -> None:
     # The app's own metrics, by a lesson that runs.
     from prometheus_client import generate_latest
 
@@ -172,7 +172,7 @@ def compose() -> dict[str, Any]:
     return dict(yaml.safe_load((DEPLOY / "compose.yaml").read_text()))
 
 
-def test_the_schools_server_is_written_as_compose_wants_it() -> None:
+def test_compose_accepts_the_schools_server() -> None:
     jsonschema.Draft202012Validator(COMPOSE_SCHEMA).validate(compose())
 
 
@@ -206,7 +206,7 @@ def test_the_schools_server_gets_what_its_file_asks_for() -> None:
 
 
 class Stack(yaml.SafeLoader):
-    """Reads CloudFormation's short forms: !Ref X becomes {"!Ref": X}."""
+    """Read CloudFormation's short forms: !Ref X becomes {"!Ref": X}."""
 
 
 def _short_form(loader: Stack, tag: str, node: yaml.Node) -> dict[str, Any]:
@@ -220,7 +220,7 @@ Stack.add_multi_constructor("!", _short_form)
 
 
 def stack_faults(text: str) -> list[str]:
-    """Names in a CloudFormation stack that nothing there has."""
+    """Return the names in a CloudFormation stack that are not defined there."""
     stack = yaml.load(text, Stack)
     known = {*stack["Parameters"], *stack["Resources"], *stack["Conditions"]}
     found: list[str] = []
@@ -242,7 +242,7 @@ def stack_faults(text: str) -> list[str]:
     return found
 
 
-def test_the_stack_for_aws_names_only_what_it_has() -> None:
+def test_the_stack_for_aws_uses_only_defined_names() -> None:
     text = (DEPLOY / "aws" / "stack.yaml").read_text()
     assert stack_faults(text) == []
     assert stack_faults(text.replace("!Ref TaskGroup", "!Ref TaksGroup")) == ["TaksGroup"]
@@ -253,12 +253,12 @@ def test_the_stack_for_aws_names_only_what_it_has() -> None:
     assert set(names) <= known_settings()
 
 
-def test_the_stack_for_aws_is_one_that_cloudformation_takes() -> None:
+def test_cloudformation_accepts_the_stack_for_aws() -> None:
     done = called(tool("cfn-lint"), DEPLOY / "aws" / "stack.yaml")
     assert done.returncode == 0, done.stdout
 
 
-def test_no_recipe_sets_what_the_app_does_not_know() -> None:
+def test_recipes_set_only_known_settings() -> None:
     said = {
         name
         for path in DEPLOY.rglob("*")
@@ -273,7 +273,7 @@ def test_no_recipe_sets_what_the_app_does_not_know() -> None:
 
 
 def known_settings() -> set[str]:
-    """What the settings' own page lists."""
+    """Return the variables that the docstring of fer/settings.py lists."""
     from fer import settings
 
     return set(re.findall(r"^ {4}(FER_[A-Z_]+) ", settings.__doc__ or "", re.MULTILINE))

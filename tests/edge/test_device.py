@@ -24,7 +24,7 @@ BOX = [10.0, 10.0, 20.0, 16.0]
 
 
 class OneHappyFace:
-    """Reads the same face in every picture."""
+    """Read the same face in every frame."""
 
     fed = 0
 
@@ -34,7 +34,7 @@ class OneHappyFace:
 
 
 class Kept:
-    """A screen that keeps what it is shown."""
+    """A screen that keeps the frames it is shown."""
 
     def __init__(self, watched: bool = True) -> None:
         self.watched, self.pictures = watched, list[Picture]()
@@ -44,12 +44,12 @@ class Kept:
 
 
 def quiet(_: str) -> None:
-    """Says nothing."""
+    """Print nothing."""
 
 
 def watched(count: int, wait: float, **more: Any) -> list[dict[str, Any]]:
-    """What is told of a camera of so many pictures, until it breaks off."""
-    told: list[dict[str, Any]] = []
+    """Return the reports on a camera that sends `count` frames and then fails."""
+    reports: list[dict[str, Any]] = []
     ending = threading.Event()
     captures = iter([Played(count, wait)])
 
@@ -61,16 +61,16 @@ def watched(count: int, wait: float, **more: Any) -> list[dict[str, Any]]:
 
     camera = Camera("0", 1000, say=quiet, opener=opener, pauses=(0.05,))
     try:
-        watch(camera, OneHappyFace(), tell=told.append, ending=ending, **more)
+        watch(camera, OneHappyFace(), report=reports.append, ending=ending, **more)
     finally:
         camera.close()
-    return told
+    return reports
 
 
 def test_a_line_a_second_with_the_class_in_it() -> None:
-    told = watched(160, 0.01)
-    assert len(told) in (1, 2, 3)  # 1.6 seconds, and what the machine adds
-    for line in told:
+    reports = watched(160, 0.01)
+    assert len(reports) in (1, 2, 3)  # 1.6 seconds, more on a slow machine
+    for line in reports:
         assert line["faces"] == 1
         assert line["shares"] == pytest.approx(dict(zip(EMOTIONS, SHARES, strict=True)), abs=1e-3)
         assert line["looks"]["positive"] == 1
@@ -78,7 +78,7 @@ def test_a_line_a_second_with_the_class_in_it() -> None:
         assert json.loads(json.dumps(line, allow_nan=False)) == line
 
 
-def test_pictures_are_drawn_for_those_who_look_only() -> None:
+def test_frames_are_shown_only_on_watched_screens() -> None:
     looking, away = Kept(), Kept(watched=False)
     watched(30, 0.01, screens=[looking, away])
     assert looking.pictures and not away.pictures
@@ -86,7 +86,7 @@ def test_pictures_are_drawn_for_those_who_look_only() -> None:
     assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 1  # Played's pictures have one colour
 
 
-def test_blur_reaches_the_picture() -> None:
+def test_blur_hides_the_faces() -> None:
     class Sharp(Played):
         def retrieve(self) -> tuple[bool, Picture]:
             noise = np.random.default_rng(0).integers(0, 255, (36, 64, 3))
@@ -97,7 +97,12 @@ def test_blur_reaches_the_picture() -> None:
         camera = Camera("0", 1000, say=quiet, opener=lambda _: Sharp(1000))
         threading.Timer(0.3, ending.set).start()
         watch(
-            camera, OneHappyFace(), tell=lambda _: None, ending=ending, screens=[screen], blur=blur
+            camera,
+            OneHappyFace(),
+            report=lambda _: None,
+            ending=ending,
+            screens=[screen],
+            blur=blur,
         )
         camera.close()
         return len(np.unique(screen.pictures[-1][14:22, 14:26].reshape(-1, 3), axis=0))
@@ -105,19 +110,19 @@ def test_blur_reaches_the_picture() -> None:
     assert inside(blur=True) < inside(blur=False) / 2
 
 
-def test_a_file_ends_with_its_last_moment_told(tmp_path: Path) -> None:
+def test_a_file_ends_with_a_last_report(tmp_path: Path) -> None:
     video = write_class(tmp_path / "short.mp4", faces=1, seconds=0.5)
-    told: list[dict[str, Any]] = []
+    reports: list[dict[str, Any]] = []
     camera = Camera(str(video), 100, say=quiet)
-    watch(camera, OneHappyFace(), tell=told.append, ending=threading.Event())
-    assert [line["faces"] for line in told] == [1]
+    watch(camera, OneHappyFace(), report=reports.append, ending=threading.Event())
+    assert [line["faces"] for line in reports] == [1]
 
 
-def test_a_file_that_is_no_video_ends_with_its_fault(tmp_path: Path) -> None:
+def test_a_file_that_is_no_video_raises_its_error(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_text("words")
     camera = Camera(str(tmp_path / "a.mp4"), 100, say=quiet)
     with pytest.raises(DataError, match="not a video"):
-        watch(camera, OneHappyFace(), tell=lambda _: None, ending=threading.Event())
+        watch(camera, OneHappyFace(), report=lambda _: None, ending=threading.Event())
 
 
 def at(faces: Faces | None, second: float = 1.0) -> dict[str, Any]:
@@ -127,17 +132,17 @@ def at(faces: Faces | None, second: float = 1.0) -> dict[str, Any]:
     return record(lesson.snapshot(second), CLOCK)
 
 
-def test_what_is_not_known_is_null() -> None:
-    told = at(Faces.of([BOX]))
-    assert told["faces"] == 1
+def test_unread_shares_are_null() -> None:
+    reports = at(Faces.of([BOX]))
+    assert reports["faces"] == 1
     for part, names in (("shares", EMOTIONS), ("looks", INDICATORS)):
-        assert told[part] == dict.fromkeys(names)
-    assert told["time"] == "2026-03-02T09:00:07+00:00"
-    assert told["silent"] == 0.5
+        assert reports[part] == dict.fromkeys(names)
+    assert reports["time"] == "2026-03-02T09:00:07+00:00"
+    assert reports["silent"] == 0.5
 
 
 @pytest.mark.parametrize(
-    ("faces", "second", "says"),
+    ("faces", "second", "words"),
     [
         (Faces.of([BOX], probabilities=[SHARES]), 1.0, "1 face: happy 82%, "),
         (Faces.of([BOX, BOX], probabilities=[SHARES] * 2), 1.0, "2 faces: happy 82%, "),
@@ -146,10 +151,10 @@ def test_what_is_not_known_is_null() -> None:
         (Faces.of([BOX], probabilities=[SHARES]), 30.0, "no picture for 30 s"),
     ],
 )
-def test_a_line_for_a_person(faces: Faces, second: float, says: str) -> None:
+def test_a_line_for_a_person(faces: Faces, second: float, words: str) -> None:
     line = sentence(at(faces, second))
     assert line.startswith("09:00:07  ")
-    assert says in line
+    assert words in line
     assert str(math.nan) not in line
 
 

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import requests
 
-from fer.edge.mjpeg import BOUNDARY, Board, Server
+from fer.edge.mjpeg import BOUNDARY, Board, MjpegServer
 from fer.errors import UsageError
 from tests.edge.feeds import Picture, until
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
+def server() -> Iterator[MjpegServer]:
     board = Board(viewers=2)
-    made = Server(board, "127.0.0.1", 0, viewers=2)
+    made = MjpegServer(board, "127.0.0.1", 0, viewers=2)
     yield made
     made.close()
 
@@ -41,11 +41,11 @@ def next_picture(lines: "requests.Response") -> Picture:
     return np.asarray(picture, np.uint8)
 
 
-def watch(server: Server) -> "requests.Response":
+def watch(server: MjpegServer) -> "requests.Response":
     return requests.get(f"{server.address}stream", stream=True, timeout=5)
 
 
-def test_a_viewer_gets_pictures_as_they_come(server: Server) -> None:
+def test_a_viewer_gets_each_new_frame(server: MjpegServer) -> None:
     assert not server.board.watched
     with watch(server) as stream:
         assert stream.headers["Content-Type"] == f"multipart/x-mixed-replace; boundary={BOUNDARY}"
@@ -58,7 +58,7 @@ def test_a_viewer_gets_pictures_as_they_come(server: Server) -> None:
     assert until(lambda: server.board.show(shade(0)) or not server.board.watched)
 
 
-def test_a_slow_viewer_gets_newer_pictures_only(server: Server) -> None:
+def test_a_slow_viewer_skips_frames(server: MjpegServer) -> None:
     noise = np.random.default_rng(0).integers(0, 200, (720, 1280, 3)).astype(np.uint8)
     shown = 40
     with watch(server) as slow:
@@ -73,7 +73,7 @@ def test_a_slow_viewer_gets_newer_pictures_only(server: Server) -> None:
     assert len(got) < shown / 2
 
 
-def test_viewers_are_bounded_and_make_room_again(server: Server) -> None:
+def test_a_viewer_who_leaves_makes_room_for_another(server: MjpegServer) -> None:
     with watch(server), watch(server) as second:
         third = requests.get(f"{server.address}stream", timeout=5)
         assert third.status_code == 503
@@ -82,7 +82,7 @@ def test_viewers_are_bounded_and_make_room_again(server: Server) -> None:
         server.board.leave()
 
 
-def test_connections_that_say_nothing_are_bounded(server: Server) -> None:
+def test_silent_connections_are_limited(server: MjpegServer) -> None:
     host, port = server.server_address[:2]
     silent = [socket.create_connection((host, port), 5) for _ in range(12)]
     try:
@@ -105,7 +105,7 @@ def test_connections_that_say_nothing_are_bounded(server: Server) -> None:
     assert until(lets_in)
 
 
-def test_the_page_and_the_numbers(server: Server) -> None:
+def test_the_page_and_the_numbers(server: MjpegServer) -> None:
     server.board.numbers = {"faces": 3}
     page = requests.get(server.address, timeout=5)
     assert 'src="stream"' in page.text
@@ -120,13 +120,13 @@ def test_the_page_and_the_numbers(server: Server) -> None:
     [("evil.example", 403), ("localhost:1", 200), ("127.0.0.1", 200), ("[::1]:80", 200), ("", 403)],
 )
 def test_another_site_cannot_borrow_a_name_that_points_here(
-    server: Server, host: str, status: int
+    server: MjpegServer, host: str, status: int
 ) -> None:
     answer = requests.get(server.address, headers={"Host": host}, timeout=5)
     assert answer.status_code == status
 
 
-def test_the_end_sends_everybody_away(server: Server) -> None:
+def test_close_ends_every_stream(server: MjpegServer) -> None:
     with watch(server) as stream:
         server.close()
         assert stream.raw.read() == b""
@@ -135,6 +135,6 @@ def test_the_end_sends_everybody_away(server: Server) -> None:
         requests.get(server.address, timeout=5)
 
 
-def test_a_port_that_is_taken_is_a_clear_fault(server: Server) -> None:
-    with pytest.raises(UsageError, match="cannot be listened on"):
-        Server(Board(), "127.0.0.1", server.server_address[1])
+def test_a_port_in_use_is_a_clear_error(server: MjpegServer) -> None:
+    with pytest.raises(UsageError, match="cannot listen on"):
+        MjpegServer(Board(), "127.0.0.1", server.server_address[1])

@@ -42,7 +42,7 @@ def plain_user() -> str | None:
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a server that runs as long as the tests do."""
-    pytest.importorskip("psycopg", reason="needs requirements-postgres.txt")
+    pytest.importorskip("psycopg", reason="needs the extra postgres")
     initdb, server, user = tool("initdb"), tool("postgres"), plain_user()
     # Not below pytest's own folder, which other users may not enter.
     folder = Path(f"/tmp/fer-postgres-{os.getpid()}")

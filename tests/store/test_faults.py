@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from fer.lesson import Lesson, LessonInfo
 from fer.store import Autosave, SaveState, Store, StoreError
-from fer.store.database import data_folder, file_url, read_url
+from fer.store.database import file_url, own_file, read_url
 from tests.lesson.classes import START, crowd, new_lesson, run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -230,19 +230,16 @@ def test_only_the_owner_may_read_the_files(file: Path) -> None:
     store.close()
 
 
-@pytest.mark.parametrize(
-    ("environ", "platform", "expected"),
-    [
-        ({"XDG_DATA_HOME": "/data"}, "linux", "/data/fer-classroom"),
-        ({"XDG_DATA_HOME": "relative"}, "linux", str(Path.home() / ".local/share/fer-classroom")),
-        ({}, "linux", str(Path.home() / ".local/share/fer-classroom")),
-        (
-            {"XDG_DATA_HOME": "/data"},
-            "darwin",
-            str(Path.home() / "Library/Application Support/fer-classroom"),
-        ),
-        ({"LOCALAPPDATA": "/local"}, "win32", "/local/fer-classroom"),
-    ],
-)
-def test_where_lessons_are_kept(environ: dict[str, str], platform: str, expected: str) -> None:
-    assert str(data_folder(environ, platform)) == expected
+def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_DATA_HOME")
+    monkeypatch.setenv("HOME", "")
+    monkeypatch.setattr("pwd.getpwuid", lambda _: (_ for _ in ()).throw(KeyError))
+    with pytest.raises(StoreError, match="no home folder: set FER_DATABASE_URL"):
+        own_file()
+
+
+def test_a_folder_that_cannot_be_made_is_one_line_without_its_path(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file, not a folder")
+    with pytest.raises(StoreError, match=r"cannot be written to \(.+\): change its") as caught:
+        Store(file_url(tmp_path / "taken" / "lessons.sqlite3"))
+    assert str(tmp_path) not in str(caught.value)  # pages show the line to every visitor

@@ -21,8 +21,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from fer.errors import DataError, FerError, UsageError
+from fer.machine import cache_folder
 from fer.training.data.folders import split_folders
-from fer.vision.detect.files import cache_folder
 
 REMOTE: Final = ("s3", "gs")
 CHUNK: Final = 4 << 20
@@ -55,8 +55,8 @@ def local(
         raise
     except ImportError as fault:
         raise UsageError(
-            f"{address}: needs what requirements-cloud.txt holds: "
-            "python -m pip install -r requirements-cloud.txt"
+            f"{address}: the packages for cloud storage are missing; run in the project's folder: "
+            "python -m pip install '.[cloud]'"
         ) from fault
     except Exception as fault:  # each service has errors of its own
         raise DataError(f"{address}: {why(kind, fault)}") from fault

@@ -17,10 +17,10 @@ import numpy as np
 
 from fer.emotions import EMOTIONS
 from fer.errors import DataError
+from fer.machine import replacing
 from fer.tables import write_csv
 from fer.training.data.dataset import SPLITS, Dataset
 from fer.training.data.fer2013_csv import check_header, records
-from fer.training.run_folder import replacing
 
 Action = Literal["keep", "drop", "relabel"]
 

@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
+from fer.machine import write_text
 from fer.training.reports.charts import bars
 from fer.training.reports.evaluation import number, percent
 from fer.training.reports.page import join, page, table, tag
-from fer.training.run_folder import write_text
 
 Row = Mapping[str, Any]
 

@@ -14,10 +14,10 @@ from markupsafe import Markup
 
 from fer.emotions import EMOTIONS
 from fer.faces import Floats
+from fer.machine import write_text
 from fer.training.data.dataset import FERPLUS, Dataset, Ints
 from fer.training.reports.charts import heat, lines
 from fer.training.reports.page import figure, join, page, picture, row, table, tag
-from fer.training.run_folder import write_text
 
 WORST: Final = 24  # mistakes shown a head
 SHOWN: Final = 12  # faces drawn by chance and shown a head

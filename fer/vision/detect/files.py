@@ -8,19 +8,17 @@ from __future__ import annotations
 import hashlib
 import http.client
 import importlib.util
-import os
 import secrets
-import sys
-import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from fer.errors import ModelError
+from fer.machine import cache_folder
 
 FETCH: Final = "python -m fer models fetch"
 TRIES: Final = 3
@@ -64,19 +62,6 @@ CENTERFACE: Final = ModelFile(
     needed_for="the detector centerface",
 )
 FETCHABLE: Final = (YUNET,)
-
-
-def cache_folder(environ: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:
-    """Where this user's fetched files are kept."""
-    named = environ.get("LOCALAPPDATA" if platform == "win32" else "XDG_CACHE_HOME", "")
-    if platform != "darwin" and Path(named).is_absolute():
-        return Path(named) / "fer-classroom"
-    try:
-        home = Path.home()
-    except RuntimeError:  # a container's user may have none; what lies there is checked anyway
-        return Path(tempfile.gettempdir()) / "fer-classroom"
-    usual = {"darwin": "Library/Caches", "win32": "AppData/Local"}.get(platform, ".cache")
-    return home / usual / "fer-classroom"
 
 
 def folders(first: Path | None) -> list[Path]:

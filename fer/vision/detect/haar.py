@@ -16,9 +16,10 @@ import numpy as np
 
 from fer.errors import ModelError
 from fer.faces import Faces, Floats, Picture
+from fer.machine import asset, asset_missing
 from fer.vision.detect.base import LONGEST, best_of, faces_of, reduction, shrunk
 
-CASCADE_FOLDER: Final = Path(__file__).resolve().parents[3] / "haarcascades"
+CASCADE_FOLDER: Final = asset("haarcascades")
 CASCADES: Final = ("haarcascade_frontalface_default.xml", "haarcascade_frontalface_alt2.xml")
 
 STEP: Final = 1.1  # how much larger each next window is
@@ -105,6 +106,8 @@ def _cascade(path: Path) -> cv2.CascadeClassifier:
         loaded = path.is_file() and cascade.load(str(path))
     except cv2.error:
         loaded = False
+    if not loaded and path.parent == CASCADE_FOLDER and not path.is_file():
+        raise ModelError(asset_missing(path))
     if not loaded:
         raise ModelError(f"{path}: no Haar cascade here; take it from haarcascades/ of the project")
     return cascade

@@ -105,7 +105,7 @@ def test_without_the_cloud_requirements_it_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "fsspec", None)  # as if it were not installed
-    with pytest.raises(UsageError, match=r"pip install -r requirements-cloud\.txt"):
+    with pytest.raises(UsageError, match=r"pip install '\.\[cloud\]'"):
         fetched("s3://bucket/a.zip", tmp_path)
 
 

@@ -25,7 +25,6 @@ from fer.vision.detect.files import (
     FETCHABLE,
     YUNET,
     ModelFile,
-    cache_folder,
     fetch,
     find,
 )
@@ -265,23 +264,6 @@ def test_a_wrong_file_is_named_with_what_to_do(content: bytes, tmp_path: Path) -
         find(FILE, [tmp_path])
     assert str(path) in str(caught.value)
     assert "delete it, then run: python -m fer models fetch" in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("environ", "platform", "folder"),
-    [
-        ({}, "linux", "~/.cache/fer-classroom"),
-        ({"XDG_CACHE_HOME": "/caches"}, "linux", "/caches/fer-classroom"),
-        ({"XDG_CACHE_HOME": "relative"}, "linux", "~/.cache/fer-classroom"),  # as XDG has it
-        ({"XDG_CACHE_HOME": "/caches"}, "darwin", "~/Library/Caches/fer-classroom"),
-        ({"LOCALAPPDATA": "/local"}, "win32", "/local/fer-classroom"),
-        ({}, "win32", "~/AppData/Local/fer-classroom"),
-    ],
-)
-def test_the_cache_is_where_each_system_has_it(
-    environ: dict[str, str], platform: str, folder: str
-) -> None:
-    assert cache_folder(environ, platform) == Path(folder).expanduser()
 
 
 @pytest.fixture

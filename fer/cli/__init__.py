@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except FerError as fault:
         say(f"fer: {fault}")
         return 2
-    for name in ("epochs", "minutes", "batch", "every", "frames"):
+    for name in ("minutes", "every", "frames"):  # a recipe's values are checked by Overrides
         value = getattr(options, name, None)
         if value is not None and not value > 0:
             say(f"fer: --{name} must be more than 0")

@@ -1,8 +1,8 @@
-"""Probabilities that mean what they say: one temperature a head, on faces kept out of training.
+"""Calibrate probabilities: fit one temperature for each head, on faces held out of training.
 
     python -m fer calibrate --model RUN_DIR --data DIR
 
-Dividing the logits by a temperature changes how sure a head is, never what it answers.
+Dividing the logits by a temperature changes a head's confidence, never its answer.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from fer.training.metrics import calibration_error, reliability
 from fer.training.run_folder import Run, write_text
 from fer.vision.classifier import Floats, KerasClassifier, softmax
 
-COLDEST: Final = 0.05  # a head that is right on every face would ask for ever less,
-HOTTEST: Final = 20.0  # and one that knows nothing for ever more
+COLDEST: Final = 0.05  # for a head that is right on every face, the best temperature is 0
+HOTTEST: Final = 20.0  # and for one that learned nothing it is infinite
 
 
 def calibrate(model: Path, data: Path, *, say: Callable[[str], None]) -> dict[str, float]:
@@ -40,12 +40,12 @@ def calibrate(model: Path, data: Path, *, say: Callable[[str], None]) -> dict[st
 
 
 def held_out(config: Mapping[str, Any], run: Path, data: Path) -> Dataset:
-    """The training faces that a run was told to keep aside."""
+    """Return the training faces that a run held out."""
     try:
         share = float(config["recipe"]["hold_out"])
     except (KeyError, TypeError, ValueError) as fault:
         raise ModelError(
-            f"{run}/config.json: does not say what was held out ({fault!r})"
+            f"{run}/config.json: has no share of faces that were held out ({fault!r})"
         ) from fault
     if share <= 0:
         raise UsageError(f"{run}: trained on every face, so none is left to calibrate on")
@@ -53,22 +53,22 @@ def held_out(config: Mapping[str, Any], run: Path, data: Path) -> Dataset:
     if config.get("fold"):
         training, _ = datasets.fold(training, *config["fold"])
     _, held = datasets.hold_out(training, share)
-    # Other pictures would be split otherwise, and faces that were trained on would be among them.
+    # Other data would be split differently, and would include faces that the run was trained on.
     expected = (config.get("faces") or {}).get("held_out", len(held))
     if len(held) != expected:
         raise UsageError(
-            f"{data}: not the data of {run}, which kept {expected:,} faces aside; "
+            f"{data}: not the data of {run}, which held {expected:,} faces out; "
             f"here they would be {len(held):,}"
         )
     if not len(held):
-        raise UsageError(f"{run}: kept no face aside, so none is left to calibrate on")
+        raise UsageError(f"{run}: held out no face, so none is left to calibrate on")
     return held
 
 
 def fit(
     logits: Mapping[str, Floats], held: Dataset, *, targets: str, say: Callable[[str], None]
 ) -> dict[str, float]:
-    """A temperature for each head, against its own truth."""
+    """Return a temperature for each head, fitted to its own truth."""
     temperatures = {}
     for head, values in logits.items():
         truth = true_answers(truth_of(head, targets), held)
@@ -83,29 +83,32 @@ def fit(
         temperatures[head] = temperature
         say(
             f"{head}: temperature {temperature:.3f}, calibration error {before:.4f} before, "
-            f"{after:.4f} after, on {len(truth):,} faces kept out of training"
+            f"{after:.4f} after, on {len(truth):,} faces held out of training"
         )
         if temperature in (COLDEST, HOTTEST):
-            say(f"{head}: as far as it goes: too few faces, or a network that learned little")
+            say(
+                f"{head}: the temperature is at its bound: there were too few faces, "
+                "or the network learned little"
+            )
     return temperatures
 
 
 def best_temperature(logits: Floats, truth: Ints, steps: int = 60) -> float:
-    """The temperature of the least log-loss.
+    """Return the temperature with the lowest log-loss.
 
     The log-loss is convex in 1/T, so its slope crosses zero once, and halving the range of log T
-    finds the place whatever the logits are.
+    finds that place for any logits.
     """
     values = logits.astype(np.float64)
     if len(values) != len(truth) or not len(truth):
         raise ValueError(f"{len(values)} answers for {len(truth)} faces")
     if not np.isfinite(values).all():
-        raise ModelError("the network answers with numbers that are none: it cannot be calibrated")
-    ahead = values - values[np.arange(len(truth)), truth][:, None]  # of what was true
+        raise ModelError("the network's answers are not finite numbers: it cannot be calibrated")
+    ahead = values - values[np.arange(len(truth)), truth][:, None]  # of the truth's logit
     below = values - values.max(axis=1, keepdims=True)
 
     def too_hot(temperature: float) -> bool:
-        """Whether a lower temperature would be better: the slope along 1/T is still falling."""
+        """Return True if a lower temperature would be better: the slope along 1/T is negative."""
         powers = np.exp(below / temperature)
         return bool(((powers * ahead).sum(axis=1) / powers.sum(axis=1)).sum() < 0)
 

@@ -11,7 +11,7 @@ from fer.training.data.findings import Finding, write
 from fer.training.recipe import Recipe
 from fer.training.recipes import RECIPES
 from fer.training.reports.comparison import differences, trained
-from fer.training.run_folder import Run
+from fer.training.run_folder import Run, RunOptions
 from fer.training.trainer import Trainer
 from fer.vision.classifier import Classifier
 from tests.training.faces import drawings
@@ -99,8 +99,8 @@ def test_a_run_whose_time_is_up_once_it_is_saved_is_finished(
         if line.startswith("epoch"):
             time.sleep(3)
 
-    Trainer(FIRST, small_set, run, minutes=0.05, say=slow).train()
-    kept = Run(run).stands()
+    Trainer(FIRST, small_set, run, RunOptions(minutes=0.05), say=slow).train()
+    kept = Run(run).progress()
     assert kept is not None
     assert kept[1] >= 3
     assert is_finished(Run(run))
@@ -122,7 +122,7 @@ def test_a_cleaned_run_goes_on_cleaned_and_says_so(small_set: Path, tmp_path: Pa
     write(findings, [Finding("training", row, "faceless", "drop") for row in range(40)])
     run = tmp_path / "runs" / FIRST.name
     short = replace(FIRST, epochs=2)
-    Trainer(short, small_set, run, clean=findings, say=[].append).one_epoch()
+    Trainer(short, small_set, run, RunOptions(clean=findings), say=[].append).one_epoch()
     before = Run(run).config()["faces"]
     (row,) = comparison(small_set, tmp_path, Tool()).make([FIRST])["rows"]
     assert Run(run).config()["faces"] == before

@@ -21,7 +21,7 @@ from fer.training.find_rate import find_rate, suggest
 from fer.training.learner import Learner
 from fer.training.recipe import Recipe, recipe_from
 from fer.training.recipes import RECIPES
-from fer.training.run_folder import Run
+from fer.training.run_folder import Run, RunOptions
 from fer.training.schedule import Pace
 from fer.training.trainer import Trainer
 from fer.vision.classifier import KerasClassifier
@@ -126,7 +126,9 @@ class Sudden(Pace):
 
 
 def test_an_epoch_that_time_broke_off_is_looked_at(small_set: Path, tmp_path: Path) -> None:
-    trainer = Trainer(replace(TINY, validate_every=3), small_set, tmp_path, minutes=1, say=quiet)
+    trainer = Trainer(
+        replace(TINY, validate_every=3), small_set, tmp_path, RunOptions(minutes=1), say=quiet
+    )
     trainer.pace = Sudden(TINY.epochs, trainer.batches.steps, 1)
     trainer.train()
     (row,) = Run(tmp_path).log()
@@ -136,10 +138,10 @@ def test_an_epoch_that_time_broke_off_is_looked_at(small_set: Path, tmp_path: Pa
 
 def test_an_epoch_after_which_time_ran_out_is_looked_at(small_set: Path, tmp_path: Path) -> None:
     rare = replace(TINY, validate_every=3)
-    Trainer(rare, small_set, tmp_path, minutes=60, say=quiet).one_epoch()
+    Trainer(rare, small_set, tmp_path, RunOptions(minutes=60), say=quiet).one_epoch()
     (row,) = Run(tmp_path).log()
     assert row["val_loss"] is None
-    Trainer(rare, small_set, tmp_path, minutes=1e-6, resume=True, say=quiet).train()
+    Trainer(rare, small_set, tmp_path, RunOptions(minutes=1e-6), resume=True, say=quiet).train()
     (row,) = Run(tmp_path).log()
     assert row["val_loss"] is not None
     assert (tmp_path / "best.keras").exists()
@@ -157,7 +159,7 @@ def test_a_finished_run_is_not_trained_over(small_set: Path, tmp_path: Path) -> 
 def test_minutes_end_a_run_by_the_clock(small_set: Path, tmp_path: Path) -> None:
     begun = time.monotonic()
     endless = replace(TINY, epochs=10_000)
-    Trainer(endless, small_set, tmp_path, minutes=0.05, say=quiet).train()
+    Trainer(endless, small_set, tmp_path, RunOptions(minutes=0.05), say=quiet).train()
     assert time.monotonic() - begun < 30
     rate = Run(tmp_path).log()[-1]["rate"]
     assert rate is not None
@@ -167,7 +169,9 @@ def test_minutes_end_a_run_by_the_clock(small_set: Path, tmp_path: Path) -> None
 def test_a_fold_is_left_out(small_set: Path, tmp_path: Path) -> None:
     sizes = []
     for number in (1, 2):
-        trainer = Trainer(TINY, small_set, tmp_path / str(number), fold=(number, 2), say=quiet)
+        trainer = Trainer(
+            TINY, small_set, tmp_path / str(number), RunOptions(fold=(number, 2)), say=quiet
+        )
         sizes.append(len(trainer.batches.data))
         assert Run(tmp_path / str(number)).config()["fold"] == [number, 2]
     everything = Trainer(TINY, small_set, tmp_path / "all", say=quiet)
@@ -240,7 +244,7 @@ def test_folds_tell_explore_what_networks_say_that_never_saw_a_face(
     runs = [tmp_path / "1", tmp_path / "2"]
     for number, out in enumerate(runs, 1):
         short = replace(TINY, epochs=1)
-        Trainer(short, small_set, out, fold=(number, 2), say=quiet).train()
+        Trainer(short, small_set, out, RunOptions(fold=(number, 2)), say=quiet).train()
     training = load(small_set, "training")
     answers = out_of_fold(training, runs, predict_with_keras, quiet)
     assert answers.shape == (len(training), 7)

@@ -17,7 +17,7 @@ from fer.emotions import EMOTIONS
 from fer.errors import DataError
 from fer.training.data import findings as cleaning
 from fer.training.data.dataset import Dataset
-from fer.training.data.load import load, splits_in, tell_skipped
+from fer.training.data.load import load, log_skipped, splits_in
 from fer.training.explore import rules
 from fer.training.explore.duplicates import NEAR, Pairs, exact_groups, is_flat, linked, near_pairs
 from fer.training.explore.page import render
@@ -29,7 +29,7 @@ from fer.training.explore.pool import (
     out_of_fold,
     predict_with_keras,
 )
-from fer.training.explore.rules import Seen
+from fer.training.explore.rules import PoolFindings
 from fer.training.run_folder import write_text
 
 FOR_WORK: Final = ("training", "public_test")
@@ -66,7 +66,7 @@ def explore(
     return target / PAGE
 
 
-def look(pool: Pool, predictions: Floats, say: Callable[[str], None]) -> Seen:
+def look(pool: Pool, predictions: Floats, say: Callable[[str], None]) -> PoolFindings:
     """All findings about a pool, by the stated rules."""
     flat = is_flat(pool.faces)
     # Blank pictures are all alike, which says nothing: they are a finding of their own.
@@ -78,7 +78,7 @@ def look(pool: Pool, predictions: Floats, say: Callable[[str], None]) -> Seen:
     found = near_pairs(pool.faces[different], say)
     pairs = Pairs(different[found.first], different[found.second], found.likeness)
     copies = pairs.above(NEAR)
-    return Seen(
+    return PoolFindings(
         [
             *rules.empty_pictures(pool),
             *rules.copies(pool, same),
@@ -102,7 +102,7 @@ def _read(
     for split in wanted:
         say(f"reading {split}")
         part = load(folder, split, clean=clean)
-        tell_skipped(part, say)
+        log_skipped(part, say)
         parts.append(part)
     return parts
 

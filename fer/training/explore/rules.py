@@ -58,7 +58,7 @@ RULES: Final = {
 
 
 @dataclass(frozen=True)
-class Seen:
+class PoolFindings:
     """Everything that was found out about a pool."""
 
     findings: list[Finding]

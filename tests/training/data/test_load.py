@@ -11,7 +11,7 @@ import pytest
 from fer.emotions import EMOTIONS
 from fer.errors import DataError
 from fer.training.data.dataset import Dataset
-from fer.training.data.load import load, splits_in, tell_skipped
+from fer.training.data.load import load, log_skipped, splits_in
 from tests.training.faces import drawings, write_sheet
 from tests.training.forms import textures, write_pictures, write_table, write_votes
 
@@ -151,14 +151,14 @@ def test_broken_pictures_are_named_skipped_and_counted(tmp_path: Path) -> None:
     assert np.array_equal(data.faces, whole.faces)
     assert data.places.tolist() == [0, *range(4, 4 + len(whole) - 1)]  # the broken ones count
     said: list[str] = []
-    tell_skipped(data, said.append)
+    log_skipped(data, said.append)
     assert len(said) == 1 and "skipped 3 pictures" in said[0]
     assert all(name in said[0] for name in broken)
 
 
 def test_nothing_is_said_where_nothing_was_skipped() -> None:
     said: list[str] = []
-    tell_skipped(TRAINING, said.append)
+    log_skipped(TRAINING, said.append)
     assert said == []
 
 

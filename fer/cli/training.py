@@ -212,16 +212,15 @@ def fold(text: str) -> tuple[int, int]:
 def evaluate(options: argparse.Namespace) -> None:
     """Measure a model; write what the options ask for."""
     from fer.training.card import write_card
-    from fer.training.evaluate import evaluate, summary
+    from fer.training.evaluate import EvaluationOptions, evaluate, summary
 
     metrics = evaluate(
         options.model,
         _folder(options),
         options.split,
-        runtime=options.runtime,
-        tta=options.tta,
-        shifts=options.shifts,
-        report=options.report,
+        EvaluationOptions(
+            runtime=options.runtime, tta=options.tta, shifts=options.shifts, report=options.report
+        ),
         say=say,
     )
     if options.write is not None:

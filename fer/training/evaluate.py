@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,18 +45,26 @@ PAUSE: Final = 5.0  # seconds between lines of progress
 ENLARGED: Final = 50  # pixels that a 48-pixel face is enlarged to for ten crops; more did harm
 
 
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """What `evaluate` measures, and what it writes."""
+
+    runtime: str | None = None  # onnx or keras; None: the form that is there
+    tta: bool = False  # average over ten crops
+    shifts: bool = False  # also measure the changed faces of SHIFTS
+    report: Path | None = None  # a folder for the page
+
+
 def evaluate(
     model: Path,
     data: Path,
     split: str,
+    options: EvaluationOptions | None = None,
     *,
-    runtime: str | None = None,
-    tta: bool = False,
-    shifts: bool = False,
-    report: Path | None = None,
     say: Callable[[str], None],
 ) -> dict[str, Any]:
     """Return the figures of a model folder, a run folder or a .keras file on one split."""
+    options = options or EvaluationOptions()
     dataset = load(data, split)
     log_skipped(dataset, say)
     if not len(dataset):
@@ -63,19 +72,20 @@ def evaluate(
     training = None
     if split != "training" and "training" in splits_in(data):
         training = load(data, "training")
+    runtime = options.runtime
     if runtime is None:
         runtime = "onnx" if (model / "model.json").exists() else "keras"
     classifier, file = in_form(model, runtime)
-    heads = read_faces(classifier, dataset.faces, tta=tta, say=say)
+    heads = read_faces(classifier, dataset.faces, tta=options.tta, say=say)
     targets = targets_of(file)
     metrics = judge(heads, dataset, targets=targets, training=training)
     metrics["model"] = {"file": name_of(file), "runtime": runtime}
-    metrics["tta"] = tta
-    if shifts:
+    metrics["tta"] = options.tta
+    if options.shifts:
         metrics["shifts"] = shifted_figures(classifier, dataset, targets, say=say)
-    if report is not None:
+    if options.report is not None:
         truths = {head: true_answers(truth_of(head, targets), dataset) for head in heads}
-        say(f"report: {write_page(report, metrics, heads, truths, dataset)}")
+        say(f"report: {write_page(options.report, metrics, heads, truths, dataset)}")
     return metrics
 
 

@@ -117,7 +117,7 @@ def test_what_is_told_is_the_calibration_error_before_and_after() -> None:
     (line,) = said
     before, after = (float(line.split(word)[0].split()[-1]) for word in (" before", " after"))
     assert before > 5 * after
-    assert "2,000 faces kept out" in line
+    assert "2,000 faces held out" in line
 
 
 def test_a_run_is_calibrated_on_the_faces_it_kept_out(small_set: Path, tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_a_run_that_kept_nothing_out_is_refused(small_set: Path, tmp_path: Path)
         calibrate(run, small_set, say=quiet)
     assert "\n" not in str(refused.value)
     assert not (run / "temperature.json").exists()
-    with pytest.raises(UsageError, match="kept no face aside"):
+    with pytest.raises(UsageError, match="held out no face"):
         held_out({"recipe": {"hold_out": 1e-9}}, run, small_set)
 
 

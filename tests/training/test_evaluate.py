@@ -12,6 +12,7 @@ from fer.errors import DataError, ModelError
 from fer.training.data.dataset import one_hot
 from fer.training.data.load import load
 from fer.training.evaluate import (
+    EvaluationOptions,
     accuracy_without_copies,
     evaluate,
     judge,
@@ -25,6 +26,7 @@ from fer.training.export import with_probabilities
 from fer.training.metrics import figures, rounded
 from fer.training.networks import vgg
 from fer.training.onnx_graph import to_onnx
+from fer.training.shifts import SHIFTS
 from fer.vision.classifier import Crops, Floats, Reading, batch_for
 from tests.training.faces import drawings
 
@@ -247,7 +249,7 @@ def exported(folder: Path, model: keras.Model) -> Path:
 def test_a_model_folder_is_read_in_its_runtime_form(small_set: Path, tmp_path: Path) -> None:
     folder = exported(tmp_path / "model", network(tmp_path / "best.keras"))
     quick = evaluate(folder, small_set, "public_test", say=quiet)
-    slow = evaluate(folder, small_set, "public_test", runtime="keras", say=quiet)
+    slow = evaluate(folder, small_set, "public_test", EvaluationOptions(runtime="keras"), say=quiet)
     assert quick["model"] == {"file": "model/emotion.onnx", "runtime": "onnx"}
     assert slow["model"] == {"file": "model/emotion.keras", "runtime": "keras"}
     assert quick["log_loss"] == pytest.approx(slow["log_loss"], abs=1e-4)
@@ -260,11 +262,13 @@ def test_the_runtime_form_of_a_run_is_its_export(small_set: Path, tmp_path: Path
     network(run / "best.keras", heads=("emotion",))
     (run / "config.json").write_text('{"recipe": {"targets": "votes"}}')
     with pytest.raises(ModelError, match=r"python -m fer export .*run/export") as missing:
-        evaluate(run, small_set, "public_test", runtime="onnx", say=quiet)
+        evaluate(run, small_set, "public_test", EvaluationOptions(runtime="onnx"), say=quiet)
     assert "\n" not in str(missing.value)
     exported(run / "export", network(tmp_path / "other.keras", heads=("emotion",)))
     for model, runtime in ((run, "onnx"), (run / "export", None)):
-        metrics = evaluate(model, small_set, "public_test", runtime=runtime, say=quiet)
+        metrics = evaluate(
+            model, small_set, "public_test", EvaluationOptions(runtime=runtime), say=quiet
+        )
         assert metrics["model"] == {"file": "run/export/emotion.onnx", "runtime": "onnx"}
         assert metrics["heads"]["emotion"]["truth"] == "ferplus"  # as the run was taught
 
@@ -280,7 +284,13 @@ def test_a_report_is_written_where_asked(small_set: Path, tmp_path: Path) -> Non
     network(tmp_path / "some.keras")
     said: list[str] = []
     report = tmp_path / "new" / "report"
-    evaluate(tmp_path / "some.keras", small_set, "public_test", report=report, say=said.append)
+    evaluate(
+        tmp_path / "some.keras",
+        small_set,
+        "public_test",
+        EvaluationOptions(report=report),
+        say=said.append,
+    )
     assert (report / "index.html").exists()
     assert any("index.html" in line for line in said)
 
@@ -292,7 +302,7 @@ def test_what_cannot_be_evaluated_is_one_clear_line(small_set: Path, tmp_path: P
     with pytest.raises(ModelError, match="no model here"):
         evaluate(tmp_path, small_set, "public_test", say=quiet)
     with pytest.raises(ModelError, match=r"model\.json"):
-        evaluate(tmp_path, small_set, "public_test", runtime="onnx", say=quiet)
+        evaluate(tmp_path, small_set, "public_test", EvaluationOptions(runtime="onnx"), say=quiet)
     (tmp_path / "best.keras").write_text("no model")
     with pytest.raises(ModelError, match=r"best\.keras"):
         evaluate(tmp_path, small_set, "public_test", say=quiet)
@@ -318,3 +328,31 @@ def test_public_test_holds_copies_of_training_faces(fer2013: Path) -> None:
     assert metrics["accuracy"] == pytest.approx(1 - copies.mean(), abs=1e-6)
     assert 0 < copies.mean() < 0.15
     assert metrics["ferplus_n"] == (public.majority >= 0).sum()
+
+
+def test_shifts_are_measured_for_each_head(small_set: Path, tmp_path: Path) -> None:
+    network(tmp_path / "some.keras")
+    report = tmp_path / "report"
+    metrics = evaluate(
+        tmp_path / "some.keras",
+        small_set,
+        "public_test",
+        EvaluationOptions(shifts=True, report=report),
+        say=quiet,
+    )
+    assert [*metrics["shifts"]] == [*SHIFTS]
+    for head in ("crowd", "fer2013"):
+        same = metrics["shifts"]["none"][head]
+        assert same == {name: metrics["heads"][head][name] for name in same}
+        assert {*same} == {"n", "accuracy", "balanced_accuracy", "ece"}
+    assert "small 16" in summary(metrics)
+    assert "JPEG at quality 20" in (report / "index.html").read_text()
+
+
+def test_recall_has_an_interval_for_both_labelings() -> None:
+    data = drawings(70)
+    own = judge({"crowd": sure(data.labels), "fer2013": sure(data.labels)}, data)["heads"]
+    for head in own.values():
+        for row in head["per_class"].values():
+            low, high = row["recall_interval"]
+            assert low < row["recall"] <= high == 1.0

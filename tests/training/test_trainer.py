@@ -252,3 +252,24 @@ def test_folds_tell_explore_what_networks_say_that_never_saw_a_face(
     alone = out_of_fold(training, runs[:1], predict_with_keras, quiet)
     left_out = ~np.isnan(alone[:, 0])
     assert set(training.take(left_out).digests) == set(fold(training, 1, 2)[1].digests)
+
+
+def test_saving_is_put_off_until_its_time_but_the_end_is_always_saved(
+    small_set: Path, tmp_path: Path
+) -> None:
+    trainer = Trainer(TINY, small_set, tmp_path, RunOptions(save_every=60), say=quiet)
+    trainer.one_epoch()
+    assert Run(tmp_path).load_state() is None
+    assert (tmp_path / "best.keras").exists()
+    trainer.train()
+    progress = Run(tmp_path).progress()
+    assert progress is not None
+    assert progress.epochs == len(Run(tmp_path).log()) == TINY.epochs
+
+
+def test_a_run_goes_on_with_the_options_it_began_with(small_set: Path, tmp_path: Path) -> None:
+    options = RunOptions(minutes=60, fold=(1, 2), precision="float32", save_every=0)
+    Trainer(TINY, small_set, tmp_path, options, say=quiet).one_epoch()
+    begun = Run(tmp_path).begun_with()
+    assert begun == (TINY, options)
+    assert Run(tmp_path / "nothing").begun_with() is None

@@ -27,7 +27,7 @@ from fer.errors import FerError, UsageError
 from fer.training.calibrate import calibrate
 from fer.training.cloud.platforms import Platform, failure_file, platform_of
 from fer.training.data.fetch import local
-from fer.training.evaluate import evaluate, summary
+from fer.training.evaluate import EvaluationOptions, evaluate, summary
 from fer.training.export import export
 from fer.training.recipe import Overrides, Recipe
 from fer.training.recipes import recipe_named
@@ -131,7 +131,9 @@ def run(platform: Platform, find: FindRecipe) -> None:
         ).train()
         calibrate(trained, data, say=say)
         export(trained, data, made, say=say)
-        metrics = evaluate(made, data, "public_test", report=made / "report", say=say)
+        metrics = evaluate(
+            made, data, "public_test", EvaluationOptions(report=made / "report"), say=say
+        )
         (made / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
         for name in ("log.csv", "curves.svg", "config.json"):
             shutil.copyfile(trained / name, made / "report" / name)

@@ -1,4 +1,4 @@
-"""Faces as sheets: SPLIT.webp (48x48 grey tiles, 100 a row) with SPLIT.csv (a line a face)."""
+"""Read sheets: SPLIT.webp (48x48 grey tiles, 100 in a row) and SPLIT.csv (a line for each)."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ BLANK: Final = 8  # grey levels between the darkest and lightest pixel of an unu
 
 
 def splits_in_sheets(folder: Path) -> tuple[str, ...]:
-    """The splits of which at least one of the two files is there."""
+    """Return the splits of which at least one of the two files is there."""
     ends = (".webp", ".csv")
     return tuple(s for s in SPLITS if any((folder / f"{s}{end}").exists() for end in ends))
 
 
 def read_sheet(folder: Path, split: str) -> Dataset:
-    """SPLIT.webp and SPLIT.csv: the faces as tiles of one picture, their labels and votes."""
+    """Return one split, from SPLIT.webp and SPLIT.csv."""
     table, picture = folder / f"{split}.csv", folder / f"{split}.webp"
     for needed, other in ((table, picture), (picture, table)):
         if not needed.exists():
-            raise DataError(f"{needed}: missing, though {other.name} is there")
+            raise DataError(f"{needed}: is missing, but {other.name} is there")
     labels, votes = _read_labels(table)
     tiles = _read_tiles(picture)
     count = len(labels)
@@ -74,7 +74,7 @@ def _read_tiles(picture: Path) -> npt.NDArray[np.uint8]:
     with quiet_opencv():
         sheet = cv2.imread(str(picture), cv2.IMREAD_GRAYSCALE)
     if sheet is None:
-        raise DataError(f"{picture}: not a picture that can be read")
+        raise DataError(f"{picture}: cannot be read as a picture")
     height, width = sheet.shape
     if width != TILES * SIDE or height % SIDE:
         raise DataError(

@@ -1,7 +1,7 @@
-"""What is in a data set and what is wrong with it: a page to read, and a findings file to clean by.
+"""Explore a data set: write a page about its content and faults, and a findings file to clean it.
 
-Only training and public_test are opened unless other splits are asked for: who looks at the faces
-of the final test while working on a network has spent that test.
+Only training and public_test are opened unless other splits are named: a final test whose faces
+were looked at while working on a network is no test any more.
 """
 
 from __future__ import annotations
@@ -47,36 +47,36 @@ def explore(
     predict: Predict = predict_with_keras,
     say: Callable[[str], None] = print,
 ) -> Path:
-    """Write index.html and findings.csv to `out`; returns the page.
+    """Write index.html and findings.csv to `out`; return the page.
 
-    `folds` are runs trained with one fold left out: the faces each never saw are shown to it.
+    `folds` are runs trained with one fold left out. Each predicts the faces of its fold.
     """
     begun = time.monotonic()
     folder, target = Path(data), Path(out)
     pool = Pool.of(_read(folder, splits, clean, say))
     predictions = _predictions(pool, [Path(run) for run in folds], predict, say)
-    seen = look(pool, predictions, say)
+    found = find_all(pool, predictions, say)
     target.mkdir(parents=True, exist_ok=True)
-    cleaning.write(target / FINDINGS, seen.findings)
-    say("drawing the page")
-    html = render(pool, seen, clean=clean, folds=len(folds), seconds=time.monotonic() - begun)
+    cleaning.write(target / FINDINGS, found.findings)
+    say("writing the page")
+    html = render(pool, found, clean=clean, folds=len(folds), seconds=time.monotonic() - begun)
     write_text(target / PAGE, html)
-    changed = {(f.split, f.row) for f in seen.findings if f.action != "keep"}
-    say(f"{len(seen.findings):,} findings; by them {len(changed):,} faces would change")
+    changed = {(f.split, f.row) for f in found.findings if f.action != "keep"}
+    say(f"{len(found.findings):,} findings, which would change {len(changed):,} faces")
     return target / PAGE
 
 
-def look(pool: Pool, predictions: Floats, say: Callable[[str], None]) -> PoolFindings:
-    """All findings about a pool, by the stated rules."""
+def find_all(pool: Pool, predictions: Floats, say: Callable[[str], None]) -> PoolFindings:
+    """Return all findings about a pool, by the rules in RULES."""
     flat = is_flat(pool.faces)
-    # Blank pictures are all alike, which says nothing: they are a finding of their own.
+    # Blank pictures are all alike and have a rule of their own.
     same = [group for group in exact_groups(pool.digests) if not flat[group[0]]]
     once = ~flat
     for group in same:
         once[group[1:]] = False
     different = np.flatnonzero(once)
-    found = near_pairs(pool.faces[different], say)
-    pairs = Pairs(different[found.first], different[found.second], found.likeness)
+    near = near_pairs(pool.faces[different], say)
+    pairs = Pairs(different[near.first], different[near.second], near.likeness)
     copies = pairs.above(NEAR)
     return PoolFindings(
         [
@@ -110,7 +110,7 @@ def _read(
 def _predictions(
     pool: Pool, runs: Sequence[Path], predict: Predict, say: Callable[[str], None]
 ) -> Floats:
-    """Out-of-fold predictions for training faces; NaN for all others."""
+    """Return out-of-fold predictions for training faces; NaN for all others."""
     answers = [
         out_of_fold(part, runs, predict, say)
         if runs and part.split == TRAINED_ON

@@ -1,7 +1,7 @@
-"""What is wrong with a data set, by stated rules, as lines of a findings file.
+"""Find faults in a data set by fixed rules, as lines of a findings file.
 
-Only training faces are ever dropped or relabelled: a test split stays as it was published, or its
-figures could not be compared with anyone's.
+Only training faces are dropped or relabelled: a test split stays as it was published, or its
+figures could not be compared with those of others.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from fer.training.data.findings import Action, Finding
 from fer.training.explore.duplicates import Pairs, is_flat
 from fer.training.explore.pool import Floats, Ints, Pool
 
-CROWD_DOUBTS: Final = 0.7  # of the votes for one other emotion, and none for the label
-NETWORK_SURE: Final = 0.9  # probability of another emotion
-NETWORK_REJECTS: Final = 0.05  # probability of the label, at most
+CROWD_DOUBTS: Final = 0.7  # share of the votes for one other emotion, with none for the label
+NETWORK_SURE: Final = 0.9  # share of another emotion
+NETWORK_REJECTS: Final = 0.05  # share of the label, at most
 
 RULES: Final = {
     "blank": (
@@ -52,14 +52,14 @@ RULES: Final = {
     ),
     "network_disagrees": (
         "A network that never saw the face gives its label at most 5 % and another emotion at "
-        "least 90 %. Only listed: one network's word is not enough to change a label."
+        "least 90 %. Only listed: one network is not enough to change a label."
     ),
 }
 
 
 @dataclass(frozen=True)
 class PoolFindings:
-    """Everything that was found out about a pool."""
+    """Everything that was found in a pool."""
 
     findings: list[Finding]
     same: list[Ints]  # groups of byte copies
@@ -68,7 +68,7 @@ class PoolFindings:
 
 
 def empty_pictures(pool: Pool) -> list[Finding]:
-    """Pictures without anything in them, and pictures that voters call no face."""
+    """Return findings of blank pictures, and of pictures that voters call no face."""
     found = []
     flat = is_flat(pool.faces)
     against, total = pool.votes[:, FERPLUS.index("not_a_face")], pool.votes.sum(axis=1)
@@ -81,7 +81,7 @@ def empty_pictures(pool: Pool) -> list[Finding]:
 
 
 def copies(pool: Pool, groups: Sequence[Ints]) -> list[Finding]:
-    """Byte copies, and which of them training can do without."""
+    """Return findings of byte copies, and which of them training should drop."""
     found = []
     for group in groups:
         inside = pool.trained_on[group]
@@ -101,7 +101,7 @@ def copies(pool: Pool, groups: Sequence[Ints]) -> list[Finding]:
 
 
 def near_copies(pool: Pool, groups: Sequence[Ints], pairs: Pairs) -> list[Finding]:
-    """Near copies; the pairs are of one face a group of byte copies, and speak for all of it."""
+    """Return findings of near copies; a pair counts for all byte copies of its two faces."""
     same = {int(group[0]): group for group in groups}
     closest: dict[int, tuple[float, int]] = {}
     leaks: dict[int, tuple[float, int]] = {}
@@ -125,7 +125,7 @@ def near_copies(pool: Pool, groups: Sequence[Ints], pairs: Pairs) -> list[Findin
 
 
 def doubtful_labels(pool: Pool, predictions: Floats) -> list[Finding]:
-    """Labels that the crowd, or networks that never saw the face, contradict strongly."""
+    """Return findings of labels that voters or untrained networks contradict strongly."""
     found = []
     seven, total = pool.votes[:, FERPLUS_OF_EMOTION], pool.votes.sum(axis=1)
     everyone = np.arange(len(pool))
@@ -151,7 +151,7 @@ def doubtful_labels(pool: Pool, predictions: Floats) -> list[Finding]:
 
 
 def tally(findings: Sequence[Finding]) -> dict[str, dict[str, int]]:
-    """How many faces, by finding and by action, and how many in all."""
+    """Return how many faces each finding has, by action and by split."""
     faces: dict[str, dict[str, set[tuple[str, int]]]] = defaultdict(lambda: defaultdict(set))
     for found in findings:
         for key in (found.action, found.split):
@@ -162,7 +162,7 @@ def tally(findings: Sequence[Finding]) -> dict[str, dict[str, int]]:
 def _finding(
     pool: Pool, at: int | np.integer, kind: str, action: Action, detail: str, label: str = ""
 ) -> Finding:
-    """A line of the file; nothing but training faces is ever changed."""
+    """Return a line of the file; for faces that are not training ones, the action is keep."""
     split = str(pool.split[at])
     if not pool.trained_on[at]:
         action = "keep"
@@ -170,7 +170,7 @@ def _finding(
 
 
 def _label_to_keep(pool: Pool, group: Ints) -> int | None:
-    """The label that most votes for the group are for, or that most copies have; None on a tie."""
+    """Return the label with most votes in the group (else most copies); None on a tie."""
     seven = pool.votes[group][:, FERPLUS_OF_EMOTION].sum(axis=0)
     held = np.bincount(pool.labels[group], minlength=len(EMOTIONS))
     score: npt.NDArray[np.int64] = np.where(held > 0, seven if seven.sum() else held, -1)

@@ -46,7 +46,7 @@ def code(text: str) -> Markup:
 
 
 def grid(faces: Grey, columns: int, gap: int = 2) -> Grey:
-    """Return equal grey pictures as one sheet, which makes a far smaller page than many pictures."""
+    """Return equal grey pictures as one sheet: a page with one picture is far smaller."""
     count, height, width = faces.shape
     columns = max(1, min(columns, count))
     rows = max(1, -(-count // columns))

@@ -159,7 +159,7 @@ def _folder(options: argparse.Namespace) -> Path:
 
     progress = Progress("Data")
     try:
-        return local(options.data, say=say, progress=progress.at)
+        return local(options.data, log=say, progress=progress.at)
     finally:
         progress.clear()
 
@@ -168,7 +168,7 @@ def explore(options: argparse.Namespace) -> None:
     """Write the page about a data set and its findings file."""
     from fer.training.explore import explore
 
-    print(explore(_folder(options), options.out, clean=options.clean, folds=options.folds, say=say))
+    print(explore(_folder(options), options.out, clean=options.clean, folds=options.folds, log=say))
 
 
 def train(options: argparse.Namespace) -> None:
@@ -191,7 +191,7 @@ def train(options: argparse.Namespace) -> None:
         options.out,
         replace(chosen, **given),
         resume=options.resume,
-        say=say,
+        log=say,
     )
     if options.find_rate:
         from fer.training.find_rate import find_rate
@@ -221,7 +221,7 @@ def evaluate(options: argparse.Namespace) -> None:
         EvaluationOptions(
             runtime=options.runtime, tta=options.tta, shifts=options.shifts, report=options.report
         ),
-        say=say,
+        log=say,
     )
     if options.write is not None:
         options.write.write_text(json.dumps(metrics, indent=1) + "\n")
@@ -234,7 +234,7 @@ def calibrate(options: argparse.Namespace) -> None:
     """Fit a run's temperatures."""
     from fer.training.calibrate import calibrate
 
-    temperatures = calibrate(options.model, _folder(options), say=say)
+    temperatures = calibrate(options.model, _folder(options), log=say)
     print(json.dumps(temperatures, indent=1))
 
 
@@ -242,7 +242,7 @@ def export(options: argparse.Namespace) -> None:
     """Write a run's network in both forms."""
     from fer.training.export import export
 
-    report = export(options.model, _folder(options), options.out, say=say)
+    report = export(options.model, _folder(options), options.out, log=say)
     print(json.dumps(report, indent=1))
 
 

@@ -26,7 +26,7 @@ COLDEST: Final = 0.05  # for a head that is right on every face, the best temper
 HOTTEST: Final = 20.0  # and for one that learned nothing it is infinite
 
 
-def calibrate(model: Path, data: Path, *, say: Callable[[str], None]) -> dict[str, float]:
+def calibrate(model: Path, data: Path, *, log: Callable[[str], None]) -> dict[str, float]:
     """Fit a run's temperatures and write them to its temperature.json."""
     config = Run(model).config()
     held = held_out(config, model, data)
@@ -34,7 +34,7 @@ def calibrate(model: Path, data: Path, *, say: Callable[[str], None]) -> dict[st
     targets = str(config["recipe"].get("targets", "labels"))
     parts = [network.logits(part) for part in sized_batches(held.faces, network.size)]
     logits = {head: np.concatenate([part[head] for part in parts]) for head in network.heads}
-    temperatures = fit(logits, held, targets=targets, say=say)
+    temperatures = fit(logits, held, targets=targets, log=log)
     write_text(model / "temperature.json", json.dumps(temperatures, indent=1) + "\n")
     return temperatures
 
@@ -66,7 +66,7 @@ def held_out(config: Mapping[str, Any], run: Path, data: Path) -> Dataset:
 
 
 def fit(
-    logits: Mapping[str, Floats], held: Dataset, *, targets: str, say: Callable[[str], None]
+    logits: Mapping[str, Floats], held: Dataset, *, targets: str, log: Callable[[str], None]
 ) -> dict[str, float]:
     """Return a temperature for each head, fitted to its own truth."""
     temperatures = {}
@@ -81,12 +81,12 @@ def fit(
             calibration_error(reliability(softmax(values / t), truth)) for t in (1.0, temperature)
         )
         temperatures[head] = temperature
-        say(
+        log(
             f"{head}: temperature {temperature:.3f}, calibration error {before:.4f} before, "
             f"{after:.4f} after, on {len(truth):,} faces held out of training"
         )
         if temperature in (COLDEST, HOTTEST):
-            say(
+            log(
                 f"{head}: the temperature is at its bound: there were too few faces, "
                 "or the network learned little"
             )

@@ -44,7 +44,7 @@ class Comparison:
     out: Path
     minutes: float  # for each recipe that has no run yet
     measure: Measure
-    say: Callable[[str], None]
+    log: Callable[[str], None]
     clean: Path | None = None  # findings that new runs apply to their faces
     weights: bool = True  # new runs may begin with weights that have to be fetched
 
@@ -57,11 +57,11 @@ class Comparison:
         faults: list[FerError] = []
         for recipe in recipes:
             self.write(recipes, rows)
-            self.say(f"{recipe.name}: {len(rows) + 1} of {len(recipes)}")
+            self.log(f"{recipe.name}: {len(rows) + 1} of {len(recipes)}")
             try:
                 rows[recipe.name] = self.row(recipe)
             except (DataError, ModelError) as fault:  # the other recipes can still be compared
-                self.say(f"{recipe.name}: {fault}")
+                self.log(f"{recipe.name}: {fault}")
                 rows[recipe.name] = listed(recipe) | {"fault": str(fault)}
                 faults.append(fault)
         result = self.write(recipes, rows)
@@ -91,10 +91,10 @@ class Comparison:
         known = measured_before(folder)
         of = [*progress_of(run), str(self.data.resolve())]
         if known is not None and known["of"] == of:
-            self.say(f"{recipe.name}: measured before")
+            self.log(f"{recipe.name}: measured before")
             figures: Row = known["figures"]
         else:
-            described = export(folder, self.data, folder / EXPORT, say=self.say)
+            described = export(folder, self.data, folder / EXPORT, log=self.log)
             figures = self.figures(folder / EXPORT, described)
             entry = {"of": of, "figures": figures}
             write_text(folder / MEASURED, json.dumps(entry, indent=1) + "\n")
@@ -108,11 +108,11 @@ class Comparison:
             recipe, options = begun
         elif not self.weights:
             recipe = without_weights(recipe)
-        Trainer(recipe, self.data, run.folder, options, resume=True, say=self.say).train()
+        Trainer(recipe, self.data, run.folder, options, resume=True, log=self.log).train()
 
     def figures(self, model: Path, described: dict[str, Any]) -> Row:
         """Measure an exported network."""
-        metrics = evaluate(model, self.data, SPLIT, say=self.say)
+        metrics = evaluate(model, self.data, SPLIT, log=self.log)
         alone, of_fifty = self.measure(OnnxClassifier(model))
         return {
             "faces": metrics["n"],

@@ -61,12 +61,12 @@ def evaluate(
     split: str,
     options: EvaluationOptions | None = None,
     *,
-    say: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> dict[str, Any]:
     """Return the figures of a model folder, a run folder or a .keras file on one split."""
     options = options or EvaluationOptions()
     dataset = load(data, split)
-    log_skipped(dataset, say)
+    log_skipped(dataset, log)
     if not len(dataset):
         raise DataError(f"{data}: no faces in {split}")
     training = None
@@ -76,16 +76,16 @@ def evaluate(
     if runtime is None:
         runtime = "onnx" if (model / "model.json").exists() else "keras"
     classifier, file = in_form(model, runtime)
-    heads = read_faces(classifier, dataset.faces, tta=options.tta, say=say)
+    heads = read_faces(classifier, dataset.faces, tta=options.tta, log=log)
     targets = targets_of(file)
     metrics = judge(heads, dataset, targets=targets, training=training)
     metrics["model"] = {"file": name_of(file), "runtime": runtime}
     metrics["tta"] = options.tta
     if options.shifts:
-        metrics["shifts"] = shifted_figures(classifier, dataset, targets, say=say)
+        metrics["shifts"] = shifted_figures(classifier, dataset, targets, log=log)
     if options.report is not None:
         truths = {head: true_answers(truth_of(head, targets), dataset) for head in heads}
-        say(f"report: {write_page(options.report, metrics, heads, truths, dataset)}")
+        log(f"report: {write_page(options.report, metrics, heads, truths, dataset)}")
     return metrics
 
 
@@ -108,7 +108,7 @@ def read_faces(
     faces: Crops,
     *,
     tta: bool = False,
-    say: Callable[[str], None],
+    log: Callable[[str], None],
     clock: Callable[[], float] = time.monotonic,
 ) -> dict[str, Floats]:
     """Return every head's probabilities for all faces."""
@@ -122,7 +122,7 @@ def read_faces(
         now, done = clock(), done + len(batch)
         if now - begun > PATIENCE and (shown == begun or now - shown > PAUSE) and done < len(faces):
             left = (now - begun) / done * (len(faces) - done)
-            say(f"read {done:,} of {len(faces):,} faces, {left:.0f} s left")
+            log(f"read {done:,} of {len(faces):,} faces, {left:.0f} s left")
             shown = now
     return {head: np.concatenate([part[head] for part in parts]) for head in parts[0]}
 
@@ -175,13 +175,13 @@ def judge(
 
 
 def shifted_figures(
-    classifier: Classifier, data: Dataset, targets: str, *, say: Callable[[str], None]
+    classifier: Classifier, data: Dataset, targets: str, *, log: Callable[[str], None]
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """Return accuracy, balanced accuracy and ECE of each head, by shift."""
     found: dict[str, dict[str, dict[str, Any]]] = {}
     for name, shift in SHIFTS.items():
-        say(f"reading the faces {shift.about}")
-        heads = read_faces(classifier, shift.change(data.faces), say=say)
+        log(f"reading the faces {shift.about}")
+        heads = read_faces(classifier, shift.change(data.faces), log=log)
         found[name] = {}
         for head, probabilities in heads.items():
             truth = true_answers(truth_of(head, targets), data)

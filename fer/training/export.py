@@ -44,7 +44,7 @@ def export(
     data: str | Path,
     out: str | Path,
     *,
-    say: Callable[[str], None] = print,
+    log: Callable[[str], None] = print,
 ) -> dict[str, Any]:
     """Write emotion.keras, emotion.onnx and model.json to `out`; return what model.json holds."""
     trained = KerasClassifier(run)
@@ -53,7 +53,7 @@ def export(
     picked = np.random.default_rng(0).choice(
         len(training), min(few, CALIBRATION_FACES, len(training)), replace=False
     )
-    say("writing the Keras form and quantising the runtime form")
+    log("writing the Keras form and quantising the runtime form")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         model = with_probabilities(trained.model, trained.temperatures)
@@ -74,14 +74,14 @@ def export(
         in_float = graph.SerializeToString()  # quantising changes the graph
         faces = sized(training.faces[np.sort(picked)], trained.size)
         quantise(graph, inputs(faces, trained.size, trained.channels), file, trained.heads)
-        exact = read_faces(KerasClassifier(folder), public.faces, say=say)
+        exact = read_faces(KerasClassifier(folder), public.faces, log=log)
         try:
-            quick = read_faces(OnnxClassifier(folder), public.faces, say=say)
+            quick = read_faces(OnnxClassifier(folder), public.faces, log=log)
             described |= {"precision": "int8"} | compare(exact, quick, public)
         except ModelError as fault:
-            say(f"int8 is not exact enough ({fault}): writing the runtime form in float32")
+            log(f"int8 is not exact enough ({fault}): writing the runtime form in float32")
             file.write_bytes(in_float)
-            quick = read_faces(OnnxClassifier(folder), public.faces, say=say)
+            quick = read_faces(OnnxClassifier(folder), public.faces, log=log)
             described |= {"precision": "float32"} | compare(exact, quick, public)
         (folder / "model.json").write_text(json.dumps(described, indent=1) + "\n")
         add_metadata(file, metadata(described))
@@ -134,13 +134,13 @@ def quantise(model: onnx.ModelProto, faces: Any, path: Path, heads: Sequence[str
             part = next(self.parts, None)
             return None if part is None else {"face": part}
 
-    kept = {"attention", *(f"{head}.logits" for head in heads)}
+    stay_float = {"attention", *(f"{head}.logits" for head in heads)}
     scaling = {n.output[0] for n in model.graph.node if n.op_type in ("Cast", "Transpose", "Mul")}
     exact = [
         node.name
         for node in model.graph.node
         if node.op_type not in QUANTISED
-        or node.name in kept
+        or node.name in stay_float
         or (node.op_type == "Add" and scaling & {*node.input})  # the input's own scaling
     ]
     logging.disable(logging.WARNING)  # it warns of a preparation that to_onnx has done already

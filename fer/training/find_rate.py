@@ -31,7 +31,7 @@ def find_rate(trainer: Trainer, steps: int = 200) -> float:
     points = [(math.log10(rate), loss) for rate, loss in zip(rates, losses, strict=True)]
     chart = lines({"": points}, Axes(across="learning rate, powers of ten", up="loss"))
     trainer.run.write_text("rate.svg", picture([chart]))
-    trainer.say(f"tried {len(rates)} rates up to {rates[-1]:.2g}: {trainer.run.folder}/rate.svg")
+    trainer.log(f"tried {len(rates)} rates up to {rates[-1]:.2g}: {trainer.run.folder}/rate.svg")
     return suggest(rates, losses)
 
 

@@ -187,10 +187,10 @@ def to_onnx(model: keras.Model, size: int, shown: str) -> onnx.ModelProto:
     weights = graph.weights[f"{shown}.kernel"]
     classes = weights.shape[1]
     outputs = [helper.make_tensor_value_info(h, TensorProto.FLOAT, ["n", classes]) for h in heads]
-    looked = graph.averages.get(names[id(model.get_layer(shown).input)])
-    if looked is not None:
+    averaged = graph.averages.get(names[id(model.get_layer(shown).input)])
+    if averaged is not None:
         kernel = graph.weight("attention.kernel", weights.T[:, :, None, None])
-        graph.add("Conv", [looked, kernel], "attention")
+        graph.add("Conv", [averaged, kernel], "attention")
         shape = ["n", classes, None, None]
         outputs.append(helper.make_tensor_value_info("attention", TensorProto.FLOAT, shape))
     face = helper.make_tensor_value_info("face", TensorProto.UINT8, ["n", size, size, channels])

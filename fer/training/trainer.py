@@ -41,12 +41,12 @@ class Trainer:
         options: RunOptions | None = None,
         *,
         resume: bool = False,
-        say: Callable[[str], None] = print,
+        log: Callable[[str], None] = print,
     ) -> None:
-        self.recipe, self.run, self.say = recipe, Run(out), say
+        self.recipe, self.run, self.log = recipe, Run(out), log
         self.options = options = options or RunOptions()
         keras.utils.set_random_seed(recipe.seed)
-        training, held, self.validation = faces_for(recipe, Path(folder), options, say)
+        training, held, self.validation = faces_for(recipe, Path(folder), options, log)
         state = self.run.load_state()
         if state is not None and not resume:
             raise UsageError(
@@ -65,7 +65,7 @@ class Trainer:
         if state is not None:
             self.restore(state)
             spent = state.seconds
-            say(f"going on after epoch {state.epoch}")
+            log(f"going on after epoch {state.epoch}")
         self.pace = Pace(recipe.epochs, self.batches.steps, options.minutes, spent)
         self.saved_epoch, self.saved_seconds = self.epoch, spent
         self.run.write_config(
@@ -99,15 +99,15 @@ class Trainer:
         if self.rows and (ran_out or unsaved or self.rows[-1]["val_loss"] is None):
             self.close()
         self.batches.close()
-        self.say(f"finished {self.epoch} epochs in {self.pace.seconds / 60:.1f} minutes")
+        self.log(f"finished {self.epoch} epochs in {self.pace.seconds / 60:.1f} minutes")
         return self.run.folder
 
     def close(self) -> None:
-        """Validate the last epoch and save it as the last; else the run would look unfinished."""
+        """Validate and save the last epoch as such; else the run would count as unfinished."""
         row = self.rows[-1]
         if row["val_loss"] is None:
             row |= validate(self.learner.averaged(), self.recipe, self.validation)
-            self.say(self.line(row))
+            self.log(self.line(row))
         self.save(row)
 
     def column(self, name: str) -> list[float]:
@@ -134,7 +134,7 @@ class Trainer:
             self.save(row)
         elif self.is_best(row):
             self.run.save_model("best", network.save)
-        self.say(self.line(row))
+        self.log(self.line(row))
 
     def learn(self, size: int) -> LogRow:
         """Take the epoch's steps; return its line of the log, without validation."""
@@ -208,13 +208,13 @@ class Trainer:
 
 
 def faces_for(
-    recipe: Recipe, folder: Path, options: RunOptions, say: Callable[[str], None]
+    recipe: Recipe, folder: Path, options: RunOptions, log: Callable[[str], None]
 ) -> tuple[Dataset, Dataset, Dataset]:
     """Return the faces to learn from, those held out for calibration, and PublicTest."""
     training = load(folder, "training", clean=options.clean)
     validation = load(folder, "public_test", clean=options.clean)
     for data in (training, validation):
-        log_skipped(data, say)
+        log_skipped(data, log)
     if options.fold is not None:
         training, _ = datasets.fold(training, *options.fold)
     training, held = datasets.hold_out(training, recipe.hold_out)

@@ -74,7 +74,7 @@ def test_export_writes_both_forms_and_they_agree(
     run: Path, small_set: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "model"
-    described = export(run, small_set, out, say=lambda _: None)
+    described = export(run, small_set, out, log=lambda _: None)
     assert described == describe(out)
     assert described["emotions"] == [*EMOTIONS]
     assert {path.name for path in out.iterdir()} == {"emotion.keras", "emotion.onnx", "model.json"}
@@ -128,7 +128,7 @@ def test_a_refused_export_leaves_the_model_folder_as_it_was(
     (out / "emotion.onnx").write_text("the old one")
     (run / "best.keras").write_text("no model")
     with pytest.raises(ModelError, match="not a Keras model"):
-        export(run, small_set, out, say=lambda _: None)
+        export(run, small_set, out, log=lambda _: None)
     assert (out / "emotion.onnx").read_text() == "the old one"
 
 
@@ -223,7 +223,7 @@ def test_a_network_that_int8_does_not_do_justice_is_written_in_float(
     (tmp_path / "run").mkdir()
     model.save(tmp_path / "run" / "best.keras")
     said: list[str] = []
-    described = export(tmp_path / "run", small_set, tmp_path / "model", say=said.append)
+    described = export(tmp_path / "run", small_set, tmp_path / "model", log=said.append)
     assert described["precision"] == "float32"
     assert any("in float" in line for line in said)
     faces = drawings(16, seed=3).faces
@@ -238,7 +238,7 @@ def test_the_exported_file_says_what_another_tool_needs(
 ) -> None:
     import onnx
 
-    described = export(run, small_set, tmp_path / "model", say=lambda _: None)
+    described = export(run, small_set, tmp_path / "model", log=lambda _: None)
     props = onnx.load(tmp_path / "model" / "emotion.onnx").metadata_props
     entries = {prop.key: prop.value for prop in props}
     assert json.loads(entries["labels"]) == [*EMOTIONS]
@@ -254,7 +254,7 @@ def test_the_exported_file_says_what_another_tool_needs(
 def test_metadata_changes_no_answer(run: Path, small_set: Path, tmp_path: Path) -> None:
     import onnx
 
-    export(run, small_set, tmp_path / "model", say=lambda _: None)
+    export(run, small_set, tmp_path / "model", log=lambda _: None)
     faces = drawings(16).faces
     before = OnnxClassifier(tmp_path / "model").read(faces).probabilities
     file = tmp_path / "model" / "emotion.onnx"

@@ -250,7 +250,7 @@ def test_the_whole_list() -> None:
     assert found["roc_auc"] == pytest.approx(sum(areas) / 3)
 
 
-def test_what_the_faces_cannot_tell_is_none() -> None:
+def test_figures_that_the_faces_do_not_determine_are_none() -> None:
     found = further(confident(np.array([1, 1])), np.array([1, 1]))
     assert found["r2"] is found["explained_variance"] is found["kappa"] is found["roc_auc"] is None
     assert found["jaccard"] == found["precision"] == 1

@@ -101,7 +101,7 @@ STAGED = Recipe(
 
 
 def quiet(_: str) -> None:
-    """Says nothing."""
+    """Log nothing."""
 
 
 @pytest.mark.parametrize(
@@ -180,9 +180,9 @@ def test_without_stages_the_optimizer_is_keras_own() -> None:
 @pytest.mark.slow
 def test_a_kill_between_stages_is_resumed_in_the_right_one(small_set: Path, tmp_path: Path) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    Trainer(STAGED, small_set, whole, say=quiet).train()
+    Trainer(STAGED, small_set, whole, log=quiet).train()
     for _ in range(4):  # a sitting an epoch: as if it were killed after each
-        Trainer(STAGED, small_set, parts, resume=True, say=quiet).one_epoch()
+        Trainer(STAGED, small_set, parts, resume=True, log=quiet).one_epoch()
     one, other = Run(whole).load_state(), Run(parts).load_state()
     assert one is not None
     assert other is not None

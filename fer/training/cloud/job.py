@@ -67,7 +67,7 @@ class JobTrainer(Trainer):
 
     def __init__(self, checkpoints: Path, boards: Path | None, *rest: Any, **options: Any) -> None:
         super().__init__(*rest, **options)
-        self._checkpoints, self._board = checkpoints, board(boards, self.say)
+        self._checkpoints, self._board = checkpoints, board(boards, self.log)
         checkpoints.mkdir(parents=True, exist_ok=True)
 
     def save(self, row: LogRow) -> None:
@@ -91,13 +91,13 @@ def main(
         platform = platform_of(environ, sys.argv[1:] if arguments is None else arguments)
         run(platform, find)
     except TakenAway:
-        say("stopped; start the same job again to go on after the last finished epoch")
+        log("stopped; start the same job again to go on after the last finished epoch")
         return TAKEN_AWAY
     except Exception as fault:  # the platform needs a reason for any failure
         if not isinstance(fault, FerError):
             traceback.print_exc()
         reason = str(fault) if isinstance(fault, FerError) else f"{type(fault).__name__}: {fault}"
-        say(reason)
+        log(reason)
         if (file := failure_file(environ)) is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(reason[:1024])  # SageMaker reads no more than this
@@ -113,26 +113,26 @@ def run(platform: Platform, find: FindRecipe) -> None:
     address = platform.local_path(options.data) if platform.data is None else str(platform.data)
     with tempfile.TemporaryDirectory() as scratch:
         trained, made = Path(scratch) / "run", Path(scratch) / "model"
-        data = local(zip_in(address), say=say, progress=lambda *_: None, cache=Path(scratch))
+        data = local(zip_in(address), log=log, progress=lambda *_: None, cache=Path(scratch))
         if (platform.checkpoints / "state.npz").exists():
             shutil.copytree(platform.checkpoints, trained)
         begun = Run(trained).begun_with()
-        recipe, kept = begun or (requested(options, find), RunOptions())
-        minutes = kept.minutes if options.minutes is None else options.minutes
+        recipe, chosen = begun or (requested(options, find), RunOptions())
+        minutes = chosen.minutes if options.minutes is None else options.minutes
         JobTrainer(
             platform.checkpoints,
             platform.boards,
             recipe,
             data,
             trained,
-            replace(kept, minutes=minutes),
+            replace(chosen, minutes=minutes),
             resume=True,
-            say=say,
+            log=log,
         ).train()
-        calibrate(trained, data, say=say)
-        export(trained, data, made, say=say)
+        calibrate(trained, data, log=log)
+        export(trained, data, made, log=log)
         metrics = evaluate(
-            made, data, "public_test", EvaluationOptions(report=made / "report"), say=say
+            made, data, "public_test", EvaluationOptions(report=made / "report"), log=log
         )
         (made / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
         for name in ("log.csv", "curves.svg", "config.json"):
@@ -140,7 +140,7 @@ def run(platform: Platform, find: FindRecipe) -> None:
         shutil.copytree(
             made, platform.model, dirs_exist_ok=True, copy_function=shutil.copyfile
         )  # without times and modes: buckets have none
-    say(summary(metrics))
+    log(summary(metrics))
 
 
 def parser(platform: Platform) -> argparse.ArgumentParser:
@@ -169,14 +169,14 @@ def zip_in(address: str) -> str:
     return str(found[0]) if alone else address
 
 
-def board(folder: Path | None, say: Callable[[str], None]) -> Callable[[Mapping[str, float]], None]:
+def board(folder: Path | None, log: Callable[[str], None]) -> Callable[[Mapping[str, float]], None]:
     """Return a function that writes an epoch's figures for TensorBoard, if there is a folder."""
     if folder is None:
         return lambda _: None
     try:
         tf = import_module("tensorflow")
     except ImportError:
-        say("no figures for TensorBoard: writing them needs TensorFlow, which is not installed")
+        log("no figures for TensorBoard: writing them needs TensorFlow, which is not installed")
         return lambda _: None
     folder.mkdir(parents=True, exist_ok=True)
     # As records, since tf.summary needs the package tensorboard, which only shows them.
@@ -195,7 +195,7 @@ def board(folder: Path | None, say: Callable[[str], None]) -> Callable[[Mapping[
     return epoch
 
 
-def say(line: str) -> None:
+def log(line: str) -> None:
     """Print a line for the platform's log."""
     print(line, file=sys.stderr, flush=True)
 

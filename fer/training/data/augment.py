@@ -25,10 +25,10 @@ class Augmentation:
     flip: bool = False  # mirror half of the faces
     rotate: float = 0.0  # degrees, either direction
     shift: float = 0.0  # share of the width, either direction
-    scale: float = 0.0  # share either way
-    shear: float = 0.0  # share either way
-    contrast: float = 0.0  # share either way
-    brightness: float = 0.0  # grey levels of 255 either way
+    scale: float = 0.0  # share, either direction
+    shear: float = 0.0  # share, either direction
+    contrast: float = 0.0  # share, either direction
+    brightness: float = 0.0  # grey levels of 255, either direction
     erase: float = 0.0  # probability that a rectangle is hidden
     erase_area: float = 0.2  # the largest share of the face that it hides
     mixup: float = 0.0  # Beta(a, a): how strongly pairs of faces are blended

@@ -98,8 +98,8 @@ def check_header(table: Path, header: Sequence[str], needed: Sequence[str]) -> d
     places = {name.strip().lstrip("\ufeff").lower(): at for at, name in enumerate(header)}
     missing = [name for name in needed if name not in places]
     if missing:
-        seen = ", ".join(name.strip()[:20] for name in header[:12]) or "nothing"
-        raise DataError(f"{table}, row 1: no column {', '.join(missing)} (found: {seen})")
+        found = ", ".join(name.strip()[:20] for name in header[:12]) or "nothing"
+        raise DataError(f"{table}, row 1: no column {', '.join(missing)} (found: {found})")
     if len(places) != len(header):
         raise DataError(f"{table}, row 1: two columns share a name")
     return places

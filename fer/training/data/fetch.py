@@ -45,7 +45,7 @@ ENCRYPTED: Final = 1  # the bit of a member's flags
 
 
 def local(
-    address: str, *, say: Callable[[str], None], progress: Progress, cache: Path | None = None
+    address: str, *, log: Callable[[str], None], progress: Progress, cache: Path | None = None
 ) -> Path:
     """Return the local folder of an address, after fetching and unpacking it if necessary."""
     cache = cache or cache_folder() / "data"
@@ -62,7 +62,7 @@ def local(
             f"{address}: --data takes a folder, a zip, s3://BUCKET/PATH or gs://BUCKET/PATH"
         )
     try:
-        return inside(Source(kind, rest.strip("/"), cache, say, progress).fetch())
+        return inside(Source(kind, rest.strip("/"), cache, log, progress).fetch())
     except FerError:
         raise
     except ImportError as fault:
@@ -78,13 +78,13 @@ class Source:
     """A zip or a folder in a bucket, which `fetch` copies to the cache."""
 
     def __init__(
-        self, kind: str, path: str, cache: Path, say: Callable[[str], None], progress: Progress
+        self, kind: str, path: str, cache: Path, log: Callable[[str], None], progress: Progress
     ) -> None:
         # An optional package: most people's data lies in a folder.
         fsspec = import_module("fsspec")
         logging.getLogger("gcsfs").setLevel(logging.CRITICAL)  # it logs what it also raises
         self.address, self.path = f"{kind}://{path}", path
-        self.cache, self.say, self.progress = cache, say, progress
+        self.cache, self.log, self.progress = cache, log, progress
         self.files = fsspec.filesystem(kind, skip_instance_cache=True)
 
     def fetch(self) -> Path:
@@ -104,7 +104,7 @@ class Source:
             return target
         self.cache.mkdir(parents=True, exist_ok=True)
         coming = self.cache / f".coming-{name}"  # stays if the transfer is interrupted
-        self.say(f"fetching {self.address} ({mb(total)}) to {target}")
+        self.log(f"fetching {self.address} ({mb(total)}) to {target}")
         done = 0
         for path, info in sorted(listing.items()):
             below = Path(path).name if zipped else path.removeprefix(self.path + "/")
@@ -147,7 +147,7 @@ class Source:
             part.unlink()
             received = 0
         if received:
-            self.say(f"{target.name}: going on after {mb(received)}")
+            self.log(f"{target.name}: going on after {mb(received)}")
         with part.open("ab") as sink:
             try:
                 # Without a cache nothing is read ahead, so what was read is what is kept.

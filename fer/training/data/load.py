@@ -42,13 +42,13 @@ def splits_in(folder: str | Path) -> tuple[str, ...]:
     return splits_in_folders(folder)
 
 
-def log_skipped(data: Dataset, say: Callable[[str], None]) -> None:
+def log_skipped(data: Dataset, log: Callable[[str], None]) -> None:
     """Log how many pictures of a split could not be read, and their names."""
     if data.skipped:
         count, named = len(data.skipped), ", ".join(data.skipped[:MOST_NAMED])
         more = f" and {count - MOST_NAMED} more" if count > MOST_NAMED else ""
         pictures = "1 picture" if count == 1 else f"{count} pictures"
-        say(f"{data.split}: skipped {pictures} that cannot be read: {named}{more}")
+        log(f"{data.split}: skipped {pictures} that cannot be read: {named}{more}")
 
 
 def _read(folder: Path, split: str) -> Dataset:

@@ -45,7 +45,7 @@ def explore(
     folds: Sequence[str | Path] = (),
     splits: Sequence[str] = FOR_WORK,
     predict: Predict = predict_with_keras,
-    say: Callable[[str], None] = print,
+    log: Callable[[str], None] = print,
 ) -> Path:
     """Write index.html and findings.csv to `out`; return the page.
 
@@ -53,20 +53,20 @@ def explore(
     """
     begun = time.monotonic()
     folder, target = Path(data), Path(out)
-    pool = Pool.of(_read(folder, splits, clean, say))
-    predictions = _predictions(pool, [Path(run) for run in folds], predict, say)
-    found = find_all(pool, predictions, say)
+    pool = Pool.of(_read(folder, splits, clean, log))
+    predictions = _predictions(pool, [Path(run) for run in folds], predict, log)
+    found = find_all(pool, predictions, log)
     target.mkdir(parents=True, exist_ok=True)
     cleaning.write(target / FINDINGS, found.findings)
-    say("writing the page")
+    log("writing the page")
     html = render(pool, found, clean=clean, folds=len(folds), seconds=time.monotonic() - begun)
     write_text(target / PAGE, html)
     changed = {(f.split, f.row) for f in found.findings if f.action != "keep"}
-    say(f"{len(found.findings):,} findings, which would change {len(changed):,} faces")
+    log(f"{len(found.findings):,} findings, which would change {len(changed):,} faces")
     return target / PAGE
 
 
-def find_all(pool: Pool, predictions: Floats, say: Callable[[str], None]) -> PoolFindings:
+def find_all(pool: Pool, predictions: Floats, log: Callable[[str], None]) -> PoolFindings:
     """Return all findings about a pool, by the rules in RULES."""
     flat = is_flat(pool.faces)
     # Blank pictures are all alike and have a rule of their own.
@@ -75,7 +75,7 @@ def find_all(pool: Pool, predictions: Floats, say: Callable[[str], None]) -> Poo
     for group in same:
         once[group[1:]] = False
     different = np.flatnonzero(once)
-    near = near_pairs(pool.faces[different], say)
+    near = near_pairs(pool.faces[different], log)
     pairs = Pairs(different[near.first], different[near.second], near.likeness)
     copies = pairs.above(NEAR)
     return PoolFindings(
@@ -92,7 +92,7 @@ def find_all(pool: Pool, predictions: Floats, say: Callable[[str], None]) -> Poo
 
 
 def _read(
-    folder: Path, splits: Sequence[str], clean: str | Path | None, say: Callable[[str], None]
+    folder: Path, splits: Sequence[str], clean: str | Path | None, log: Callable[[str], None]
 ) -> list[Dataset]:
     there = splits_in(folder)
     wanted = [split for split in there if split in splits]
@@ -100,19 +100,19 @@ def _read(
         raise DataError(f"{folder}: none of {', '.join(splits)} in it, only {', '.join(there)}")
     parts = []
     for split in wanted:
-        say(f"reading {split}")
+        log(f"reading {split}")
         part = load(folder, split, clean=clean)
-        log_skipped(part, say)
+        log_skipped(part, log)
         parts.append(part)
     return parts
 
 
 def _predictions(
-    pool: Pool, runs: Sequence[Path], predict: Predict, say: Callable[[str], None]
+    pool: Pool, runs: Sequence[Path], predict: Predict, log: Callable[[str], None]
 ) -> Floats:
     """Return out-of-fold predictions for training faces; NaN for all others."""
     answers = [
-        out_of_fold(part, runs, predict, say)
+        out_of_fold(part, runs, predict, log)
         if runs and part.split == TRAINED_ON
         else np.full((len(part), len(EMOTIONS)), np.nan, np.float32)
         for part in pool.parts

@@ -62,7 +62,7 @@ def exact_groups(digests: Sequence[bytes]) -> list[Ints]:
     return [np.array(members, np.int64) for members in groups.values() if len(members) > 1]
 
 
-def near_pairs(faces: Faces, say: Callable[[str], None], block: int = 512) -> Pairs:
+def near_pairs(faces: Faces, log: Callable[[str], None], block: int = 512) -> Pairs:
     """Return the pairs alike by at least LISTED; `faces` must hold no flat ones or byte copies."""
     shapes = _shapes(faces)
     first, second, likeness = [], [], []
@@ -81,7 +81,7 @@ def near_pairs(faces: Faces, say: Callable[[str], None], block: int = 512) -> Pa
             shown = time.monotonic()
             # The work left falls with the square of the faces left.
             done = 1 - (1 - min(1.0, (start + block) / len(faces))) ** 2
-            say(f"searching for near copies: {done:.0%}")
+            log(f"searching for near copies: {done:.0%}")
     return Pairs(
         np.array(first, np.int64), np.array(second, np.int64), np.array(likeness, np.float32)
     )

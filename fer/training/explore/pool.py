@@ -83,7 +83,7 @@ def predict_with_keras(run: Path, faces: npt.NDArray[np.uint8]) -> Floats:
 
 
 def out_of_fold(
-    data: Dataset, runs: Sequence[Path], predict: Predict, say: Callable[[str], None]
+    data: Dataset, runs: Sequence[Path], predict: Predict, log: Callable[[str], None]
 ) -> Floats:
     """Return each face's mean share over the networks not trained on it; NaN if all were."""
     total = np.zeros((len(data), len(EMOTIONS)), np.float32)
@@ -97,7 +97,7 @@ def out_of_fold(
         _, part = fold(data, *left_out)
         if not len(part):
             continue
-        say(f"predicting with {run.name} the {len(part):,} faces it was not trained on")
+        log(f"predicting with {run.name} the {len(part):,} faces it was not trained on")
         which = order[[place[int(row)] for row in part.places]]
         total[which] += predict(run, part.faces)
         count[which] += 1

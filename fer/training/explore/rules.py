@@ -75,8 +75,8 @@ def empty_pictures(pool: Pool) -> list[Finding]:
     for at in np.flatnonzero(flat):
         found.append(_finding(pool, at, "blank", "drop", "hardly any difference between pixels"))
     for at in np.flatnonzero(against * 2 > total):
-        said = f"{against[at]} of {total[at]} votes for not a face"
-        found.append(_finding(pool, at, "no_face", "drop", said))
+        detail = f"{against[at]} of {total[at]} votes for not a face"
+        found.append(_finding(pool, at, "no_face", "drop", detail))
     return found
 
 
@@ -93,8 +93,8 @@ def copies(pool: Pool, groups: Sequence[Ints]) -> list[Finding]:
                 action = "drop"
             elif len(set(pool.labels[group])) > 1:
                 labels = ", ".join(sorted({pool.emotion(other) for other in group}))
-                kept = "none is likelier" if stay is None else f"{EMOTIONS[stay]} is likelier"
-                others += f"; labels {labels}: {kept}"
+                likelier = "none is likelier" if stay is None else f"{EMOTIONS[stay]} is likelier"
+                others += f"; labels {labels}: {likelier}"
                 action = "keep" if pool.labels[at] == stay else "drop"
             found.append(_finding(pool, at, "copy", action, others))
     return found
@@ -117,10 +117,10 @@ def near_copies(pool: Pool, groups: Sequence[Ints], pairs: Pairs) -> list[Findin
     for at in sorted(closest):
         likeness, partner = leaks.get(at, closest[at])
         other = -partner
-        said = f"the same photograph as {pool.name(other)} ({likeness:.2f})"
+        detail = f"the same photograph as {pool.name(other)} ({likeness:.2f})"
         if pool.labels[other] != pool.labels[at]:
-            said += f", which is labelled {pool.emotion(other)}"
-        found.append(_finding(pool, at, "near_copy", "drop" if at in leaks else "keep", said))
+            detail += f", which is labelled {pool.emotion(other)}"
+        found.append(_finding(pool, at, "near_copy", "drop" if at in leaks else "keep", detail))
     return found
 
 
@@ -132,20 +132,20 @@ def doubtful_labels(pool: Pool, predictions: Floats) -> list[Finding]:
     best, most = seven.argmax(axis=1), seven.max(axis=1)
     nobody = (seven[everyone, pool.labels] == 0) & (total > 0)
     known = ~np.isnan(predictions[:, 0])
-    said = np.where(known[:, None], predictions, 0)
-    guess, sure = said.argmax(axis=1), said.max(axis=1)
+    shares = np.where(known[:, None], predictions, 0)
+    guess, top = shares.argmax(axis=1), shares.max(axis=1)
     for at in np.flatnonzero(nobody & (most >= CROWD_DOUBTS * total)):
-        agreed = guess[at] == best[at] and sure[at] >= NETWORK_SURE
+        agreed = guess[at] == best[at] and top[at] >= NETWORK_SURE
         action: Action = "relabel" if most[at] == total[at] or agreed else "keep"
-        label, told = EMOTIONS[best[at]], pool.emotion(at)
-        words = f"{most[at]} of {total[at]} votes for {label}, none for {told}"
+        label, own = EMOTIONS[best[at]], pool.emotion(at)
+        words = f"{most[at]} of {total[at]} votes for {label}, none for {own}"
         if agreed:
-            words += f"; a network that never saw it gives {label} {sure[at]:.0%}"
+            words += f"; a network that never saw it gives {label} {top[at]:.0%}"
         found.append(_finding(pool, at, "crowd_disagrees", action, words, label))
-    rejected = known & (said[everyone, pool.labels] <= NETWORK_REJECTS) & (sure >= NETWORK_SURE)
+    rejected = known & (shares[everyone, pool.labels] <= NETWORK_REJECTS) & (top >= NETWORK_SURE)
     for at in np.flatnonzero(rejected):
-        share = said[at, pool.labels[at]]
-        words = f"{EMOTIONS[guess[at]]} {sure[at]:.0%}, {pool.emotion(at)} {share:.0%}"
+        share = shares[at, pool.labels[at]]
+        words = f"{EMOTIONS[guess[at]]} {top[at]:.0%}, {pool.emotion(at)} {share:.0%}"
         found.append(_finding(pool, at, "network_disagrees", "keep", words, EMOTIONS[guess[at]]))
     return found
 

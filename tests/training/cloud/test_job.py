@@ -171,7 +171,7 @@ def test_taken_away_after_training_it_is_not_trained_again(small_set: Path, tmp_
         ({"data": "s3://a/b"}, "unrecognized arguments: --data=s3://a/b"),
     ],
 )
-def test_a_wrong_hyperparameter_is_told_to_sagemaker(
+def test_a_wrong_hyperparameter_is_reported_to_sagemaker(
     told: dict[str, str], says: str, small_set: Path, tmp_path: Path
 ) -> None:
     job = SageMaker(tmp_path / "ml", small_set, **told)
@@ -179,13 +179,13 @@ def test_a_wrong_hyperparameter_is_told_to_sagemaker(
     assert job.failure == says
 
 
-def test_a_recipe_that_is_none_is_told(small_set: Path, tmp_path: Path) -> None:
+def test_an_unknown_recipe_is_reported(small_set: Path, tmp_path: Path) -> None:
     job = SageMaker(tmp_path / "ml", small_set, recipe="best")
     assert main(["train"], job.environ) == FAILED
     assert "no recipe is called 'best'" in (job.failure or "")
 
 
-def test_a_fault_of_ours_is_told_with_its_kind(
+def test_an_unexpected_exception_is_reported_with_its_type(
     small_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def broken(_: str) -> Recipe:
@@ -198,14 +198,14 @@ def test_a_fault_of_ours_is_told_with_its_kind(
     assert "Traceback" in capsys.readouterr().err
 
 
-def test_data_without_a_channel_of_that_name_is_told(small_set: Path, tmp_path: Path) -> None:
+def test_data_without_the_channel_is_reported(small_set: Path, tmp_path: Path) -> None:
     job = SageMaker(tmp_path / "ml", small_set, channel="one")
     shutil.copytree(small_set, job.root / "input" / "data" / "two")
     assert job.train() == FAILED
     assert "found one, two" in (job.failure or "")
 
 
-def test_hyperparameters_that_are_none_are_told(small_set: Path, tmp_path: Path) -> None:
+def test_unreadable_hyperparameters_are_reported(small_set: Path, tmp_path: Path) -> None:
     job = SageMaker(tmp_path / "ml", small_set)
     (job.root / "input" / "config" / "hyperparameters.json").write_text("[1")
     assert job.train() == FAILED

@@ -29,7 +29,7 @@ SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 def fetched(address: str, cache: Path, said: list[str] | None = None) -> Path:
     say = [].append if said is None else said.append
-    return local(address, say=say, progress=lambda *_: None, cache=cache)
+    return local(address, log=say, progress=lambda *_: None, cache=cache)
 
 
 def refused(address: str, cache: Path) -> str:
@@ -103,7 +103,7 @@ def test_a_file_that_is_no_zip_is_refused(tmp_path: Path) -> None:
         fetched(str(tmp_path / "a.csv"), tmp_path)
 
 
-def test_without_the_cloud_requirements_it_says_what_to_install(
+def test_without_the_cloud_requirements_the_error_names_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "fsspec", None)  # as if it were not installed
@@ -244,7 +244,7 @@ def test_a_transfer_that_breaks_off_goes_on_from_there(
     assert [path.name for path in cache.iterdir()] == [folder.name]
 
 
-def test_a_half_zip_in_a_bucket_is_told_and_not_kept(
+def test_a_half_zip_in_a_bucket_is_an_error_and_not_kept(
     server: int, bucket: Relay, small_set: Path, tmp_path: Path
 ) -> None:
     put(server, "half.zip", zip_of(small_set, tmp_path / "x.zip").read_bytes()[:-200])

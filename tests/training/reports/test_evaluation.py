@@ -86,7 +86,7 @@ def test_the_page_shows_no_more_mistakes_than_asked_and_the_voters_of_each(tmp_p
         assert f"voters: {crowd_view(data.votes[at])}<br>place {at}<" in text
 
 
-def test_a_page_without_votes_says_that_there_is_no_truth_for_the_crowd(tmp_path: Path) -> None:
+def test_a_page_without_votes_shows_no_figures_of_the_crowd(tmp_path: Path) -> None:
     text = written(tmp_path, replace(drawings(70), votes=None))
     assert "No face here has a known answer" in text
     assert "voters: " not in text

@@ -58,7 +58,7 @@ def read(arguments: Sequence[str] | None) -> argparse.Namespace:
         top.error(f"unrecognized arguments: {' '.join(further)}")
     if further:
         options.further = further
-    for name in ("epochs", "minutes", "batch", "every", "frames"):
+    for name in ("minutes", "every", "frames"):  # a recipe's values are checked by Overrides
         value = getattr(options, name, None)
         if value is not None and not value > 0:
             raise UsageError(f"--{name} must be more than 0")

@@ -92,7 +92,7 @@ def live(options: argparse.Namespace) -> None:
 
 def plot(growth: Sequence[Mapping[str, Any]]) -> str:
     """Return an SVG chart of the work of a frame over its faces, with a line for each size."""
-    from fer.training.reports.charts import lines
+    from fer.training.reports.charts import Axes, lines
     from fer.training.reports.curves import picture
 
     most = 1.1 * max(row["cpu_ms"] for row in growth)
@@ -103,6 +103,6 @@ def plot(growth: Sequence[Mapping[str, Any]]) -> str:
         for row in growth:
             name = "{}×{}".format(*row["size"])
             series.setdefault(name, []).append((row["faces"], row[column]))
-        across = "faces in the picture"
-        charts.append(lines(series, across=across, up=up, y_range=(0, most), marks=True))
+        axes = Axes(across="faces in the picture", up=up, y_range=(0, most))
+        charts.append(lines(series, axes, marks=True))
     return picture(charts)

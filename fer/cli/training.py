@@ -1,24 +1,32 @@
-"""The commands that make a network and measure it: explore, train, evaluate and their kin."""
+"""The commands that make a network and measure it: explore, train, evaluate and others."""
 
 from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from fer.cli.commands import Commands
 from fer.cli.terminal import Progress
 from fer.cli.terminal import message as say
-from fer.errors import UsageError
 from fer.settings import Settings
-from fer.vision.classifier import MODEL_FOLDER
+from fer.vision.classifier import MODEL_FOLDER, Classifier
 
 
 def add_commands(commands: Commands, settings: Settings) -> None:
-    """Their words and options."""
-    one = commands.add("explore", explore, "what is in a data set, and what is wrong with it")
-    _data(one)
-    _clean(one)
+    """Add all commands of training."""
+    _add_explore(commands)
+    _add_train(commands)
+    _add_evaluate(commands, settings)
+    _add_export(commands)
+    _add_compare(commands)
+
+
+def _add_explore(commands: Commands) -> None:
+    one = commands.add("explore", explore, "show what is in a data set, and what is wrong with it")
+    _data_option(one)
+    _clean_option(one)
     one.add_argument("--out", type=Path, required=True, metavar="DIR")
     one.add_argument(
         "--folds",
@@ -29,68 +37,108 @@ def add_commands(commands: Commands, settings: Settings) -> None:
         help="runs trained with --fold: also list labels that their predictions contradict",
     )
 
+
+def _add_train(commands: Commands) -> None:
     one = commands.add("train", train, "train a network by a recipe")
-    _data(one)
-    _clean(one)
+    _data_option(one)
+    _clean_option(one)
     one.add_argument("--recipe", default="ours", metavar="NAME", help="see: python -m fer recipes")
     one.add_argument("--out", type=Path, required=True, metavar="RUN_DIR")
-    one.add_argument("--epochs", type=int, metavar="N", help="instead of the recipe's")
     one.add_argument("--minutes", type=float, metavar="M", help="fit the schedule to this time")
-    one.add_argument("--batch", type=int, metavar="N", help="instead of the recipe's")
-    one.add_argument("--seed", type=int, metavar="N", help="instead of the recipe's")
-    one.add_argument("--fold", type=fold, metavar="K/N", help="leave this part of Training out")
-    one.add_argument("--resume", action="store_true", help="go on after the last finished epoch")
-    _weights(one)
+    _override_options(one)
+    one.add_argument("--fold", type=fold, metavar="K/N", help="leave part K of N of Training out")
+    one.add_argument(
+        "--resume", action="store_true", help="go on after the last saved epoch of RUN_DIR"
+    )
+    one.add_argument(
+        "--save-every",
+        type=float,
+        metavar="MINUTES",
+        help="save after an epoch only when this much time has passed (default: after each)",
+    )
+    one.add_argument(
+        "--precision",
+        choices=("auto", "float32"),
+        help="auto computes in bfloat16 on a GPU that has it (auto)",
+    )
+    _weights_option(one)
     one.add_argument("--find-rate", action="store_true", help="only find a good learning rate")
 
+
+def _add_evaluate(commands: Commands, settings: Settings) -> None:
     one = commands.add("evaluate", evaluate, "measure a model on one split")
-    _data(one)
+    _data_option(one)
     one.add_argument(
-        "--model", type=Path, default=settings.model, help="model, run folder or .keras"
+        "--model", type=Path, default=settings.model, help="model folder, run folder or .keras file"
     )
     one.add_argument("--split", default="public_test", help="public_test, private_test …")
     one.add_argument("--runtime", choices=("onnx", "keras"), help="default: the form that is there")
     one.add_argument("--tta", action="store_true", help="average over ten crops and flips")
+    one.add_argument(
+        "--shifts",
+        action="store_true",
+        help="also measure on the same faces made small, blurred, dark, turned and so on",
+    )
     one.add_argument("--report", type=Path, metavar="DIR", help="also write an HTML report")
     one.add_argument("--write", type=Path, metavar="FILE", help="also write the JSON to a file")
+    one.add_argument(
+        "--card",
+        type=Path,
+        metavar="FILE",
+        help="also write the model card, for example model/MODEL_CARD.md",
+    )
     one.add_argument("--json", action="store_true")
 
-    one = commands.add("calibrate", calibrate, "fit a temperature a head on the faces kept aside")
-    _data(one)
+
+def _add_export(commands: Commands) -> None:
+    one = commands.add("calibrate", calibrate, "fit a temperature for each head on held-out faces")
+    _data_option(one)
     one.add_argument("--model", type=Path, required=True, metavar="RUN_DIR")
 
     one = commands.add("export", export, "write the Keras form and the int8 runtime form")
-    _data(one)
+    _data_option(one)
     one.add_argument("--model", type=Path, required=True, metavar="RUN_DIR")
     one.add_argument("--out", type=Path, default=MODEL_FOLDER, metavar="DIR")
 
+
+def _add_compare(commands: Commands) -> None:
     one = commands.add("recipes", recipes, "list the recipes")
     one.add_argument("--json", action="store_true")
 
     one = commands.add("compare", compare, "train recipes for the same time and compare them")
-    _data(one)
-    _clean(one)
-    _weights(one)
+    _data_option(one)
+    _clean_option(one)
+    _weights_option(one)
     one.add_argument(
-        "--recipes", default="all", metavar="NAMES", help="all, or names with commas between"
+        "--recipes", default="all", metavar="NAMES", help="all, or names separated by commas"
     )
     one.add_argument(
         "--minutes", type=float, default=10.0, metavar="M", help="for each that has no run yet (10)"
     )
     one.add_argument(
-        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="a folder a recipe (runs)"
+        "--runs",
+        type=Path,
+        default=Path("runs"),
+        metavar="DIR",
+        help="holds the run folders (runs)",
     )
     one.add_argument("--out", type=Path, metavar="DIR", help="for the page (RUNS/compare)")
     one.add_argument("--json", action="store_true")
 
 
-def _weights(one: argparse.ArgumentParser) -> None:
+def _override_options(one: argparse.ArgumentParser) -> None:
+    # Written out, since fer.training may only be imported by the command that needs it.
+    for name in ("epochs", "batch", "seed"):
+        one.add_argument(f"--{name}", type=int, metavar="N", help="instead of the recipe's")
+
+
+def _weights_option(one: argparse.ArgumentParser) -> None:
     one.add_argument(
         "--weights", choices=("none",), help="begin without weights that have to be fetched"
     )
 
 
-def _data(one: argparse.ArgumentParser) -> None:
+def _data_option(one: argparse.ArgumentParser) -> None:
     one.add_argument(
         "--data",
         required=True,
@@ -100,56 +148,51 @@ def _data(one: argparse.ArgumentParser) -> None:
     )
 
 
+def _clean_option(one: argparse.ArgumentParser) -> None:
+    one.add_argument(
+        "--clean", type=Path, metavar="CSV", help="findings to apply when faces are loaded"
+    )
+
+
 def _folder(options: argparse.Namespace) -> Path:
-    """The folder that --data means, fetched where it is elsewhere."""
+    """Return the folder of --data, after fetching it if necessary."""
     from fer.training.data.fetch import local
 
     progress = Progress("Data")
     try:
-        return local(options.data, say=say, progress=progress.at)
+        return local(options.data, log=say, progress=progress.at)
     finally:
         progress.clear()
 
 
-def _clean(one: argparse.ArgumentParser) -> None:
-    one.add_argument(
-        "--clean", type=Path, metavar="CSV", help="findings to apply on load: drop or relabel"
-    )
-
-
 def explore(options: argparse.Namespace) -> None:
+    """Write the page about a data set and its findings file."""
     from fer.training.explore import explore
 
-    print(explore(_folder(options), options.out, clean=options.clean, folds=options.folds, say=say))
+    print(explore(_folder(options), options.out, clean=options.clean, folds=options.folds, log=say))
 
 
 def train(options: argparse.Namespace) -> None:
-    from dataclasses import replace
-
-    from fer.training.recipe import recipe_from
+    """Train a network, or go on with a run."""
+    from fer.training.recipe import Overrides
     from fer.training.recipes import recipe_named
-    from fer.training.run_folder import Run
+    from fer.training.run_folder import Run, RunOptions
     from fer.training.trainer import Trainer
 
-    kept = Run(options.out)
-    resumes = options.resume and kept.state_file.exists()
-    config = kept.config() if resumes else {}
-    recipe = recipe_from(config) if resumes else recipe_named(options.recipe)
-    asked = {name: getattr(options, name) for name in ("epochs", "batch", "seed")}
-    recipe = replace(recipe, **{name: value for name, value in asked.items() if value is not None})
-    if options.weights:
-        if "weights" not in recipe.options:
-            raise UsageError(f"recipe {recipe.name} begins without weights anyway: drop --weights")
-        recipe = replace(recipe, options=recipe.options | {"weights": None})
+    begun = Run(options.out).begun_with() if options.resume else None
+    recipe, chosen = begun or (recipe_named(options.recipe), RunOptions())
+    given = {
+        name: value
+        for name in ("minutes", "clean", "fold", "save_every", "precision")
+        if (value := getattr(options, name)) is not None
+    }
     trainer = Trainer(
-        recipe,
+        Overrides.of(options, pretrained=options.weights is None).apply(recipe),
         _folder(options),
         options.out,
-        minutes=options.minutes or config.get("minutes"),
+        replace(chosen, **given),
         resume=options.resume,
-        clean=options.clean or (Path(config["clean"]) if config.get("clean") else None),
-        fold=options.fold or (tuple(config["fold"]) if config.get("fold") else None),
-        say=say,
+        log=say,
     )
     if options.find_rate:
         from fer.training.find_rate import find_rate
@@ -160,45 +203,52 @@ def train(options: argparse.Namespace) -> None:
 
 
 def fold(text: str) -> tuple[int, int]:
-    """A fold as people write it: 2/5 is (2, 5)."""
+    """Return the fold that a text means: 2/5 is (2, 5)."""
     number, slash, of = text.partition("/")
     if not (slash and number.isdigit() and of.isdigit() and 1 <= int(number) <= int(of) > 1):
-        raise argparse.ArgumentTypeError(f"{text!r} is no fold: write for example 2/5")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a fold: write for example 2/5")
     return int(number), int(of)
 
 
 def evaluate(options: argparse.Namespace) -> None:
-    from fer.training.evaluate import evaluate, summary
+    """Measure a model; write what the options ask for."""
+    from fer.training.card import write_card
+    from fer.training.evaluate import EvaluationOptions, evaluate, summary
 
     metrics = evaluate(
         options.model,
         _folder(options),
         options.split,
-        runtime=options.runtime,
-        tta=options.tta,
-        report=options.report,
-        say=say,
+        EvaluationOptions(
+            runtime=options.runtime, tta=options.tta, shifts=options.shifts, report=options.report
+        ),
+        log=say,
     )
     if options.write is not None:
         options.write.write_text(json.dumps(metrics, indent=1) + "\n")
+    if options.card is not None:
+        write_card(options.card, options.model, metrics)
     print(json.dumps(metrics, indent=1) if options.json else summary(metrics))
 
 
 def calibrate(options: argparse.Namespace) -> None:
+    """Fit a run's temperatures."""
     from fer.training.calibrate import calibrate
 
-    temperatures = calibrate(options.model, _folder(options), say=say)
+    temperatures = calibrate(options.model, _folder(options), log=say)
     print(json.dumps(temperatures, indent=1))
 
 
 def export(options: argparse.Namespace) -> None:
+    """Write a run's network in both forms."""
     from fer.training.export import export
 
-    report = export(options.model, _folder(options), options.out, say=say)
+    report = export(options.model, _folder(options), options.out, log=say)
     print(json.dumps(report, indent=1))
 
 
 def recipes(options: argparse.Namespace) -> None:
+    """Print the recipes."""
     from fer.training.recipes import all_listed
 
     rows = all_listed()
@@ -207,16 +257,16 @@ def recipes(options: argparse.Namespace) -> None:
         return
     for row in rows:
         size = "x".join(map(str, row["input"]))
-        told = row["published"]
-        figure = f"{told['accuracy']:.1%} on {told['on']}" if told else "-"
+        published = row["published"]
+        figure = f"{published['accuracy']:.1%} on {published['on']}" if published else "-"
         print(f"{row['name']:21} {row['parameters']:>11,} {size:>10}  {row['about']}")
         print(f"{'':21} {'published:':>22}  {figure}")
 
 
 def compare(options: argparse.Namespace) -> None:
+    """Train recipes and compare them."""
     from fer.bench.network import measure
     from fer.training.compare import Comparison, chosen
-    from fer.vision.classifier import Classifier
 
     def face(classifier: Classifier) -> tuple[float, float]:
         alone, fifty = measure({"onnx": classifier}, rounds=5, batches=(1, 50))["onnx"]

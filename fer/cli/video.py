@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from fer.cli.commands import Commands, reading_options, refuse_where_forbidden
 from fer.cli.terminal import Progress, minutes
@@ -17,8 +17,9 @@ from fer.errors import FerError
 from fer.faces import NOBODY, Faces, Picture
 from fer.settings import Settings
 from fer.tables import FaceTable
-from fer.vision.media.video_writer import Recording
-from fer.vision.media.videos import Video
+
+if TYPE_CHECKING:
+    from fer.vision.media.videos import Video
 
 
 class Step(Protocol):
@@ -122,6 +123,10 @@ def read_video(
     as_json: bool = False,
 ) -> int:
     """Read it as far as it goes, and write what is seen; the exit status."""
+    # Imported here: training on a bare machine uses this command line without PyAV.
+    from fer.vision.media.video_writer import Recording
+    from fer.vision.media.videos import Video
+
     source, tally = Video(path, every), Tally()
     recording = Recording(out / f"{path.stem}_faces.mp4", source.size, source)
     timeline = out / f"{path.stem}_timeline.csv"

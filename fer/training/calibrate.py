@@ -1,8 +1,8 @@
-"""Probabilities that mean what they say: one temperature a head, on faces kept out of training.
+"""Calibrate probabilities: fit one temperature for each head, on faces held out of training.
 
     python -m fer calibrate --model RUN_DIR --data DIR
 
-Dividing the logits by a temperature changes how sure a head is, never what it answers.
+Dividing the logits by a temperature changes a head's confidence, never its answer.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from fer.training.metrics import calibration_error, reliability
 from fer.training.run_folder import Run
 from fer.vision.classifier import KerasClassifier, softmax
 
-COLDEST: Final = 0.05  # a head that is right on every face would ask for ever less,
-HOTTEST: Final = 20.0  # and one that knows nothing for ever more
+COLDEST: Final = 0.05  # for a head that is right on every face, the best temperature is 0
+HOTTEST: Final = 20.0  # and for one that learned nothing it is infinite
 
 
-def calibrate(model: Path, data: Path, *, say: Callable[[str], None]) -> dict[str, float]:
+def calibrate(model: Path, data: Path, *, log: Callable[[str], None]) -> dict[str, float]:
     """Fit a run's temperatures and write them to its temperature.json."""
     config = Run(model).config()
     held = held_out(config, model, data)
@@ -36,18 +36,18 @@ def calibrate(model: Path, data: Path, *, say: Callable[[str], None]) -> dict[st
     targets = str(config["recipe"].get("targets", "labels"))
     parts = [network.logits(part) for part in sized_batches(held.faces, network.size)]
     logits = {head: np.concatenate([part[head] for part in parts]) for head in network.heads}
-    temperatures = fit(logits, held, targets=targets, say=say)
+    temperatures = fit(logits, held, targets=targets, log=log)
     write_text(model / "temperature.json", json.dumps(temperatures, indent=1) + "\n")
     return temperatures
 
 
 def held_out(config: Mapping[str, Any], run: Path, data: Path) -> Dataset:
-    """The training faces that a run was told to keep aside."""
+    """Return the training faces that a run held out."""
     try:
         share = float(config["recipe"]["hold_out"])
     except (KeyError, TypeError, ValueError) as fault:
         raise ModelError(
-            f"{run}/config.json: does not say what was held out ({fault!r})"
+            f"{run}/config.json: has no share of faces that were held out ({fault!r})"
         ) from fault
     if share <= 0:
         raise UsageError(f"{run}: trained on every face, so none is left to calibrate on")
@@ -55,22 +55,22 @@ def held_out(config: Mapping[str, Any], run: Path, data: Path) -> Dataset:
     if config.get("fold"):
         training, _ = datasets.fold(training, *config["fold"])
     _, held = datasets.hold_out(training, share)
-    # Other pictures would be split otherwise, and faces that were trained on would be among them.
+    # Other data would be split differently, and would include faces that the run was trained on.
     expected = (config.get("faces") or {}).get("held_out", len(held))
     if len(held) != expected:
         raise UsageError(
-            f"{data}: not the data of {run}, which kept {expected:,} faces aside; "
+            f"{data}: not the data of {run}, which held {expected:,} faces out; "
             f"here they would be {len(held):,}"
         )
     if not len(held):
-        raise UsageError(f"{run}: kept no face aside, so none is left to calibrate on")
+        raise UsageError(f"{run}: held out no face, so none is left to calibrate on")
     return held
 
 
 def fit(
-    logits: Mapping[str, Floats], held: Dataset, *, targets: str, say: Callable[[str], None]
+    logits: Mapping[str, Floats], held: Dataset, *, targets: str, log: Callable[[str], None]
 ) -> dict[str, float]:
-    """A temperature for each head, against its own truth."""
+    """Return a temperature for each head, fitted to its own truth."""
     temperatures = {}
     for head, values in logits.items():
         truth = true_answers(truth_of(head, targets), held)
@@ -83,31 +83,34 @@ def fit(
             calibration_error(reliability(softmax(values / t), truth)) for t in (1.0, temperature)
         )
         temperatures[head] = temperature
-        say(
+        log(
             f"{head}: temperature {temperature:.3f}, calibration error {before:.4f} before, "
-            f"{after:.4f} after, on {len(truth):,} faces kept out of training"
+            f"{after:.4f} after, on {len(truth):,} faces held out of training"
         )
         if temperature in (COLDEST, HOTTEST):
-            say(f"{head}: as far as it goes: too few faces, or a network that learned little")
+            log(
+                f"{head}: the temperature is at its bound: there were too few faces, "
+                "or the network learned little"
+            )
     return temperatures
 
 
 def best_temperature(logits: Floats, truth: Ints, steps: int = 60) -> float:
-    """The temperature of the least log-loss.
+    """Return the temperature with the lowest log-loss.
 
     The log-loss is convex in 1/T, so its slope crosses zero once, and halving the range of log T
-    finds the place whatever the logits are.
+    finds that place for any logits.
     """
     values = logits.astype(np.float64)
     if len(values) != len(truth) or not len(truth):
         raise ValueError(f"{len(values)} answers for {len(truth)} faces")
     if not np.isfinite(values).all():
-        raise ModelError("the network answers with numbers that are none: it cannot be calibrated")
-    ahead = values - values[np.arange(len(truth)), truth][:, None]  # of what was true
+        raise ModelError("the network's answers are not finite numbers: it cannot be calibrated")
+    ahead = values - values[np.arange(len(truth)), truth][:, None]  # of the truth's logit
     below = values - values.max(axis=1, keepdims=True)
 
     def too_hot(temperature: float) -> bool:
-        """Whether a lower temperature would be better: the slope along 1/T is still falling."""
+        """Return True if a lower temperature would be better: the slope along 1/T is negative."""
         powers = np.exp(below / temperature)
         return bool(((powers * ahead).sum(axis=1) / powers.sum(axis=1)).sum() < 0)
 

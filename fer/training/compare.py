@@ -1,9 +1,9 @@
-"""Every recipe for the same time on the same data, measured alike: one page and one JSON file.
+"""Train every recipe for the same time on the same data, and measure all alike.
 
     python -m fer compare --data DIR --recipes all --minutes 10
 
-Runs that are finished are taken as they are; one that was cut off goes on where it was. All are
-measured on PublicTest in their runtime form; PrivateTest is never read here.
+Writes a page and a JSON file. Finished runs are used as they are; an interrupted one goes on. All
+are measured on PublicTest in their runtime form; PrivateTest is never read here.
 """
 
 from __future__ import annotations
@@ -11,55 +11,57 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from fer.errors import DataError, FerError, ModelError, UsageError
-from fer.machine import write_text
 from fer.training.evaluate import evaluate
 from fer.training.export import export
-from fer.training.recipe import Recipe, recipe_from
+from fer.training.recipe import Recipe, positive, recipe_from, without_weights
 from fer.training.recipes import PUBLISHED, RECIPES, listed, recipe_named
 from fer.training.reports.comparison import write_page
-from fer.training.run_folder import Run
-from fer.training.schedule import Pace, is_over, stands_still
+from fer.training.run_folder import Run, RunOptions, RunProgress, write_text
+from fer.training.schedule import Pace, is_over, stops_early
 from fer.training.trainer import Trainer
 from fer.vision.classifier import EXPORT, Classifier, OnnxClassifier, describe
 
 SPLIT: Final = "public_test"
-KEPT: Final = "compared.json"  # in a run folder: what was measured of it, so that it is done once
-FOR_A_GPU: Final = "ours-long"  # taken only by its name
+MEASURED: Final = "compared.json"  # in a run folder: its figures, so that it is measured once
+FOR_A_GPU: Final = "ours-long"  # left out of "all"
 
-# A network's CPU-milliseconds for a face alone, and for one of fifty.
+# Returns a network's CPU-milliseconds for a face alone, and for one of fifty.
 Measure = Callable[[Classifier], tuple[float, float]]
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What is compared on what, and where it is kept."""
+    """The data, folders and options of a comparison; `make` carries it out."""
 
     data: Path
     runs: Path
     out: Path
-    minutes: float  # that a run that has yet to begin is given
+    minutes: float  # for each recipe that has no run yet
     measure: Measure
-    say: Callable[[str], None]
-    clean: Path | None = None  # findings to apply to what new runs learn from
-    weights: bool = True  # whether networks may begin with weights that have to be fetched
+    log: Callable[[str], None]
+    clean: Path | None = None  # findings that new runs apply to their faces
+    weights: bool = True  # new runs may begin with weights that have to be fetched
+
+    def __post_init__(self) -> None:
+        positive("minutes", self.minutes)
 
     def make(self, recipes: Sequence[Recipe]) -> dict[str, Any]:
-        """Train what is not trained, measure all; the page is written anew after each."""
+        """Train what is not trained and measure all; write the page again after each recipe."""
         rows: dict[str, Row] = {}
         faults: list[FerError] = []
         for recipe in recipes:
             self.write(recipes, rows)
-            self.say(f"{recipe.name}: {len(rows) + 1} of {len(recipes)}")
+            self.log(f"{recipe.name}: {len(rows) + 1} of {len(recipes)}")
             try:
                 rows[recipe.name] = self.row(recipe)
-            except (DataError, ModelError) as fault:  # the others can still be compared
-                self.say(f"{recipe.name}: {fault}")
+            except (DataError, ModelError) as fault:  # the other recipes can still be compared
+                self.log(f"{recipe.name}: {fault}")
                 rows[recipe.name] = listed(recipe) | {"fault": str(fault)}
                 faults.append(fault)
         result = self.write(recipes, rows)
@@ -68,7 +70,7 @@ class Comparison:
         return result
 
     def write(self, recipes: Sequence[Recipe], rows: dict[str, Row]) -> dict[str, Any]:
-        """The page and its figures as they are so far."""
+        """Write the page and compare.json with the recipes so far; return the latter's content."""
         result = {
             "split": SPLIT,
             "minutes": self.minutes,
@@ -81,48 +83,36 @@ class Comparison:
         return result
 
     def row(self, recipe: Recipe) -> Row:
-        """One recipe's figures, from a run that is finished now."""
+        """Return one recipe's figures, after training it to the end if necessary."""
         folder = self.runs / recipe.name
         run = Run(folder)
         if not is_finished(run):
             self.train(recipe, run)
-        known = kept(folder)
-        of = [*stands(run), str(self.data.resolve())]
+        known = measured_before(folder)
+        of = [*progress_of(run), str(self.data.resolve())]
         if known is not None and known["of"] == of:
-            self.say(f"{recipe.name}: taken as it was measured")
+            self.log(f"{recipe.name}: measured before")
             figures: Row = known["figures"]
         else:
-            described = export(folder, self.data, folder / EXPORT, say=self.say)
+            described = export(folder, self.data, folder / EXPORT, log=self.log)
             figures = self.figures(folder / EXPORT, described)
-            told = {"of": of, "figures": figures}
-            write_text(folder / KEPT, json.dumps(told, indent=1) + "\n")
-        return listed(recipe) | figures | story(recipe, run)
+            entry = {"of": of, "figures": figures}
+            write_text(folder / MEASURED, json.dumps(entry, indent=1) + "\n")
+        return listed(recipe) | figures | history(recipe, run)
 
     def train(self, recipe: Recipe, run: Run) -> None:
         """Begin the run, or go on with it as it was begun."""
-        minutes: float | None = self.minutes
-        clean, fold = self.clean, None
-        if run.state_file.exists():
-            config = run.config()
-            recipe, minutes = recipe_of(run, recipe.name), config.get("minutes")
-            clean = Path(config["clean"]) if config.get("clean") else None
-            fold = tuple(config["fold"]) if config.get("fold") else None
-        elif "weights" in recipe.options and not self.weights:
-            recipe = replace(recipe, options=recipe.options | {"weights": None})
-        Trainer(
-            recipe,
-            self.data,
-            run.folder,
-            minutes=minutes,
-            resume=True,
-            clean=clean,
-            fold=fold,
-            say=self.say,
-        ).train()
+        options = RunOptions(minutes=self.minutes, clean=self.clean)
+        if (begun := run.begun_with()) is not None:
+            check_name(run, begun[0], recipe.name)
+            recipe, options = begun
+        elif not self.weights:
+            recipe = without_weights(recipe)
+        Trainer(recipe, self.data, run.folder, options, resume=True, log=self.log).train()
 
     def figures(self, model: Path, described: dict[str, Any]) -> Row:
-        """What is measured of an exported network."""
-        metrics = evaluate(model, self.data, SPLIT, say=self.say)
+        """Measure an exported network."""
+        metrics = evaluate(model, self.data, SPLIT, log=self.log)
         alone, of_fifty = self.measure(OnnxClassifier(model))
         return {
             "faces": metrics["n"],
@@ -138,48 +128,42 @@ class Comparison:
 
 
 def chosen(names: str) -> list[Recipe]:
-    """The recipes that are meant by "all", or by names with commas between."""
+    """Return the recipes for "all", or for names separated by commas."""
     if names == "all":
         return [RECIPES[name] for name in PUBLISHED if name != FOR_A_GPU]
     return [recipe_named(name.strip()) for name in names.split(",")]
 
 
-def recipe_of(run: Run, name: str) -> Recipe:
-    """The recipe that a run was trained by, which must be the one of that name."""
-    recipe = recipe_from(run.config())
+def check_name(run: Run, recipe: Recipe, name: str) -> None:
+    """Raise a UsageError unless the run was trained by the recipe called `name`."""
     if recipe.name != name:
         raise UsageError(f"{run.folder}: holds a run of {recipe.name}, not of {name}")
-    return recipe
 
 
-def stands(run: Run) -> list[float]:
-    """How far a run is: epochs and seconds."""
-    return [*(run.stands() or (0, 0.0))]
+def progress_of(run: Run) -> RunProgress:
+    """Return how far a run has come, also of one that was not begun."""
+    return run.progress() or RunProgress(0, 0.0)
 
 
 def is_finished(run: Run) -> bool:
-    """Whether there is nothing left to train in a run folder."""
-    done = run.stands()
-    if done is None:
+    """Return True if there is nothing left to train in a run folder."""
+    begun = run.begun_with()
+    if begun is None:
         return False
-    config = run.config()
-    recipe = recipe_of(run, run.folder.name)
-    pace = Pace(recipe.epochs, 1, config.get("minutes"), done[1])
-    return is_over(recipe, done[0], losses_of(run), pace)
+    recipe, options = begun
+    check_name(run, recipe, run.folder.name)
+    done = progress_of(run)
+    pace = Pace(recipe.epochs, 1, options.minutes, done.seconds)
+    return is_over(recipe, done.epochs, run.validation_losses(), pace)
 
 
-def losses_of(run: Run) -> list[float]:
-    """What PublicTest's loss was, look by look."""
-    return [loss for row in run.log() if (loss := row.get("val_loss")) is not None]
-
-
-def story(recipe: Recipe, run: Run) -> Row:
-    """How a run came to be, and whether it was cut short."""
-    config, (epochs, seconds) = run.config(), stands(run)
+def history(recipe: Recipe, run: Run) -> Row:
+    """Return how a run was trained, and whether it was cut short."""
+    config, (epochs, seconds) = run.config(), progress_of(run)
     began = recipe_from(config).options.get("weights") or "none"
-    stopped = stands_still(recipe, losses_of(run))  # by its own rule, which is no cut
+    stopped = stops_early(recipe, run.validation_losses())  # the recipe's own rule: not cut short
     return {
-        "epochs": int(epochs),
+        "epochs": epochs,
         "epochs_of_the_recipe": recipe.epochs,
         "cut_short": epochs < recipe.epochs and not stopped,
         "minutes": round(seconds / 60, 2),
@@ -189,11 +173,11 @@ def story(recipe: Recipe, run: Run) -> Row:
     }
 
 
-def kept(folder: Path) -> dict[str, Any] | None:
-    """What was measured of a run before, unless its export is gone."""
+def measured_before(folder: Path) -> dict[str, Any] | None:
+    """Return what was measured of a run before; None if that or its export is missing."""
     try:
         describe(folder / EXPORT)
-        known: dict[str, Any] = json.loads((folder / KEPT).read_text())
+        known: dict[str, Any] = json.loads((folder / MEASURED).read_text())
     except (ModelError, OSError, ValueError):
         return None
     return known if {"of", "figures"} <= known.keys() else None

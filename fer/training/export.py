@@ -1,15 +1,17 @@
-"""From a finished run to model/: the Keras form, and the int8 runtime form that the app loads.
+"""Write a finished run's network to model/: the Keras form, and the int8 form that the app loads.
 
-The runtime form has to answer as the Keras form does: see LOSS and APART. A network that int8 does
-not do justice is written in float, which is slower; model.json says which it is.
+The runtime form has to answer as the Keras form does: see LOSS and APART. A network that loses too
+much in int8 is written in float32, which is slower; model.json says which it is. The ONNX file also
+holds, as metadata, what another tool needs to use it: see `metadata`.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,20 +21,22 @@ import onnx
 
 from fer.emotions import EMOTIONS
 from fer.errors import ModelError
-from fer.machine import replacing
 from fer.training.data.dataset import Dataset, sized, true_answers, truth_of
 from fer.training.data.load import load
 from fer.training.evaluate import Heads, read_faces
 from fer.training.onnx_graph import to_onnx
+from fer.training.run_folder import Run, replacing
 from fer.vision.classifier import KerasClassifier, OnnxClassifier, inputs
 
-LOSS: Final = 0.003  # the most accuracy on PublicTest that a head may lose in its runtime form
-APART: Final = 0.02  # the most that the forms' probabilities may differ on average
-CALIBRATION_FACES: Final = 1024  # training faces of 48 pixels that set the int8 scales
-CALIBRATION_PIXELS: Final = CALIBRATION_FACES * 48**2  # as much work, whatever the size
-FEWEST: Final = 64
-# What int8 has a quick form for. All else stays exact: it is cheap, or holds the answer.
+LOSS: Final = 0.003  # the most accuracy that a head may lose on PublicTest in its runtime form
+APART: Final = 0.02  # the most that probabilities of the two forms may differ on average
+CALIBRATION_FACES: Final = 1024  # training faces of 48 pixels that the int8 scales come from
+CALIBRATION_PIXELS: Final = CALIBRATION_FACES * 48**2  # the same work for faces of any size
+FEWEST: Final = 64  # faces, however large
+# Operations that are faster in int8. All others stay float: they are cheap, or hold the answer.
 QUANTISED: Final = ("Conv", "MaxPool", "Relu", "Clip", "Gemm", "Add")
+LICENCE: Final = "MIT"  # of the weights, as of the code
+TRAINING_DATA: Final = "FER2013 Training split, with FER+ votes for the head crowd"
 
 
 def export(
@@ -40,18 +44,18 @@ def export(
     data: str | Path,
     out: str | Path,
     *,
-    say: Callable[[str], None] = print,
+    log: Callable[[str], None] = print,
 ) -> dict[str, Any]:
-    """Write emotion.keras, emotion.onnx and model.json to `out`; gives what model.json says."""
+    """Write emotion.keras, emotion.onnx and model.json to `out`; return what model.json holds."""
     trained = KerasClassifier(run)
     training, public = load(data, "training"), load(data, "public_test")
     few = max(FEWEST, CALIBRATION_PIXELS // trained.size**2)
     picked = np.random.default_rng(0).choice(
         len(training), min(few, CALIBRATION_FACES, len(training)), replace=False
     )
-    say("writing the Keras form and quantising the runtime form")
-    with tempfile.TemporaryDirectory() as made:
-        folder = Path(made)
+    log("writing the Keras form and quantising the runtime form")
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
         model = with_probabilities(trained.model, trained.temperatures)
         model.save(folder / "emotion.keras")
         described: dict[str, Any] = {
@@ -64,22 +68,23 @@ def export(
             "mflops": round(mflops(model, trained.size), 1),
             "temperature": {h: round(t, 4) for h, t in trained.temperatures.items()},
             "keras": keras.__version__,
-        }
+        } | trained_how(Path(run))
         (folder / "model.json").write_text(json.dumps(described))
         graph, file = to_onnx(model, trained.size, trained.shown), folder / "emotion.onnx"
-        in_float = graph.SerializeToString()  # quantising takes the graph apart
+        in_float = graph.SerializeToString()  # quantising changes the graph
         faces = sized(training.faces[np.sort(picked)], trained.size)
         quantise(graph, inputs(faces, trained.size, trained.channels), file, trained.heads)
-        exact = read_faces(KerasClassifier(folder), public.faces, say=say)
+        exact = read_faces(KerasClassifier(folder), public.faces, log=log)
         try:
-            quick = read_faces(OnnxClassifier(folder), public.faces, say=say)
+            quick = read_faces(OnnxClassifier(folder), public.faces, log=log)
             described |= {"precision": "int8"} | compare(exact, quick, public)
         except ModelError as fault:
-            say(f"int8 does not do: {fault}; writing the runtime form in float")
+            log(f"int8 is not exact enough ({fault}): writing the runtime form in float32")
             file.write_bytes(in_float)
-            quick = read_faces(OnnxClassifier(folder), public.faces, say=say)
+            quick = read_faces(OnnxClassifier(folder), public.faces, log=log)
             described |= {"precision": "float32"} | compare(exact, quick, public)
         (folder / "model.json").write_text(json.dumps(described, indent=1) + "\n")
+        add_metadata(file, metadata(described))
         for name in ("emotion.keras", "emotion.onnx", "model.json"):
             with replacing(Path(out) / name) as path:
                 path.write_bytes((folder / name).read_bytes())
@@ -87,7 +92,7 @@ def export(
 
 
 def with_probabilities(model: keras.Model, temperatures: dict[str, float]) -> keras.Model:
-    """The network with calibrated probabilities: head by temperature, then softmax."""
+    """Return the network with calibrated probabilities: logits by temperature, then softmax."""
     copy = keras.models.clone_model(model)
     copy.set_weights(model.get_weights())
     for head, temperature in temperatures.items():
@@ -101,10 +106,10 @@ def with_probabilities(model: keras.Model, temperatures: dict[str, float]) -> ke
 
 
 def mflops(model: keras.Model, size: int) -> float:
-    """Millions of operations a face, a multiply and an add counted as two."""
+    """Return millions of operations for a face; a multiply and an add count as two."""
     kinds = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.Dense)
     working = [layer for layer in model.layers if isinstance(layer, kinds)]
-    # Asked for a face of this size, since a network may take any.
+    # For a face of this size, since some networks take any size.
     face = keras.KerasTensor((1, size, size, model.input.shape[-1]))
     made = keras.Model(model.input, [layer.output for layer in working]).compute_output_spec(face)
     places = [int(np.prod(tensor.shape[1:-1])) for tensor in made]
@@ -113,7 +118,7 @@ def mflops(model: keras.Model, size: int) -> float:
 
 
 def quantise(model: onnx.ModelProto, faces: Any, path: Path, heads: Sequence[str]) -> None:
-    """Static int8, a scale a channel; heads and attention map stay exact, for they are cheap."""
+    """Write the graph in static int8, a scale for each channel; heads and attention stay float."""
     from onnxruntime.quantization import (
         CalibrationDataReader,
         QuantFormat,
@@ -121,7 +126,7 @@ def quantise(model: onnx.ModelProto, faces: Any, path: Path, heads: Sequence[str
         quantize_static,
     )
 
-    class Faces(CalibrationDataReader):  # type: ignore[misc]
+    class Faces(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no types
         def __init__(self) -> None:
             self.parts: Iterator[Any] = iter(np.array_split(faces, min(16, len(faces))))
 
@@ -129,16 +134,16 @@ def quantise(model: onnx.ModelProto, faces: Any, path: Path, heads: Sequence[str
             part = next(self.parts, None)
             return None if part is None else {"face": part}
 
-    kept = {"attention", *(f"{head}.logits" for head in heads)}
+    stay_float = {"attention", *(f"{head}.logits" for head in heads)}
     scaling = {n.output[0] for n in model.graph.node if n.op_type in ("Cast", "Transpose", "Mul")}
     exact = [
         node.name
         for node in model.graph.node
         if node.op_type not in QUANTISED
-        or node.name in kept
+        or node.name in stay_float
         or (node.op_type == "Add" and scaling & {*node.input})  # the input's own scaling
     ]
-    logging.disable(logging.WARNING)  # it advises a preparation that to_onnx has done already
+    logging.disable(logging.WARNING)  # it warns of a preparation that to_onnx has done already
     try:
         quantize_static(
             model,
@@ -156,8 +161,70 @@ def quantise(model: onnx.ModelProto, faces: Any, path: Path, heads: Sequence[str
         logging.disable(logging.NOTSET)
 
 
+def metadata(described: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the ONNX file says about itself, so that other tools can use it without fer."""
+    size, channels = described["size"], described["channels"]
+    entries = {
+        "labels": json.dumps(described["emotions"]),
+        "input": json.dumps(
+            {
+                "name": "face",
+                "shape": ["n", size, size, channels],
+                "type": "uint8",
+                "range": [0, 255],
+                "content": "a square crop of one face, grey levels, channels last",
+            }
+        ),
+        "outputs": json.dumps(
+            dict.fromkeys(described["heads"], "calibrated probabilities in the order of labels")
+        ),
+        "shown_head": described["shown"],
+        "calibration_temperatures": json.dumps(described["temperature"]),
+        "precision": described["precision"],
+        "training_data": TRAINING_DATA,
+        "license": LICENCE,
+        "recipe": described.get("training", {}).get("recipe", ""),
+        "git_revision": git_revision(),
+    }
+    return {name: text for name, text in entries.items() if text}
+
+
+def add_metadata(file: Path, entries: Mapping[str, str]) -> None:
+    """Write the entries into an ONNX file's metadata_props, which runtimes ignore."""
+    model = onnx.load(file)
+    onnx.helper.set_model_props(model, dict(entries))
+    onnx.save(model, file)
+
+
+def trained_how(path: Path) -> dict[str, Any]:
+    """Return the entry `training` of model.json; nothing if the run's folder does not hold it."""
+    run = Run(path)
+    try:
+        config, done = run.config(), run.progress()
+        entry = {
+            "recipe": config["recipe"]["name"],
+            "faces": config["faces"],
+            "machine": config["machine"],
+        }
+    except (ModelError, KeyError, TypeError):
+        return {}
+    if done is None:
+        return {}
+    return {"training": entry | {"epochs": done.epochs, "minutes": round(done.seconds / 60, 1)}}
+
+
+def git_revision() -> str:
+    """Return the commit that this code is at; "" outside a checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()
+
+
 def compare(exact: Heads, quick: Heads, public: Dataset) -> dict[str, Any]:
-    """How the two forms differ on PublicTest; a ModelError where that is beyond the bounds."""
+    """Return how the two forms differ on PublicTest; raise a ModelError beyond the bounds."""
     apart = {head: float(np.abs(exact[head] - quick[head]).mean()) for head in exact}
     lost = {}
     for head in exact:

@@ -1,8 +1,8 @@
-"""A Keras network as an ONNX graph, layer by layer: no converter to keep in step with its versions.
+"""Write a Keras network as an ONNX graph, layer by layer, without a converter that could break.
 
 Faces go in as uint8 (n, size, size, channels); every head comes out as probabilities. A network
 that ends in an average and one dense layer also gives the map of where it looked: the last feature
-map weighed by the shown head's own weights.
+map, weighted by the shown head's own weights.
 Batch normalisation is folded into the convolution before it, so that int8 has one scale a channel.
 """
 
@@ -24,19 +24,23 @@ Array = npt.NDArray[Any]
 
 
 class Graph:
-    """Nodes and weights, gathered while a network is walked."""
+    """The nodes and weights that were written so far."""
 
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
         self.weights: dict[str, Array] = {}
-        self.padded: dict[str, tuple[str, list[int]]] = {}  # what the next convolution pads itself
-        self.averages: dict[str, str] = {}  # an average's name: the map it is the average of
+        self.padded: dict[
+            str, tuple[str, list[int]]
+        ] = {}  # padding that the next convolution takes over
+        self.averages: dict[str, str] = {}  # each average's name: the map that it averages
 
     def add(self, kind: str, inputs: list[str], name: str, **attributes: Any) -> str:
+        """Add a node; return its name, which is also its output's."""
         self.nodes.append(helper.make_node(kind, inputs, [name], name=name, **attributes))
         return name
 
     def weight(self, name: str, value: Array) -> str:
+        """Add a constant; return its name."""
         self.weights[name] = np.ascontiguousarray(value, np.float32)
         return name
 
@@ -71,7 +75,7 @@ def _conv(graph: Graph, layer: Any, x: str, depthwise: bool = False) -> str:
             raise ModelError(f"layer {layer.name}: is padded twice, which is not exported")
         x, where["pads"] = graph.padded[x]
     elif layer.padding == "same" and where.get("strides"):
-        where["auto_pad"] = "SAME_UPPER"  # what "same" means where a stride leaves a remainder
+        where["auto_pad"] = "SAME_UPPER"  # what "same" means if a stride leaves a remainder
     elif layer.padding == "same":
         where["pads"] = [side // 2 for side in kernel.shape[2:]] * 2
     zero = np.zeros(len(kernel), np.float32)
@@ -85,7 +89,7 @@ def _conv(graph: Graph, layer: Any, x: str, depthwise: bool = False) -> str:
 
 
 def _activated(graph: Graph, layer: Any, x: str) -> str:
-    """The layer's own activation, where it has one."""
+    """Add the layer's own activation if it has one; return the last name."""
     kind = layer.activation.__name__
     if kind not in ("linear", "relu"):
         raise ModelError(f"layer {layer.name}: {kind} as its activation is not exported")
@@ -134,7 +138,7 @@ def _average(graph: Graph, layer: Any, x: str) -> str:
 
 
 def _flatten(graph: Graph, layer: Any, x: str) -> str:
-    # Keras flattens place by place, ONNX channel by channel.
+    # Keras flattens with channels last, ONNX with channels first.
     last = graph.add("Transpose", [x], f"{layer.name}.places", perm=[0, 2, 3, 1])
     return graph.add("Flatten", [last], layer.name)
 
@@ -167,7 +171,7 @@ LAYERS: dict[str, Callable[..., str]] = {
 
 
 def to_onnx(model: keras.Model, size: int, shown: str) -> onnx.ModelProto:
-    """The network in float32: an output a head and, where it has one, the shown head's map."""
+    """Return the network in float32: an output for each head, and the shown head's map if any."""
     graph, channels = Graph(), model.input.shape[-1]
     floats = graph.add("Cast", ["face"], "face.float", to=TensorProto.FLOAT)
     names = {id(model.input): graph.add("Transpose", [floats], "face.planes", perm=[0, 3, 1, 2])}
@@ -183,10 +187,10 @@ def to_onnx(model: keras.Model, size: int, shown: str) -> onnx.ModelProto:
     weights = graph.weights[f"{shown}.kernel"]
     classes = weights.shape[1]
     outputs = [helper.make_tensor_value_info(h, TensorProto.FLOAT, ["n", classes]) for h in heads]
-    looked = graph.averages.get(names[id(model.get_layer(shown).input)])
-    if looked is not None:
+    averaged = graph.averages.get(names[id(model.get_layer(shown).input)])
+    if averaged is not None:
         kernel = graph.weight("attention.kernel", weights.T[:, :, None, None])
-        graph.add("Conv", [looked, kernel], "attention")
+        graph.add("Conv", [averaged, kernel], "attention")
         shape = ["n", classes, None, None]
         outputs.append(helper.make_tensor_value_info("attention", TensorProto.FLOAT, shape))
     face = helper.make_tensor_value_info("face", TensorProto.UINT8, ["n", size, size, channels])

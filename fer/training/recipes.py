@@ -1,4 +1,4 @@
-"""Every way this project trains a network: its own, and those of the reports it grew from."""
+"""Every recipe of this project: its own, and those of the published reports it is compared with."""
 
 from __future__ import annotations
 
@@ -9,7 +9,61 @@ from fer.errors import UsageError
 from fer.training.data.augment import Augmentation
 from fer.training.recipe import Recipe
 
-# Keras' Adam at one rate, as tutorials take it, on faces as they come.
+OWN: Final = (
+    Recipe(
+        name="ours",
+        about="the shipped network: plain VGG, 658 k parameters; two hours on two processors",
+        network="vgg",
+        options={"stages": ((16, 16), (48, 48), (96, 96), (192, 192)), "dropout": 0.25},
+        targets="both",
+        soften=0.2,
+        epochs=80,
+        sizes=((0.0, 32), (0.25, 40), (0.5, 48)),
+        decay=0.05,
+        warmup=0.05,
+        ema=0.999,
+        validate_every=3,
+        augmentation=Augmentation(
+            flip=True,
+            rotate=12,
+            shift=0.07,
+            scale=0.12,
+            shear=0.08,
+            contrast=0.3,
+            brightness=25,
+            erase=0.35,
+        ),
+    ),
+    Recipe(
+        name="ours-long",
+        about="for a GPU: 160 MFLOPs, mixup, 300 epochs; not yet run to its end",
+        network="vgg",
+        options={"stages": ((20, 20), (56, 56), (112, 112), (224, 224)), "dropout": 0.3},
+        targets="both",
+        soften=0.2,
+        epochs=300,
+        batch=128,
+        rate=3e-3,
+        decay=0.05,
+        warmup=0.05,
+        ema=0.999,
+        validate_every=5,
+        augmentation=Augmentation(
+            flip=True,
+            rotate=15,
+            shift=0.1,
+            scale=0.15,
+            shear=0.1,
+            contrast=0.4,
+            brightness=30,
+            erase=0.5,
+            erase_area=0.25,
+            mixup=0.2,
+        ),
+    ),
+)
+
+# Keras' Adam at one rate, as tutorials use it, on faces without augmentation.
 PLAIN: Final[dict[str, Any]] = {
     "optimizer": "adam",
     "betas": (0.9, 0.999),
@@ -110,15 +164,17 @@ LITERATURE: Final = (
     ),
 )
 
+RECIPES: Final = {recipe.name: recipe for recipe in (*OWN, *LITERATURE)}
+
 
 @dataclass(frozen=True)
 class Published:
-    """A recipe's network, and its report's figure."""
+    """What was published about a recipe's network."""
 
     parameters: int  # of the network that the recipe builds; a test counts them
     accuracy: float | None = None  # the report's own figure, as a share
     on: str = ""  # what that was measured on
-    differs: str = ""  # what else sets it apart from a figure on PublicTest
+    differs: str = ""  # why else it cannot be compared with a figure on PublicTest
 
 
 PUBLISHED: Final = {
@@ -149,15 +205,26 @@ PUBLISHED: Final = {
 }
 
 
+def recipe_named(name: str) -> Recipe:
+    """Return the recipe called `name`."""
+    if name not in RECIPES:
+        raise UsageError(f"no recipe is called {name!r}: choose one of {', '.join(RECIPES)}")
+    return RECIPES[name]
+
+
 def listed(recipe: Recipe) -> dict[str, Any]:
-    """A recipe as `python -m fer recipes --json` tells it."""
-    told, size = PUBLISHED[recipe.name], recipe.sizes[-1][1]
+    """Return a recipe as `python -m fer recipes --json` prints it."""
+    published, size = PUBLISHED[recipe.name], recipe.sizes[-1][1]
     figure = None
-    if told.accuracy is not None:
-        figure = {"accuracy": told.accuracy, "on": told.on, "differs": told.differs}
+    if published.accuracy is not None:
+        figure = {
+            "accuracy": published.accuracy,
+            "on": published.on,
+            "differs": published.differs,
+        }
     return {
         "name": recipe.name,
-        "parameters": told.parameters,
+        "parameters": published.parameters,
         "input": [size, size, recipe.channels],
         "published": figure,
         "about": recipe.about,
@@ -165,71 +232,5 @@ def listed(recipe: Recipe) -> dict[str, Any]:
 
 
 def all_listed() -> list[dict[str, Any]]:
-    """Every recipe."""
+    """Return every recipe, as `listed` does."""
     return [listed(recipe) for recipe in RECIPES.values()]
-
-
-RECIPES: Final = {
-    recipe.name: recipe
-    for recipe in (
-        Recipe(
-            name="ours",
-            about="the shipped network: plain VGG, 658 k parameters; two hours on two processors",
-            network="vgg",
-            options={"stages": ((16, 16), (48, 48), (96, 96), (192, 192)), "dropout": 0.25},
-            targets="both",
-            soften=0.2,
-            epochs=80,
-            sizes=((0.0, 32), (0.25, 40), (0.5, 48)),
-            decay=0.05,
-            warmup=0.05,
-            ema=0.999,
-            validate_every=3,
-            augmentation=Augmentation(
-                flip=True,
-                rotate=12,
-                shift=0.07,
-                scale=0.12,
-                shear=0.08,
-                contrast=0.3,
-                brightness=25,
-                erase=0.35,
-            ),
-        ),
-        Recipe(
-            name="ours-long",
-            about="for a GPU: 160 MFLOPs, mixup, 300 epochs; not yet run to its end",
-            network="vgg",
-            options={"stages": ((20, 20), (56, 56), (112, 112), (224, 224)), "dropout": 0.3},
-            targets="both",
-            soften=0.2,
-            epochs=300,
-            batch=128,
-            rate=3e-3,
-            decay=0.05,
-            warmup=0.05,
-            ema=0.999,
-            validate_every=5,
-            augmentation=Augmentation(
-                flip=True,
-                rotate=15,
-                shift=0.1,
-                scale=0.15,
-                shear=0.1,
-                contrast=0.4,
-                brightness=30,
-                erase=0.5,
-                erase_area=0.25,
-                mixup=0.2,
-            ),
-        ),
-        *LITERATURE,
-    )
-}
-
-
-def recipe_named(name: str) -> Recipe:
-    """The recipe of that name."""
-    if name not in RECIPES:
-        raise UsageError(f"no recipe is called {name!r}: take one of {', '.join(RECIPES)}")
-    return RECIPES[name]

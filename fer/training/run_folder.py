@@ -1,40 +1,100 @@
-"""A run's folder: what was asked for, what happened, and enough to go on after a kill.
+"""Read and write a run's folder, so that a run can go on after it was killed.
 
     config.json        the recipe and the options, with the versions that ran them
-    log.csv            a line an epoch
-    curves.svg         the log as a picture
-    state.npz          everything that training needs to go on from the last finished epoch
-    epochs/NNN.npz     the (averaged) weights after each epoch
-    best.keras         the epoch that was best on PublicTest; last.keras the last one
+    log.csv            a line for each epoch
+    curves.svg         the log as a chart
+    state.npz          everything that training needs to go on from the last saved epoch
+    epochs/NNN.npz     the (averaged) weights after each saved epoch
+    best.keras         the epoch that was best on PublicTest
+    last.keras         the last saved epoch
 
-Every file is written beside its place and moved there, so a kill leaves the old one or the new one.
+Each file is written under a temporary name and then renamed, so a kill leaves a whole file.
 """
 
 from __future__ import annotations
 
 import csv
 import json
+import os
+import tempfile
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from fer.errors import ModelError
-from fer.machine import replacing, write_text
 from fer.tables import write_csv
+from fer.training.recipe import Recipe, positive, recipe_from
 
 Array = npt.NDArray[Any]
-Row = dict[str, float | None]  # a line of the log
+LogRow = dict[str, float | None]  # a line of the log
+Precision = Literal["auto", "float32"]
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary file of the same ending, which replaces `path` if the block succeeds."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=".", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)  # mkstemp makes it readable by its owner only
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace the file's text. It is UTF-8 on every machine, as the pages declare."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What is chosen for one run beside its recipe. config.json keeps it."""
+
+    minutes: float | None = None  # fit the schedule to this time; None: the recipe's epochs
+    clean: Path | None = None  # findings to apply when faces are loaded
+    fold: tuple[int, int] | None = None  # (K, N): leave part K of N of Training out
+    precision: Precision = "auto"  # auto: bfloat16 on a GPU that has it
+    save_every: float = 0.0  # minutes between saves, which only happen after an epoch; 0: each
+
+    def __post_init__(self) -> None:
+        positive("minutes", self.minutes)
+
+    def as_config(self) -> dict[str, Any]:
+        """Return the entries of config.json."""
+        return {
+            "minutes": self.minutes,
+            "clean": None if self.clean is None else str(self.clean),
+            "fold": self.fold,
+            "precision": self.precision,
+            "save_every": self.save_every,
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> RunOptions:
+        """Return the options in the content of a config.json, of this version or an older one."""
+        return cls(
+            minutes=config.get("minutes"),
+            clean=Path(config["clean"]) if config.get("clean") else None,
+            fold=tuple(config["fold"]) if config.get("fold") else None,
+            precision=config.get("precision", "auto"),
+            save_every=config.get("save_every", 0.0),
+        )
 
 
 @dataclass
-class State:
-    """Where training stands after a finished epoch."""
+class RunState:
+    """Everything that training needs to go on after a finished epoch."""
 
     epoch: int  # how many are finished
     seconds: float  # spent so far
@@ -42,6 +102,13 @@ class State:
     optimizer: list[Array]
     average: list[Array]
     stage: int = 0  # of a recipe that trains in stages
+
+
+class RunProgress(NamedTuple):
+    """How far a run has come."""
+
+    epochs: int
+    seconds: float
 
 
 class Run:
@@ -52,24 +119,41 @@ class Run:
 
     @property
     def state_file(self) -> Path:
+        """The file that is needed to go on."""
         return self.folder / "state.npz"
 
     @property
     def log_file(self) -> Path:
+        """The file with a line for each epoch."""
         return self.folder / "log.csv"
 
     def write_config(self, config: dict[str, Any]) -> None:
+        """Replace config.json."""
         write_text(self.folder / "config.json", json.dumps(config, indent=1) + "\n")
 
     def config(self) -> dict[str, Any]:
+        """Return the content of config.json."""
         path = self.folder / "config.json"
         try:
             loaded: dict[str, Any] = json.loads(path.read_text())
         except (OSError, ValueError) as fault:
             raise ModelError(f"{path}: no run to read here ({fault})") from fault
+        if not isinstance(loaded, dict):
+            raise ModelError(f"{path}: no run to read here (not a JSON object)")
         return loaded
 
-    def save_state(self, state: State) -> None:
+    def begun_with(self) -> tuple[Recipe, RunOptions] | None:
+        """Return the recipe and options to go on with; None before the first saved epoch.
+
+        Every command that goes on with a run (train, compare, the cloud job) asks this.
+        """
+        if not self.state_file.exists():
+            return None
+        config = self.config()
+        return recipe_from(config), RunOptions.from_config(config)
+
+    def save_state(self, state: RunState) -> None:
+        """Replace state.npz."""
         with replacing(self.state_file) as path:
             np.savez(
                 path,
@@ -81,54 +165,57 @@ class Run:
                 **_numbered("average", state.average),
             )
 
-    def load_state(self) -> State | None:
-        """The last finished epoch, or None where none was finished."""
+    def load_state(self) -> RunState | None:
+        """Return the last saved state; None before the first."""
         if not self.state_file.exists():
             return None
-        with self._kept() as kept:
+        with self._saved_arrays() as saved:
             lists = {
-                kind: [kept[f"{kind}{i}"] for i in range(sum(k.startswith(kind) for k in kept))]
+                kind: [saved[f"{kind}{i}"] for i in range(sum(k.startswith(kind) for k in saved))]
                 for kind in ("weight", "optimizer", "average")
             }
-            return State(
-                int(kept["epoch"]),
-                float(kept["seconds"]),
+            return RunState(
+                int(saved["epoch"]),
+                float(saved["seconds"]),
                 lists["weight"],
                 lists["optimizer"],
                 lists["average"],
-                int(kept["stage"]) if "stage" in kept else 0,  # older runs had no stages
+                int(saved["stage"]) if "stage" in saved else 0,  # older runs had no stages
             )
 
-    def stands(self) -> tuple[int, float] | None:
-        """Epochs finished and seconds spent, without reading the weights; None before the first."""
+    def progress(self) -> RunProgress | None:
+        """Return the epochs and seconds saved so far, without reading the weights."""
         if not self.state_file.exists():
             return None
-        with self._kept() as kept:
-            return int(kept["epoch"]), float(kept["seconds"])
+        with self._saved_arrays() as saved:
+            return RunProgress(int(saved["epoch"]), float(saved["seconds"]))
 
     @contextmanager
-    def _kept(self) -> Iterator[Any]:
-        """The state file's arrays; whatever is wrong with them, in one line."""
+    def _saved_arrays(self) -> Iterator[Any]:
+        """Yield the state file's arrays; any fault in them becomes one ModelError."""
         try:
-            # Opened here, so that it is closed again when it turns out to be no state.
-            with self.state_file.open("rb") as file, np.load(file) as kept:
-                yield kept
+            # np.load would leave the file open if it turns out to be no state.
+            with self.state_file.open("rb") as file, np.load(file) as saved:
+                yield saved
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as fault:
             raise ModelError(f"{self.state_file}: not a training state ({fault})") from fault
 
     def save_epoch(self, epoch: int, weights: Sequence[Array]) -> None:
+        """Write the weights after an epoch."""
         with replacing(self.folder / "epochs" / f"{epoch:03d}.npz") as path:
             np.savez(path, *weights)
 
     def save_model(self, name: str, save: Callable[[str], None]) -> None:
+        """Write NAME.keras with `save`, which gets a path."""
         with replacing(self.folder / f"{name}.keras") as path:
             save(str(path))
 
     def write_text(self, name: str, text: str) -> None:
+        """Replace the text of a file in the folder."""
         write_text(self.folder / name, text)
 
-    def log(self) -> list[Row]:
-        """The finished epochs' lines."""
+    def log(self) -> list[LogRow]:
+        """Return the finished epochs' lines."""
         if not self.log_file.exists():
             return []
         with self.log_file.open(newline="") as lines:
@@ -137,14 +224,19 @@ class Run:
                 for row in csv.DictReader(lines)
             ]
 
-    def write_log(self, rows: Sequence[Row]) -> None:
+    def validation_losses(self) -> list[float]:
+        """Return val_loss of each validated epoch."""
+        return [loss for row in self.log() if (loss := row.get("val_loss")) is not None]
+
+    def write_log(self, rows: Sequence[LogRow]) -> None:
+        """Replace the log."""
         with replacing(self.log_file) as path, path.open("w", newline="") as lines:
             columns = list(rows[0]) if rows else ["epoch"]
             write_csv(lines, columns, ([row[name] for name in columns] for row in rows))
 
 
 def _number(written: str) -> float:
-    """A whole one stays whole: a run that goes on writes its log anew."""
+    """Return the number; a whole one as an int, so that a rewritten log stays the same."""
     return int(written) if written.isdigit() else float(written)
 
 

@@ -1,4 +1,4 @@
-"""How far a run is, and the learning rate and face size that go with it."""
+"""Compute a run's progress, and the learning rate, face size and stage that go with it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from fer.training.recipe import Recipe
 
 @dataclass
 class Pace:
-    """A run's length: so many epochs, or so many minutes with as many epochs as they hold.
+    """A run's length: a number of epochs, or a number of minutes with as many epochs as fit.
 
     With minutes the schedule follows the clock, so the rate has come down to zero when time is up,
-    however busy the machine was. `spent` carries over what earlier sittings used.
+    however busy the machine was. `spent` is the time that the run used before it was interrupted.
     """
 
     epochs: int
@@ -30,23 +30,23 @@ class Pace:
 
     @property
     def seconds(self) -> float:
-        """Time spent training so far, in this sitting and those before."""
+        """Time spent training so far, including before an interruption."""
         return self.spent + time.monotonic() - self.started
 
     def fraction(self, epoch: int, step: int) -> float:
-        """How much of the run is done, 0 to 1."""
+        """Return how much of the run is done, 0 to 1."""
         if self.minutes is not None:
             return min(1.0, self.seconds / (60 * self.minutes))
         return min(1.0, (epoch + step / self.steps) / self.epochs)
 
     def left(self, epoch: int, step: int) -> float:
-        """Seconds to go, as far as the pace so far tells."""
+        """Return the seconds to go, at the speed so far."""
         done = self.fraction(epoch, step)
         return self.seconds * (1 - done) / done if done else math.inf
 
 
 def rate_at(recipe: Recipe, fraction: float) -> float:
-    """The learning rate at this share of the run; each stage has a cycle of its own."""
+    """Return the learning rate at this share of the run. Each stage has a cycle of its own."""
     fraction = within_stage(recipe, fraction)
     if recipe.schedule == "constant":
         return recipe.rate
@@ -60,12 +60,12 @@ def rate_at(recipe: Recipe, fraction: float) -> float:
 
 
 def size_at(recipe: Recipe, fraction: float) -> int:
-    """The size of the faces at this share of the run."""
+    """Return the size of the faces at this share of the run."""
     return [size for start, size in recipe.sizes if start <= fraction][-1]
 
 
-def stands_still(recipe: Recipe, losses: Sequence[float]) -> bool:
-    """Early stopping: no better val_loss for as many looks as the recipe waits."""
+def stops_early(recipe: Recipe, losses: Sequence[float]) -> bool:
+    """Return True if val_loss has not improved for as many validations as the recipe waits."""
     patience = recipe.early_stopping
     if not patience or len(losses) <= patience:
         return False
@@ -73,14 +73,14 @@ def stands_still(recipe: Recipe, losses: Sequence[float]) -> bool:
 
 
 def is_over(recipe: Recipe, epoch: int, losses: Sequence[float], pace: Pace) -> bool:
-    """Whether the epochs or the minutes are used up, or it stands still for too long."""
+    """Return True if the epochs or the minutes are used up, or the recipe stops early."""
     if pace.minutes is None and epoch >= recipe.epochs:
         return True
-    return stands_still(recipe, losses) or pace.fraction(epoch, 0) >= 1
+    return stops_early(recipe, losses) or pace.fraction(epoch, 0) >= 1
 
 
-def falls(recipe: Recipe, losses: Sequence[float]) -> float:
-    """Reduce on plateau: what the rate is multiplied by after these val_losses."""
+def plateau_factor(recipe: Recipe, losses: Sequence[float]) -> float:
+    """Return what the rate is multiplied by after these val_losses (reduce on plateau)."""
     factor, best, waited = 1.0, math.inf, 0
     for loss in losses if recipe.plateau else ():
         best, waited = (loss, 0) if loss < best else (best, waited + 1)
@@ -90,12 +90,12 @@ def falls(recipe: Recipe, losses: Sequence[float]) -> float:
 
 
 def stage_at(recipe: Recipe, fraction: float) -> int:
-    """The number of the stage at this share of the run; a recipe without stages has only 0."""
+    """Return the stage's number at this share of the run; always 0 for a recipe without stages."""
     return max((n for n, (start, _) in enumerate(recipe.stages) if start <= fraction), default=0)
 
 
 def within_stage(recipe: Recipe, fraction: float) -> float:
-    """How much of its stage is done, 0 to 1."""
+    """Return how much of its stage is done, 0 to 1."""
     starts = [start for start, _ in recipe.stages] or [0.0]
     stage = stage_at(recipe, fraction)
     end = [*starts[1:], 1.0][stage]
@@ -103,7 +103,7 @@ def within_stage(recipe: Recipe, fraction: float) -> float:
 
 
 def group_of(recipe: Recipe, layer: str) -> int | None:
-    """The layer's group, counted from the earliest; None for one that no group names."""
+    """Return the layer's group, counted from the earliest; None if no group names it."""
     for number, names in enumerate(recipe.groups):
         if layer.startswith(names):
             return number
@@ -111,7 +111,7 @@ def group_of(recipe: Recipe, layer: str) -> int | None:
 
 
 def begin_stage(model: keras.Model, recipe: Recipe, stage: int) -> dict[str, float]:
-    """Let the stage's layers learn and no others; gives each variable's share of the rate."""
+    """Let only the stage's layers learn; return each variable's share of the rate, by its path."""
     if not recipe.stages:
         return {}
     first = len(recipe.groups) - recipe.stages[stage][1]
@@ -129,12 +129,12 @@ def begin_stage(model: keras.Model, recipe: Recipe, stage: int) -> dict[str, flo
 
 
 def by_group(kind: type[Any]) -> type[Any]:
-    """An optimizer of this kind whose variables learn at shares of its rate.
+    """Return an optimizer class whose variables learn at shares of its rate.
 
     A share scales the step, not the gradient: Adam would undo a gradient's scale.
     """
 
-    class ByGroup(kind):  # type: ignore[misc]
+    class ByGroup(kind):  # type: ignore[misc]  # its base is only known when it is made
         shares: dict[str, float]
 
         def _backend_update_step(

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from botocore import xform_name
 
-from fer.training.cloud.job import asked, parser
+from fer.training.cloud.job import parser, requested
 from fer.training.cloud.platforms import platform_of
 from fer.training.recipes import recipe_named
 from tests.deploy.recipes import DEPLOY, ROOT, blocks, called, tool
@@ -77,7 +77,7 @@ def test_the_job_takes_sagemakers_hyperparameters(tmp_path: Path) -> None:
     (tmp_path / "input" / "config" / "hyperparameters.json").write_text(json.dumps(told))
     platform = platform_of({"ML_ROOT": str(tmp_path)}, ["train"])
     options = parser(platform).parse_args(platform.words)
-    assert asked(options, recipe_named).name == told["recipe"]
+    assert requested(options, recipe_named).name == told["recipe"]
     assert options.minutes == float(told["minutes"])
     assert (
         f"ChannelName={platform.data.name if platform.data else ''},"
@@ -93,8 +93,8 @@ def test_the_job_takes_vertex_ais_arguments(tmp_path: Path) -> None:
     environ = {"GCS_ROOT": str(tmp_path), "AIP_MODEL_DIR": f"{base}/model/"}
     platform = platform_of(environ, pool["containerSpec"]["args"])
     options = parser(platform).parse_args(platform.words)
-    assert asked(options, recipe_named).name == "ours"
-    assert platform.told(options.data) == str(tmp_path / "BUCKET" / "data")
+    assert requested(options, recipe_named).name == "ours"
+    assert platform.local_path(options.data) == str(tmp_path / "BUCKET" / "data")
     assert platform.checkpoints == tmp_path / "BUCKET" / "fer-1" / "checkpoints"
 
 

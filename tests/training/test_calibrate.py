@@ -19,7 +19,7 @@ SHARE = 0.3
 
 
 def quiet(_: str) -> None:
-    """Says nothing."""
+    """Log nothing."""
 
 
 def calibrated(count: int, seed: int) -> tuple[Floats, np.ndarray]:
@@ -83,13 +83,13 @@ def test_each_head_is_fitted_to_its_own_truth() -> None:
     data = replace(data, labels=labels)
     logits = np.eye(7, dtype=np.float32)[data.majority] * 3
     logits[::10] = logits[::10, ::-1]
-    found = fit({"crowd": logits, "fer2013": logits}, data, targets="both", say=quiet)
+    found = fit({"crowd": logits, "fer2013": logits}, data, targets="both", log=quiet)
     assert found["crowd"] == round(best_temperature(logits, data.majority), 6)
     assert found["fer2013"] == round(best_temperature(logits, labels), 6)
     assert found["crowd"] < found["fer2013"]
-    votes = fit({"emotion": logits}, data, targets="votes", say=quiet)
+    votes = fit({"emotion": logits}, data, targets="votes", log=quiet)
     assert votes == {"emotion": found["crowd"]}
-    fusion = fit({"emotion": logits}, data, targets="fusion", say=quiet)
+    fusion = fit({"emotion": logits}, data, targets="fusion", log=quiet)
     assert fusion == {"emotion": found["fer2013"]}
 
 
@@ -99,42 +99,42 @@ def test_faces_without_a_majority_are_not_asked_of_the_crowd() -> None:
     votes = data.votes.copy()
     votes[:70] = 0
     logits = calibrated(140, 2)[0]
-    found = fit({"crowd": logits}, replace(data, votes=votes), targets="both", say=quiet)
+    found = fit({"crowd": logits}, replace(data, votes=votes), targets="both", log=quiet)
     assert found["crowd"] == round(best_temperature(logits[70:], data.majority[70:]), 6)
 
 
 def test_a_crowd_without_votes_is_refused() -> None:
     data = replace(drawings(14), votes=None)
     with pytest.raises(UsageError, match="has no votes"):
-        fit({"crowd": calibrated(14, 0)[0]}, data, targets="both", say=quiet)
+        fit({"crowd": calibrated(14, 0)[0]}, data, targets="both", log=quiet)
 
 
-def test_what_is_told_is_the_calibration_error_before_and_after() -> None:
+def test_the_calibration_error_is_logged_before_and_after() -> None:
     logits, truth = calibrated(2000, 3)
     data = replace(drawings(2000), labels=truth)
     said: list[str] = []
-    fit({"fer2013": logits * 4}, data, targets="both", say=said.append)
+    fit({"fer2013": logits * 4}, data, targets="both", log=said.append)
     (line,) = said
     before, after = (float(line.split(word)[0].split()[-1]) for word in (" before", " after"))
     assert before > 5 * after
-    assert "2,000 faces kept out" in line
+    assert "2,000 faces held out" in line
 
 
 def test_a_run_is_calibrated_on_the_faces_it_kept_out(small_set: Path, tmp_path: Path) -> None:
     run = run_folder(tmp_path / "run")
     raw = KerasClassifier(run)
-    found = calibrate(run, small_set, say=quiet)
+    found = calibrate(run, small_set, log=quiet)
     assert json.loads((run / "temperature.json").read_text()) == found
     assert [*found] == ["crowd", "fer2013"]
     _, held = hold_out(load(small_set, "training"), SHARE)
     assert 0 < len(held) < 140
-    assert found == fit(raw.logits(held.faces), held, targets="both", say=quiet)
+    assert found == fit(raw.logits(held.faces), held, targets="both", log=quiet)
     cooled = KerasClassifier(run)
     assert cooled.temperatures == found
     before, after = raw.read(held.faces).heads, cooled.read(held.faces).heads
     for head in before:
         assert (before[head].argmax(axis=1) == after[head].argmax(axis=1)).all()
-    assert calibrate(run, small_set, say=quiet) == found  # a second time changes nothing
+    assert calibrate(run, small_set, log=quiet) == found  # a second time changes nothing
 
 
 def test_a_fold_is_kept_out_of_the_slice_as_it_was_of_training(small_set: Path) -> None:
@@ -148,20 +148,20 @@ def test_a_fold_is_kept_out_of_the_slice_as_it_was_of_training(small_set: Path) 
 def test_a_run_that_kept_nothing_out_is_refused(small_set: Path, tmp_path: Path) -> None:
     run = run_folder(tmp_path / "run", share=0.0)
     with pytest.raises(UsageError, match="trained on every face") as refused:
-        calibrate(run, small_set, say=quiet)
+        calibrate(run, small_set, log=quiet)
     assert "\n" not in str(refused.value)
     assert not (run / "temperature.json").exists()
-    with pytest.raises(UsageError, match="kept no face aside"):
+    with pytest.raises(UsageError, match="held out no face"):
         held_out({"recipe": {"hold_out": 1e-9}}, run, small_set)
 
 
 def test_other_data_than_the_run_learned_from_is_refused(small_set: Path, tmp_path: Path) -> None:
     _, held = hold_out(load(small_set, "training"), SHARE)
     same = run_folder(tmp_path / "same", faces={"held_out": len(held)})
-    assert calibrate(same, small_set, say=quiet)
+    assert calibrate(same, small_set, log=quiet)
     other = run_folder(tmp_path / "other", faces={"held_out": len(held) + 1})
     with pytest.raises(UsageError, match="not the data of"):
-        calibrate(other, small_set, say=quiet)
+        calibrate(other, small_set, log=quiet)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_a_folder_that_is_no_run_is_refused(
     if text is not None:
         (tmp_path / "config.json").write_text(text)
     with pytest.raises(ModelError, match=r"config\.json"):
-        calibrate(tmp_path, small_set, say=quiet)
+        calibrate(tmp_path, small_set, log=quiet)
 
 
 @pytest.mark.data

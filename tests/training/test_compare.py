@@ -11,7 +11,7 @@ from fer.training.data.findings import Finding, write
 from fer.training.recipe import Recipe
 from fer.training.recipes import RECIPES
 from fer.training.reports.comparison import differences, trained
-from fer.training.run_folder import Run
+from fer.training.run_folder import Run, RunOptions
 from fer.training.trainer import Trainer
 from fer.vision.classifier import Classifier
 from tests.training.faces import drawings
@@ -44,7 +44,7 @@ def page_of(folder: Path) -> str:
     return (folder / "out" / "index.html").read_text()
 
 
-def test_recipes_are_trained_measured_and_told_side_by_side(
+def test_recipes_are_trained_measured_and_listed_side_by_side(
     small_set: Path, tmp_path: Path
 ) -> None:
     result = comparison(small_set, tmp_path, Tool()).make([FIRST, SECOND])
@@ -64,7 +64,7 @@ def test_recipes_are_trained_measured_and_told_side_by_side(
     assert "published on its own test split" in page
 
 
-def test_a_run_cut_short_says_so(small_set: Path, tmp_path: Path) -> None:
+def test_a_run_cut_short_is_marked(small_set: Path, tmp_path: Path) -> None:
     endless = replace(FIRST, epochs=100_000, early_stopping=0)
     (row,) = comparison(small_set, tmp_path, Tool()).make([endless])["rows"]
     assert row["cut_short"]
@@ -99,8 +99,8 @@ def test_a_run_whose_time_is_up_once_it_is_saved_is_finished(
         if line.startswith("epoch"):
             time.sleep(3)
 
-    Trainer(FIRST, small_set, run, minutes=0.05, say=slow).train()
-    kept = Run(run).stands()
+    Trainer(FIRST, small_set, run, RunOptions(minutes=0.05), log=slow).train()
+    kept = Run(run).progress()
     assert kept is not None
     assert kept[1] >= 3
     assert is_finished(Run(run))
@@ -109,7 +109,7 @@ def test_a_run_whose_time_is_up_once_it_is_saved_is_finished(
 def test_an_unfinished_run_is_finished(small_set: Path, tmp_path: Path) -> None:
     run = tmp_path / "runs" / FIRST.name
     short = replace(FIRST, epochs=2)
-    Trainer(short, small_set, run, say=[].append).one_epoch()
+    Trainer(short, small_set, run, log=[].append).one_epoch()
     assert not is_finished(Run(run))
     (row,) = comparison(small_set, tmp_path, Tool()).make([FIRST])["rows"]
     assert row["epochs"] == 2  # as it was begun, not by the clock
@@ -117,12 +117,12 @@ def test_an_unfinished_run_is_finished(small_set: Path, tmp_path: Path) -> None:
     assert is_finished(Run(run))
 
 
-def test_a_cleaned_run_goes_on_cleaned_and_says_so(small_set: Path, tmp_path: Path) -> None:
+def test_a_cleaned_run_goes_on_cleaned_and_is_marked(small_set: Path, tmp_path: Path) -> None:
     findings = tmp_path / "findings.csv"
     write(findings, [Finding("training", row, "faceless", "drop") for row in range(40)])
     run = tmp_path / "runs" / FIRST.name
     short = replace(FIRST, epochs=2)
-    Trainer(short, small_set, run, clean=findings, say=[].append).one_epoch()
+    Trainer(short, small_set, run, RunOptions(clean=findings), log=[].append).one_epoch()
     before = Run(run).config()["faces"]
     (row,) = comparison(small_set, tmp_path, Tool()).make([FIRST])["rows"]
     assert Run(run).config()["faces"] == before
@@ -132,7 +132,7 @@ def test_a_cleaned_run_goes_on_cleaned_and_says_so(small_set: Path, tmp_path: Pa
 
 
 def test_a_run_of_another_recipe_is_not_taken_for_this_one(small_set: Path, tmp_path: Path) -> None:
-    Trainer(SECOND, small_set, tmp_path / "runs" / FIRST.name, say=[].append).one_epoch()
+    Trainer(SECOND, small_set, tmp_path / "runs" / FIRST.name, log=[].append).one_epoch()
     with pytest.raises(UsageError, match="holds a run of sequential-75, not of sequential-48"):
         comparison(small_set, tmp_path, Tool()).make([FIRST])
 
@@ -212,10 +212,10 @@ def told(recipe: Recipe, **more: object) -> dict[str, object]:
         ),
     ],
 )
-def test_what_sets_a_figure_apart_is_told(more: dict[str, object], says: str) -> None:
+def test_differences_from_a_published_figure_are_listed(more: dict[str, object], says: str) -> None:
     assert differences(told(FIRST, **more)).startswith(says)
 
 
-def test_the_epochs_are_told_beside_those_of_the_report() -> None:
+def test_the_epochs_are_shown_beside_those_of_the_report() -> None:
     assert trained(told(FIRST)) == "3.0 min, 4 of 20 epochs"
     assert trained(told(FIRST, cut_short=True)).endswith(": cut short")

@@ -12,6 +12,7 @@ from fer.errors import DataError, ModelError
 from fer.training.data.dataset import one_hot
 from fer.training.data.load import load
 from fer.training.evaluate import (
+    EvaluationOptions,
     accuracy_without_copies,
     evaluate,
     judge,
@@ -25,6 +26,7 @@ from fer.training.export import with_probabilities
 from fer.training.metrics import figures, rounded
 from fer.training.networks import vgg
 from fer.training.onnx_graph import to_onnx
+from fer.training.shifts import SHIFTS
 from fer.vision.classifier import Crops, Floats, Reading, batch_for
 from tests.training.faces import drawings
 
@@ -65,7 +67,7 @@ class Brightness:
 
 
 def quiet(_: str) -> None:
-    """Says nothing."""
+    """Log nothing."""
 
 
 def sure(answers: np.ndarray, share: float = 0.7) -> Floats:
@@ -182,19 +184,19 @@ def test_figures_are_short_and_the_same_every_time() -> None:
 def test_faces_are_read_in_batches_at_the_size_of_the_network() -> None:
     faces = np.random.default_rng(0).integers(0, 256, (batch_for(48) + 5, 48, 48)).astype(np.uint8)
     fake = Brightness(size=32)
-    heads = read_faces(fake, faces, say=quiet)
+    heads = read_faces(fake, faces, log=quiet)
     assert [batch.shape for batch in fake.batches] == [(batch_for(48), 32, 32), (5, 32, 32)]
     assert heads["crowd"].shape == (batch_for(48) + 5, 7)
     assert heads["crowd"][:, 0] == pytest.approx(faces.mean(axis=(1, 2)) / 255, abs=0.02)
 
 
-def test_progress_is_told_only_after_two_seconds() -> None:
+def test_progress_is_logged_only_after_two_seconds() -> None:
     faces = np.zeros((batch_for(48) * 4, 48, 48), np.uint8)
 
     def told(times: list[float]) -> list[str]:
         ticking: Iterator[float] = iter(times)
         lines: list[str] = []
-        read_faces(Brightness(), faces, say=lines.append, clock=lambda: next(ticking))
+        read_faces(Brightness(), faces, log=lines.append, clock=lambda: next(ticking))
         return lines
 
     assert told([0, 0.4, 0.8, 1.2, 1.6]) == []
@@ -210,7 +212,7 @@ def test_ten_crops_average_five_places_and_their_mirror_images() -> None:
     left, right = crops[0], crops[2]
     assert left.mean() < right.mean()  # the picture grows brighter to the right
     fake = Brightness()
-    heads = read_faces(fake, face, tta=True, say=quiet)
+    heads = read_faces(fake, face, tta=True, log=quiet)
     assert len(fake.batches) == 10
     expected = np.mean([Brightness().read(crop).heads["crowd"] for crop in crops], axis=0)
     assert heads["crowd"] == pytest.approx(expected)
@@ -222,7 +224,7 @@ def test_a_run_and_a_keras_file_are_evaluated(form: str, small_set: Path, tmp_pa
     run.mkdir()
     network(run / "best.keras")
     model = run if form == "folder" else run / "best.keras"
-    metrics = evaluate(model, small_set, "public_test", say=quiet)
+    metrics = evaluate(model, small_set, "public_test", log=quiet)
     assert tuple(metrics) == (*TOP, "model", "tta")
     assert metrics["model"] == {"file": "run/best.keras", "runtime": "keras"}
     assert metrics["tta"] is False
@@ -246,8 +248,8 @@ def exported(folder: Path, model: keras.Model) -> Path:
 
 def test_a_model_folder_is_read_in_its_runtime_form(small_set: Path, tmp_path: Path) -> None:
     folder = exported(tmp_path / "model", network(tmp_path / "best.keras"))
-    quick = evaluate(folder, small_set, "public_test", say=quiet)
-    slow = evaluate(folder, small_set, "public_test", runtime="keras", say=quiet)
+    quick = evaluate(folder, small_set, "public_test", log=quiet)
+    slow = evaluate(folder, small_set, "public_test", EvaluationOptions(runtime="keras"), log=quiet)
     assert quick["model"] == {"file": "model/emotion.onnx", "runtime": "onnx"}
     assert slow["model"] == {"file": "model/emotion.keras", "runtime": "keras"}
     assert quick["log_loss"] == pytest.approx(slow["log_loss"], abs=1e-4)
@@ -260,18 +262,20 @@ def test_the_runtime_form_of_a_run_is_its_export(small_set: Path, tmp_path: Path
     network(run / "best.keras", heads=("emotion",))
     (run / "config.json").write_text('{"recipe": {"targets": "votes"}}')
     with pytest.raises(ModelError, match=r"python -m fer export .*run/export") as missing:
-        evaluate(run, small_set, "public_test", runtime="onnx", say=quiet)
+        evaluate(run, small_set, "public_test", EvaluationOptions(runtime="onnx"), log=quiet)
     assert "\n" not in str(missing.value)
     exported(run / "export", network(tmp_path / "other.keras", heads=("emotion",)))
     for model, runtime in ((run, "onnx"), (run / "export", None)):
-        metrics = evaluate(model, small_set, "public_test", runtime=runtime, say=quiet)
+        metrics = evaluate(
+            model, small_set, "public_test", EvaluationOptions(runtime=runtime), log=quiet
+        )
         assert metrics["model"] == {"file": "run/export/emotion.onnx", "runtime": "onnx"}
         assert metrics["heads"]["emotion"]["truth"] == "ferplus"  # as the run was taught
 
 
 def test_the_training_split_is_not_compared_with_itself(small_set: Path, tmp_path: Path) -> None:
     network(tmp_path / "some.keras", heads=("emotion",))
-    metrics = evaluate(tmp_path / "some.keras", small_set, "training", say=quiet)
+    metrics = evaluate(tmp_path / "some.keras", small_set, "training", log=quiet)
     assert metrics["accuracy_without_copies"] is None
     assert [*metrics["heads"]] == ["emotion"]
 
@@ -280,28 +284,34 @@ def test_a_report_is_written_where_asked(small_set: Path, tmp_path: Path) -> Non
     network(tmp_path / "some.keras")
     said: list[str] = []
     report = tmp_path / "new" / "report"
-    evaluate(tmp_path / "some.keras", small_set, "public_test", report=report, say=said.append)
+    evaluate(
+        tmp_path / "some.keras",
+        small_set,
+        "public_test",
+        EvaluationOptions(report=report),
+        log=said.append,
+    )
     assert (report / "index.html").exists()
     assert any("index.html" in line for line in said)
 
 
 def test_what_cannot_be_evaluated_is_one_clear_line(small_set: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="private_test") as missing:
-        evaluate(tmp_path, small_set, "private_test", say=quiet)
+        evaluate(tmp_path, small_set, "private_test", log=quiet)
     assert "\n" not in str(missing.value)
     with pytest.raises(ModelError, match="no model here"):
-        evaluate(tmp_path, small_set, "public_test", say=quiet)
+        evaluate(tmp_path, small_set, "public_test", log=quiet)
     with pytest.raises(ModelError, match=r"model\.json"):
-        evaluate(tmp_path, small_set, "public_test", runtime="onnx", say=quiet)
+        evaluate(tmp_path, small_set, "public_test", EvaluationOptions(runtime="onnx"), log=quiet)
     (tmp_path / "best.keras").write_text("no model")
     with pytest.raises(ModelError, match=r"best\.keras"):
-        evaluate(tmp_path, small_set, "public_test", say=quiet)
+        evaluate(tmp_path, small_set, "public_test", log=quiet)
 
 
 @pytest.mark.parametrize(
     "text", ["{", "[]", '{"recipe": null}', '{"recipe": {"targets": "votes"}}']
 )
-def test_a_config_that_says_nothing_means_labels(text: str, tmp_path: Path) -> None:
+def test_a_config_without_targets_means_labels(text: str, tmp_path: Path) -> None:
     assert targets_of(tmp_path / "best.keras") == "labels"
     (tmp_path / "config.json").write_text(text)
     assert targets_of(tmp_path / "best.keras") == ("votes" if "votes" in text else "labels")
@@ -318,3 +328,31 @@ def test_public_test_holds_copies_of_training_faces(fer2013: Path) -> None:
     assert metrics["accuracy"] == pytest.approx(1 - copies.mean(), abs=1e-6)
     assert 0 < copies.mean() < 0.15
     assert metrics["ferplus_n"] == (public.majority >= 0).sum()
+
+
+def test_shifts_are_measured_for_each_head(small_set: Path, tmp_path: Path) -> None:
+    network(tmp_path / "some.keras")
+    report = tmp_path / "report"
+    metrics = evaluate(
+        tmp_path / "some.keras",
+        small_set,
+        "public_test",
+        EvaluationOptions(shifts=True, report=report),
+        log=quiet,
+    )
+    assert [*metrics["shifts"]] == [*SHIFTS]
+    for head in ("crowd", "fer2013"):
+        same = metrics["shifts"]["none"][head]
+        assert same == {name: metrics["heads"][head][name] for name in same}
+        assert {*same} == {"n", "accuracy", "balanced_accuracy", "ece"}
+    assert "small 16" in summary(metrics)
+    assert "JPEG at quality 20" in (report / "index.html").read_text()
+
+
+def test_recall_has_an_interval_for_both_labelings() -> None:
+    data = drawings(70)
+    own = judge({"crowd": sure(data.labels), "fer2013": sure(data.labels)}, data)["heads"]
+    for head in own.values():
+        for row in head["per_class"].values():
+            low, high = row["recall_interval"]
+            assert low < row["recall"] <= high == 1.0

@@ -12,7 +12,15 @@ from fer.errors import ModelError
 from fer.training import networks
 from fer.training.data.dataset import sized
 from fer.training.evaluate import Heads
-from fer.training.export import APART, LOSS, compare, export, quantise, with_probabilities
+from fer.training.export import (
+    APART,
+    LOSS,
+    compare,
+    export,
+    quantise,
+    trained_how,
+    with_probabilities,
+)
 from fer.training.onnx_graph import to_onnx
 from fer.vision.classifier import KerasClassifier, OnnxClassifier, describe, inputs, softmax
 from tests.training.faces import drawings
@@ -66,7 +74,7 @@ def test_export_writes_both_forms_and_they_agree(
     run: Path, small_set: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "model"
-    described = export(run, small_set, out, say=lambda _: None)
+    described = export(run, small_set, out, log=lambda _: None)
     assert described == describe(out)
     assert described["emotions"] == [*EMOTIONS]
     assert {path.name for path in out.iterdir()} == {"emotion.keras", "emotion.onnx", "model.json"}
@@ -120,7 +128,7 @@ def test_a_refused_export_leaves_the_model_folder_as_it_was(
     (out / "emotion.onnx").write_text("the old one")
     (run / "best.keras").write_text("no model")
     with pytest.raises(ModelError, match="not a Keras model"):
-        export(run, small_set, out, say=lambda _: None)
+        export(run, small_set, out, log=lambda _: None)
     assert (out / "emotion.onnx").read_text() == "the old one"
 
 
@@ -215,7 +223,7 @@ def test_a_network_that_int8_does_not_do_justice_is_written_in_float(
     (tmp_path / "run").mkdir()
     model.save(tmp_path / "run" / "best.keras")
     said: list[str] = []
-    described = export(tmp_path / "run", small_set, tmp_path / "model", say=said.append)
+    described = export(tmp_path / "run", small_set, tmp_path / "model", log=said.append)
     assert described["precision"] == "float32"
     assert any("in float" in line for line in said)
     faces = drawings(16, seed=3).faces
@@ -223,3 +231,40 @@ def test_a_network_that_int8_does_not_do_justice_is_written_in_float(
     assert np.allclose(
         OnnxClassifier(tmp_path / "model").read(faces).probabilities, exact, atol=1e-4
     )
+
+
+def test_the_exported_file_says_what_another_tool_needs(
+    run: Path, small_set: Path, tmp_path: Path
+) -> None:
+    import onnx
+
+    described = export(run, small_set, tmp_path / "model", log=lambda _: None)
+    props = onnx.load(tmp_path / "model" / "emotion.onnx").metadata_props
+    entries = {prop.key: prop.value for prop in props}
+    assert json.loads(entries["labels"]) == [*EMOTIONS]
+    given = json.loads(entries["input"])
+    assert (given["shape"], given["range"]) == (["n", 48, 48, 1], [0, 255])
+    assert set(json.loads(entries["outputs"])) == {"crowd", "fer2013"}
+    assert entries["license"] == "MIT"
+    assert "FER2013" in entries["training_data"]
+    assert json.loads(entries["calibration_temperatures"]) == {"crowd": 2.0, "fer2013": 0.5}
+    assert entries["precision"] == described["precision"]
+
+
+def test_metadata_changes_no_answer(run: Path, small_set: Path, tmp_path: Path) -> None:
+    import onnx
+
+    export(run, small_set, tmp_path / "model", log=lambda _: None)
+    faces = drawings(16).faces
+    before = OnnxClassifier(tmp_path / "model").read(faces).probabilities
+    file = tmp_path / "model" / "emotion.onnx"
+    bare = onnx.load(file)
+    del bare.metadata_props[:]
+    onnx.save(bare, file)
+    assert np.array_equal(OnnxClassifier(tmp_path / "model").read(faces).probabilities, before)
+
+
+def test_a_run_without_its_config_is_exported_without_its_history(tmp_path: Path) -> None:
+    assert trained_how(tmp_path) == {}
+    (tmp_path / "config.json").write_text('{"recipe": {"name": "ours"}}')
+    assert trained_how(tmp_path) == {}

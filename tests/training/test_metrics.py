@@ -1,4 +1,6 @@
-"""Every figure against one worked out by hand, or against its definition written out slowly."""
+"""Every figure against one computed by hand, or by a slow form of its definition."""
+
+import math
 
 import numpy as np
 import pytest
@@ -9,15 +11,22 @@ from fer.training.metrics import (
     balanced_accuracy,
     calibration_error,
     confusion,
+    explained_variance,
     f_scores,
     figures,
+    further,
     kappa,
     log_loss,
     macro_f1,
+    macro_jaccard,
+    macro_precision,
+    mean_squared_error,
     per_class,
+    r2,
     reliability,
     roc_auc,
     rounded,
+    wilson,
 )
 
 NAMES = ("cat", "dog", "owl")
@@ -57,6 +66,8 @@ def test_accuracies_by_hand() -> None:
 
 def test_each_class_by_hand() -> None:
     found = per_class(TABLE, NAMES)
+    intervals = {name: row.pop("recall_interval") for name, row in found.items()}
+    assert intervals == {"cat": wilson(2, 3), "dog": wilson(1, 2), "owl": None}
     assert found["cat"] == pytest.approx({"precision": 2 / 3, "recall": 2 / 3, "f1": 2 / 3, "n": 3})
     assert found["dog"] == pytest.approx({"precision": 1, "recall": 1 / 2, "f1": 2 / 3, "n": 2})
     assert found["owl"] == {"precision": 0.0, "recall": None, "f1": 0.0, "n": 0}
@@ -65,7 +76,9 @@ def test_each_class_by_hand() -> None:
 
 def test_a_class_that_nobody_shows_or_names_has_no_figures() -> None:
     table = confusion(np.array([0, 1]), np.array([0, 1]), 3)
-    assert per_class(table, NAMES)["owl"] == {"precision": None, "recall": None, "f1": None, "n": 0}
+    owl = per_class(table, NAMES)["owl"]
+    assert owl.pop("n") == 0
+    assert set(owl.values()) == {None}
     assert f_scores(table) == [1.0, 1.0, None]
     assert macro_f1(table) == balanced_accuracy(table) == 1.0
 
@@ -162,3 +175,82 @@ def test_rounded_reaches_every_float() -> None:
         "a": [0.123457, {"b": None}],
         "n": 3,
     }
+
+
+@pytest.mark.parametrize(
+    ("hits", "n", "low", "high"),
+    [  # from the table in Newcombe (1998), method 3, and by hand for the ends
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611),
+        (29, 29, 0.8830, 1.0),
+    ],
+)
+def test_wilson_gives_the_published_intervals(hits: int, n: int, low: float, high: float) -> None:
+    assert wilson(hits, n) == pytest.approx([low, high], abs=1e-4)
+
+
+def test_an_interval_of_no_faces_is_none() -> None:
+    assert wilson(0, 0) is None
+
+
+# Six faces of classes 0, 0, 1, 2, 2, 2, answered with 0, 1, 1, 2, 2, 0.
+NUMBERED_TRUTH = np.array([0, 0, 1, 2, 2, 2])
+NUMBERED_ANSWERS = np.array([0, 1, 1, 2, 2, 0])
+NUMBERED_TABLE = confusion(NUMBERED_ANSWERS, NUMBERED_TRUTH, 7)
+# Off by 0, 1, 0, 0, 0, -2: squares 0, 1, 0, 0, 0, 4.
+MSE = 5 / 6
+# The mean is 7/6, the squares sum to 13: variance 13/6 - 49/36 = 29/36.
+VARIANCE = 29 / 36
+# Said less true has mean -1/6, so its variance is 5/6 - 1/36 = 29/36: as much as the truth's own.
+ERROR_VARIANCE = 29 / 36
+
+
+def confident(said: np.ndarray) -> np.ndarray:
+    return np.eye(7)[said] * 0.9 + 0.1 / 7
+
+
+def test_the_errors_of_numbers() -> None:
+    assert mean_squared_error(NUMBERED_ANSWERS, NUMBERED_TRUTH) == pytest.approx(MSE)
+    assert r2(NUMBERED_ANSWERS, NUMBERED_TRUTH) == pytest.approx(1 - MSE / VARIANCE)
+    assert explained_variance(NUMBERED_ANSWERS, NUMBERED_TRUTH) == pytest.approx(
+        1 - ERROR_VARIANCE / VARIANCE
+    )
+
+
+def test_always_one_too_high_explains_everything_and_is_still_wrong() -> None:
+    assert explained_variance(NUMBERED_TRUTH + 1, NUMBERED_TRUTH) == 1
+    assert r2(NUMBERED_TRUTH + 1, NUMBERED_TRUTH) == pytest.approx(1 - 1 / VARIANCE)
+
+
+def test_precision_and_jaccard_over_the_classes_that_occur() -> None:
+    # Class 0: said twice, right once, in three faces together. Class 1: said twice, right once, two
+    # faces together. Class 2: said twice, right twice, three faces together.
+    assert macro_precision(NUMBERED_TABLE) == pytest.approx((1 / 2 + 1 / 2 + 1) / 3)
+    assert macro_jaccard(NUMBERED_TABLE) == pytest.approx((1 / 3 + 1 / 2 + 2 / 3) / 3)
+
+
+def test_a_class_that_is_never_said_counts_as_zero() -> None:
+    table = confusion(np.array([0, 0]), np.array([0, 1]), 7)
+    assert macro_precision(table) == pytest.approx((1 / 2 + 0) / 2)
+    assert macro_jaccard(table) == pytest.approx((1 / 2 + 0) / 2)
+
+
+def test_the_whole_list() -> None:
+    found = further(confident(NUMBERED_ANSWERS), NUMBERED_TRUTH)
+    assert found["accuracy"] == pytest.approx(4 / 6)
+    assert found["error_rate"] == pytest.approx(2 / 6)
+    assert found["mse"] == pytest.approx(MSE)
+    assert found["rmse"] == pytest.approx(math.sqrt(MSE))
+    # By chance: (2*2 + 1*2 + 3*2) of 36 agree.
+    assert found["kappa"] == pytest.approx((4 / 6 - 12 / 36) / (1 - 12 / 36))
+    # Class against the rest, ties half. 0: of 2 x 4 pairs 1 x 3 won, 1 x 1 and 1 x 3 tied, 1 lost.
+    # 1: 1 x 4 won, 1 x 1 tied, of 5. 2: 2 x 3 won, 1 x 3 tied, of 9.
+    areas = [(3 + 4 / 2) / 8, (4 + 1 / 2) / 5, (6 + 3 / 2) / 9]
+    assert found["roc_auc"] == pytest.approx(sum(areas) / 3)
+
+
+def test_figures_that_the_faces_do_not_determine_are_none() -> None:
+    found = further(confident(np.array([1, 1])), np.array([1, 1]))
+    assert found["r2"] is found["explained_variance"] is found["kappa"] is found["roc_auc"] is None
+    assert found["jaccard"] == found["precision"] == 1

@@ -21,7 +21,7 @@ QUICK = "sequential-48"
 
 
 def quiet(_: str) -> None:
-    """Says nothing."""
+    """Log nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -40,17 +40,17 @@ def test_a_recipe_goes_the_whole_way(recipe: Recipe, few: Path, tmp_path: Path) 
     out = tmp_path / "run"
     options = {name: value for name, value in recipe.options.items() if name != "weights"}
     short = replace(recipe, options=options, epochs=2, batch=14)
-    first = Trainer(short, few, out, say=quiet)
+    first = Trainer(short, few, out, log=quiet)
     first.one_epoch()
-    Trainer(short, few, out, resume=True, say=quiet).train()
+    Trainer(short, few, out, resume=True, log=quiet).train()
     rows = Run(out).log()
     assert [row["epoch"] for row in rows] == [1, 2]
     assert all(np.isfinite(row["loss"] or np.nan) for row in rows)
 
-    metrics = evaluate(out, few, "public_test", say=quiet)
+    metrics = evaluate(out, few, "public_test", log=quiet)
     assert metrics["n"] == 21
 
-    described = export(out, few, out / "export", say=quiet)
+    described = export(out, few, out / "export", log=quiet)
     assert described["parameters"] == PUBLISHED[recipe.name].parameters
     assert described["size"] == recipe.sizes[-1][1]
     assert described["channels"] == recipe.channels
@@ -89,7 +89,7 @@ def test_a_run_folder_without_an_export_is_served_in_its_keras_form(
     few: Path, tmp_path: Path
 ) -> None:
     short = replace(RECIPES["sequential-48"], epochs=1, batch=28)
-    Trainer(short, few, tmp_path, say=quiet).train()
+    Trainer(short, few, tmp_path, log=quiet).train()
     faces = drawings(3).faces
     assert describe(tmp_path)["size"] == 48
     assert describe(tmp_path)["heads"] == ["emotion"]
@@ -99,8 +99,8 @@ def test_a_run_folder_without_an_export_is_served_in_its_keras_form(
 
 def test_a_network_in_colours_reads_the_grey_face_three_times(few: Path, tmp_path: Path) -> None:
     recipe = replace(RECIPES["sequential-48"], channels=3, epochs=1, batch=28)
-    Trainer(recipe, few, tmp_path / "run", say=quiet).train()
-    export(tmp_path / "run", few, tmp_path / "model", say=quiet)
+    Trainer(recipe, few, tmp_path / "run", log=quiet).train()
+    export(tmp_path / "run", few, tmp_path / "model", log=quiet)
     assert describe(tmp_path / "model")["channels"] == 3
     faces = drawings(14, seed=5).faces
     exact = load_classifier(tmp_path / "model", "keras").read(faces).probabilities

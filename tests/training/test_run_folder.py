@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from fer.errors import ModelError
-from fer.training.run_folder import Run, State
+from fer.training.run_folder import Run, RunState, replacing
 
 
-def state(epoch: int) -> State:
+def state(epoch: int) -> RunState:
     arrays = [np.full((2, 3), epoch, np.float32), np.arange(4.0)]
-    return State(epoch, 12.5, arrays, [np.array(epoch), *arrays], arrays)
+    return RunState(epoch, 12.5, arrays, [np.array(epoch), *arrays], arrays)
 
 
 def test_a_state_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -29,10 +29,25 @@ def test_a_state_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 def test_more_than_ten_arrays_keep_their_order(tmp_path: Path) -> None:
     many = [np.array(float(i)) for i in range(25)]
-    Run(tmp_path).save_state(State(1, 0, many, many, many))
+    Run(tmp_path).save_state(RunState(1, 0, many, many, many))
     kept = Run(tmp_path).load_state()
     assert kept is not None
     assert [float(value) for value in kept.weights] == [*range(25)]
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_temporary_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+
+    def write_half() -> None:
+        with replacing(path) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError("the disk is full")
+
+    with pytest.raises(RuntimeError, match="disk is full"):
+        write_half()
+    assert path.read_text() == "old"
+    assert [*tmp_path.iterdir()] == [path]
 
 
 def test_text_is_utf_8_whatever_the_machine_writes(tmp_path: Path) -> None:
@@ -57,7 +72,7 @@ def test_the_log_keeps_empty_figures_apart_from_zero(tmp_path: Path) -> None:
     assert run.log() == rows
 
 
-def test_a_log_that_is_written_anew_stays_the_same(tmp_path: Path) -> None:
+def test_a_rewritten_log_stays_the_same(tmp_path: Path) -> None:
     run = Run(tmp_path)
     run.write_log([{"epoch": 9, "size": 48, "rate": 1e-05, "val_loss": None, "loss": 1.0}])
     before = run.log_file.read_text()
@@ -73,16 +88,16 @@ def test_a_broken_state_is_one_clear_line(tmp_path: Path, content: bytes) -> Non
         run.load_state()
 
 
-def test_a_folder_without_a_run_says_so(tmp_path: Path) -> None:
+def test_a_folder_without_a_run_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"config\.json: no run to read here"):
         Run(tmp_path / "nothing").config()
 
 
-def test_how_far_a_run_is_can_be_told_without_its_weights(tmp_path: Path) -> None:
+def test_progress_is_read_without_the_weights(tmp_path: Path) -> None:
     run = Run(tmp_path)
-    assert run.stands() is None
+    assert run.progress() is None
     run.save_state(state(3))
-    assert run.stands() == (3, 12.5)
+    assert run.progress() == (3, 12.5)
     run.state_file.write_bytes(b"PK\x03\x04 cut off")
     with pytest.raises(ModelError, match="not a training state"):
-        run.stands()
+        run.progress()

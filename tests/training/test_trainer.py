@@ -21,7 +21,7 @@ from fer.training.find_rate import find_rate, suggest
 from fer.training.learner import Learner
 from fer.training.recipe import Recipe, recipe_from
 from fer.training.recipes import RECIPES
-from fer.training.run_folder import Run
+from fer.training.run_folder import Run, RunOptions
 from fer.training.schedule import Pace
 from fer.training.trainer import Trainer
 from fer.vision.classifier import KerasClassifier
@@ -41,14 +41,14 @@ TINY = Recipe(
 
 
 def quiet(_: str) -> None:
-    """Says nothing."""
+    """Log nothing."""
 
 
 def test_a_run_learns_and_leaves_everything_behind(small_set: Path, tmp_path: Path) -> None:
     said: list[str] = []
     out = tmp_path / "run"
     recipe = replace(TINY, epochs=8, batch=4)
-    Trainer(recipe, small_set, out, say=said.append).train()
+    Trainer(recipe, small_set, out, log=said.append).train()
     rows = Run(out).log()
     assert [row["epoch"] for row in rows] == [*range(1, 9)]
     assert {row["size"] for row in rows} == {32, 48}
@@ -75,10 +75,10 @@ def test_a_run_learns_and_leaves_everything_behind(small_set: Path, tmp_path: Pa
 def test_a_run_in_two_sittings_is_the_run_in_one(small_set: Path, tmp_path: Path) -> None:
     whole, halves = tmp_path / "whole", tmp_path / "halves"
     recipe = replace(TINY, options=TINY.options | {"dropout": 0.25})
-    Trainer(recipe, small_set, whole, say=quiet).train()
-    first = Trainer(recipe, small_set, halves, say=quiet)
+    Trainer(recipe, small_set, whole, log=quiet).train()
+    first = Trainer(recipe, small_set, halves, log=quiet)
     first.one_epoch()
-    Trainer(recipe, small_set, halves, resume=True, say=quiet).train()
+    Trainer(recipe, small_set, halves, resume=True, log=quiet).train()
     one, other = Run(whole).load_state(), Run(halves).load_state()
     assert one is not None
     assert other is not None
@@ -111,9 +111,9 @@ def test_an_epoch_has_dropout_of_its_own_and_always_the_same() -> None:
     assert seeds(1) != seeds(2)
 
 
-def test_the_last_epoch_is_looked_at(small_set: Path, tmp_path: Path) -> None:
+def test_the_last_epoch_is_validated(small_set: Path, tmp_path: Path) -> None:
     rare = replace(TINY, epochs=5, validate_every=3)
-    Trainer(rare, small_set, tmp_path, say=quiet).train()
+    Trainer(rare, small_set, tmp_path, log=quiet).train()
     looked = [row["epoch"] for row in Run(tmp_path).log() if row["val_loss"] is not None]
     assert looked == [3, 5]
 
@@ -125,8 +125,10 @@ class Sudden(Pace):
         return 1.0 if epoch or step >= 2 else 0.5
 
 
-def test_an_epoch_that_time_broke_off_is_looked_at(small_set: Path, tmp_path: Path) -> None:
-    trainer = Trainer(replace(TINY, validate_every=3), small_set, tmp_path, minutes=1, say=quiet)
+def test_an_epoch_cut_off_by_time_is_validated(small_set: Path, tmp_path: Path) -> None:
+    trainer = Trainer(
+        replace(TINY, validate_every=3), small_set, tmp_path, RunOptions(minutes=1), log=quiet
+    )
     trainer.pace = Sudden(TINY.epochs, trainer.batches.steps, 1)
     trainer.train()
     (row,) = Run(tmp_path).log()
@@ -134,12 +136,12 @@ def test_an_epoch_that_time_broke_off_is_looked_at(small_set: Path, tmp_path: Pa
     assert (tmp_path / "best.keras").exists()
 
 
-def test_an_epoch_after_which_time_ran_out_is_looked_at(small_set: Path, tmp_path: Path) -> None:
+def test_an_epoch_after_which_time_ran_out_is_validated(small_set: Path, tmp_path: Path) -> None:
     rare = replace(TINY, validate_every=3)
-    Trainer(rare, small_set, tmp_path, minutes=60, say=quiet).one_epoch()
+    Trainer(rare, small_set, tmp_path, RunOptions(minutes=60), log=quiet).one_epoch()
     (row,) = Run(tmp_path).log()
     assert row["val_loss"] is None
-    Trainer(rare, small_set, tmp_path, minutes=1e-6, resume=True, say=quiet).train()
+    Trainer(rare, small_set, tmp_path, RunOptions(minutes=1e-6), resume=True, log=quiet).train()
     (row,) = Run(tmp_path).log()
     assert row["val_loss"] is not None
     assert (tmp_path / "best.keras").exists()
@@ -147,17 +149,17 @@ def test_an_epoch_after_which_time_ran_out_is_looked_at(small_set: Path, tmp_pat
 
 def test_a_finished_run_is_not_trained_over(small_set: Path, tmp_path: Path) -> None:
     short = replace(TINY, epochs=1)
-    Trainer(short, small_set, tmp_path, say=quiet).train()
+    Trainer(short, small_set, tmp_path, log=quiet).train()
     with pytest.raises(UsageError, match="go on with --resume"):
-        Trainer(short, small_set, tmp_path, say=quiet)
-    Trainer(short, small_set, tmp_path, resume=True, say=quiet).train()
+        Trainer(short, small_set, tmp_path, log=quiet)
+    Trainer(short, small_set, tmp_path, resume=True, log=quiet).train()
     assert len(Run(tmp_path).log()) == 1
 
 
 def test_minutes_end_a_run_by_the_clock(small_set: Path, tmp_path: Path) -> None:
     begun = time.monotonic()
     endless = replace(TINY, epochs=10_000)
-    Trainer(endless, small_set, tmp_path, minutes=0.05, say=quiet).train()
+    Trainer(endless, small_set, tmp_path, RunOptions(minutes=0.05), log=quiet).train()
     assert time.monotonic() - begun < 30
     rate = Run(tmp_path).log()[-1]["rate"]
     assert rate is not None
@@ -167,15 +169,17 @@ def test_minutes_end_a_run_by_the_clock(small_set: Path, tmp_path: Path) -> None
 def test_a_fold_is_left_out(small_set: Path, tmp_path: Path) -> None:
     sizes = []
     for number in (1, 2):
-        trainer = Trainer(TINY, small_set, tmp_path / str(number), fold=(number, 2), say=quiet)
+        trainer = Trainer(
+            TINY, small_set, tmp_path / str(number), RunOptions(fold=(number, 2)), log=quiet
+        )
         sizes.append(len(trainer.batches.data))
         assert Run(tmp_path / str(number)).config()["fold"] == [number, 2]
-    everything = Trainer(TINY, small_set, tmp_path / "all", say=quiet)
+    everything = Trainer(TINY, small_set, tmp_path / "all", log=quiet)
     assert sum(sizes) == len(everything.batches.data)
 
 
 def test_the_rate_finder_draws_and_suggests(small_set: Path, tmp_path: Path) -> None:
-    trainer = Trainer(TINY, small_set, tmp_path, say=quiet)
+    trainer = Trainer(TINY, small_set, tmp_path, log=quiet)
     rate = find_rate(trainer, steps=40)
     assert 1e-7 < rate < 1
     assert "<polyline" in (tmp_path / "rate.svg").read_text()
@@ -233,14 +237,14 @@ def test_kills_at_random_moments_lose_nothing(small_set: Path, tmp_path: Path) -
 
 
 @pytest.mark.slow
-def test_folds_tell_explore_what_networks_say_that_never_saw_a_face(
+def test_explore_gets_predictions_of_networks_not_trained_on_the_face(
     small_set: Path, tmp_path: Path
 ) -> None:
     """Two real runs, each without its half: every training face gets an answer."""
     runs = [tmp_path / "1", tmp_path / "2"]
     for number, out in enumerate(runs, 1):
         short = replace(TINY, epochs=1)
-        Trainer(short, small_set, out, fold=(number, 2), say=quiet).train()
+        Trainer(short, small_set, out, RunOptions(fold=(number, 2)), log=quiet).train()
     training = load(small_set, "training")
     answers = out_of_fold(training, runs, predict_with_keras, quiet)
     assert answers.shape == (len(training), 7)
@@ -248,3 +252,24 @@ def test_folds_tell_explore_what_networks_say_that_never_saw_a_face(
     alone = out_of_fold(training, runs[:1], predict_with_keras, quiet)
     left_out = ~np.isnan(alone[:, 0])
     assert set(training.take(left_out).digests) == set(fold(training, 1, 2)[1].digests)
+
+
+def test_saving_is_put_off_until_its_time_but_the_end_is_always_saved(
+    small_set: Path, tmp_path: Path
+) -> None:
+    trainer = Trainer(TINY, small_set, tmp_path, RunOptions(save_every=60), log=quiet)
+    trainer.one_epoch()
+    assert Run(tmp_path).load_state() is None
+    assert (tmp_path / "best.keras").exists()
+    trainer.train()
+    progress = Run(tmp_path).progress()
+    assert progress is not None
+    assert progress.epochs == len(Run(tmp_path).log()) == TINY.epochs
+
+
+def test_a_run_goes_on_with_the_options_it_began_with(small_set: Path, tmp_path: Path) -> None:
+    options = RunOptions(minutes=60, fold=(1, 2), precision="float32", save_every=0)
+    Trainer(TINY, small_set, tmp_path, options, log=quiet).one_epoch()
+    begun = Run(tmp_path).begun_with()
+    assert begun == (TINY, options)
+    assert Run(tmp_path / "nothing").begun_with() is None

@@ -1,7 +1,7 @@
-"""Faces made to vary as faces do: turned, moved, lit otherwise, partly hidden.
+"""Vary faces as real ones vary: turned, moved, differently lit, partly hidden.
 
-Plain OpenCV and NumPy on whole batches: about 30 microseconds a face on one core, so one thread
-keeps up with training on any Keras backend (Keras' own preprocessing layers do not).
+OpenCV and NumPy on whole batches take about 30 microseconds for a face on one core, so one thread
+keeps up with training on a CPU on any Keras backend. Keras' own preprocessing layers do not.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ Batch = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How far a face may be changed; the defaults leave it as it is."""
+    """The bounds of the random changes; the defaults change nothing."""
 
-    flip: bool = False  # mirrored, every second time
-    rotate: float = 0.0  # degrees either way
-    shift: float = 0.0  # share of the width either way
-    scale: float = 0.0  # share either way
-    shear: float = 0.0  # share either way
-    contrast: float = 0.0  # share either way
-    brightness: float = 0.0  # grey levels of 255 either way
-    erase: float = 0.0  # chance that a rectangle is hidden
-    erase_area: float = 0.2  # the largest share of the face it hides
+    flip: bool = False  # mirror half of the faces
+    rotate: float = 0.0  # degrees, either direction
+    shift: float = 0.0  # share of the width, either direction
+    scale: float = 0.0  # share, either direction
+    shear: float = 0.0  # share, either direction
+    contrast: float = 0.0  # share, either direction
+    brightness: float = 0.0  # grey levels of 255, either direction
+    erase: float = 0.0  # probability that a rectangle is hidden
+    erase_area: float = 0.2  # the largest share of the face that it hides
     mixup: float = 0.0  # Beta(a, a): how strongly pairs of faces are blended
 
 
 def geometry(faces: Faces, how: Augmentation, size: int, rng: np.random.Generator) -> Batch:
-    """The faces turned, moved, sheared and resized to size x size, in one warp each."""
+    """Return the faces turned, moved, sheared and resized to size x size, with one warp each."""
     count, height, width = faces.shape
     angle = np.deg2rad(rng.uniform(-how.rotate, how.rotate, count))
     zoom = 1 + rng.uniform(-how.scale, how.scale, count)
     shear = rng.uniform(-how.shear, how.shear, count)
     move = rng.uniform(-how.shift, how.shift, (count, 2)) * width
     mirror = np.where(rng.random(count) < 0.5, -1.0, 1.0) if how.flip else np.ones(count)
-    # Warped at full size, then fitted as everywhere: a warp straight to a smaller size would alias.
+    # Warp at full size and then resize: a warp straight to a smaller size would alias.
     cos, sin = np.cos(angle) * zoom, np.sin(angle) * zoom
     matrix = np.empty((count, 2, 3), np.float64)
     matrix[:, 0, 0], matrix[:, 0, 1] = cos * mirror, sin + shear
@@ -63,7 +63,7 @@ def geometry(faces: Faces, how: Augmentation, size: int, rng: np.random.Generato
 
 
 def light(batch: Batch, how: Augmentation, rng: np.random.Generator) -> Batch:
-    """Contrast about each face's own mean, and brightness."""
+    """Return the faces with another contrast about their own mean, and another brightness."""
     shape = (len(batch), 1, 1)
     mean = batch.mean(axis=(1, 2), keepdims=True)
     gain = 1 + rng.uniform(-how.contrast, how.contrast, shape).astype(np.float32)
@@ -73,7 +73,7 @@ def light(batch: Batch, how: Augmentation, rng: np.random.Generator) -> Batch:
 
 
 def erase(batch: Batch, how: Augmentation, rng: np.random.Generator) -> None:
-    """Hide a rectangle of some faces behind noise, in place."""
+    """Cover a rectangle of some faces with one grey level, in place."""
     size = batch.shape[1]
     for index in np.flatnonzero(rng.random(len(batch)) < how.erase):
         area = rng.uniform(0.02, how.erase_area) * size * size
@@ -85,7 +85,7 @@ def erase(batch: Batch, how: Augmentation, rng: np.random.Generator) -> None:
 
 
 def augment(faces: Faces, how: Augmentation, size: int, rng: np.random.Generator) -> Batch:
-    """A batch as the network takes it: (n, size, size, 1), grey levels 0 to 255."""
+    """Return a batch for the network: (n, size, size, 1), grey levels 0 to 255."""
     batch = geometry(faces, how, size, rng)
     if how.contrast or how.brightness:
         batch = light(batch, how, rng)
@@ -97,6 +97,6 @@ def augment(faces: Faces, how: Augmentation, size: int, rng: np.random.Generator
 def mixup_pairs(
     count: int, strength: float, rng: np.random.Generator
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]]:
-    """Who each face is blended with, and the share it keeps of itself."""
+    """Return the index of the face that each one is blended with, and the share it keeps."""
     keep = rng.beta(strength, strength, count).astype(np.float32)
     return rng.permutation(count), np.maximum(keep, 1 - keep)

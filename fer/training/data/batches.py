@@ -1,12 +1,16 @@
-"""What training is fed: augmented faces, the answers wanted, and how much each counts."""
+"""Make the batches that training learns from: augmented faces, their targets and their weights."""
 
 from __future__ import annotations
 
+import multiprocessing
 import queue
 import threading
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -19,7 +23,7 @@ Batch = tuple[npt.NDArray[np.float32], dict[str, Any], dict[str, Any]]
 
 
 def targets(recipe: Recipe, data: Dataset) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What each head should answer for each face, and how much the face counts there."""
+    """Return what each head should answer for each face, and how much the face counts there."""
     labels, everyone = one_hot(data.labels), np.ones(len(data), np.float32)
     crowd, counted = data.crowd
     if recipe.targets != "labels" and data.votes is None:
@@ -38,23 +42,60 @@ def targets(recipe: Recipe, data: Dataset) -> tuple[dict[str, Any], dict[str, An
 
 
 class Batches:
-    """Augmented batches of an epoch. The same seed, epoch and step give the same batch."""
+    """Augmented batches of an epoch. The same seed, epoch and step give the same batch.
 
-    def __init__(self, recipe: Recipe, data: Dataset) -> None:
-        self.recipe, self.data = recipe, data
+    A thread makes them ahead, which keeps up with a CPU. For a GPU, `workers` processes do.
+    """
+
+    def __init__(self, recipe: Recipe, data: Dataset, workers: int = 0) -> None:
+        self.recipe, self.data, self.workers = recipe, data, workers
+        self._pool: ProcessPoolExecutor | None = None
         self.targets, self.weights = targets(recipe, data)
         self.steps = max(1, len(data) // recipe.batch)
 
     def epoch(self, epoch: int, size: int) -> Iterator[Batch]:
-        """The epoch's batches, made ahead in a thread while the network trains on the last."""
+        """Yield the epoch's batches, which are made ahead while the network trains on the last."""
         order = np.random.default_rng((self.recipe.seed, epoch)).permutation(len(self.data))
+        batch = self.recipe.batch
+        parts = [order[step * batch : (step + 1) * batch] for step in range(self.steps)]
+        if self.workers:
+            return self._by_processes(parts, epoch, size)
+        return self._by_thread(parts, epoch, size)
+
+    def close(self) -> None:
+        """Stop the processes, if there are any."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
+
+    def _by_processes(
+        self, parts: list[npt.NDArray[np.intp]], epoch: int, size: int
+    ) -> Iterator[Batch]:
+        if self._pool is None:
+            # Started afresh: a fork of a process that uses a GPU or threads may hang.
+            self._pool = ProcessPoolExecutor(
+                self.workers,
+                multiprocessing.get_context("spawn"),
+                initializer=_begin_worker,
+                initargs=(self.recipe, self.data),
+            )
+        ahead: deque[Future[Batch]] = deque()
+        for step, which in enumerate(parts):
+            ahead.append(self._pool.submit(_make_in_worker, which, epoch, step, size))
+            if len(ahead) > 4 * self.workers:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+
+    def _by_thread(
+        self, parts: list[npt.NDArray[np.intp]], epoch: int, size: int
+    ) -> Iterator[Batch]:
         ready: queue.Queue[Batch | BaseException | None] = queue.Queue(maxsize=8)
         done = threading.Event()
 
         def fill() -> None:
             try:
-                for step in range(self.steps):
-                    which = order[step * self.recipe.batch : (step + 1) * self.recipe.batch]
+                for step, which in enumerate(parts):
                     batch = self.make(which, epoch, step, size)
                     while not done.is_set():
                         try:
@@ -78,7 +119,7 @@ class Batches:
             done.set()
 
     def make(self, which: npt.NDArray[np.intp], epoch: int, step: int, size: int) -> Batch:
-        """One batch."""
+        """Return one batch: faces, each head's targets, and the weights of the faces."""
         rng = np.random.default_rng((self.recipe.seed, epoch, step))
         how = self.recipe.augmentation
         faces = augment(self.data.faces[which], how, size, rng)
@@ -96,3 +137,17 @@ class Batches:
         if self.recipe.channels > 1:
             faces = np.repeat(faces, self.recipe.channels, axis=-1)
         return faces, goals, counts
+
+
+_in_worker: Batches | None = None  # what a worker process makes batches of
+
+
+def _begin_worker(recipe: Recipe, data: Dataset) -> None:
+    global _in_worker
+    cv2.setNumThreads(1)  # the processes share the cores already
+    _in_worker = Batches(recipe, data)
+
+
+def _make_in_worker(which: npt.NDArray[np.intp], epoch: int, step: int, size: int) -> Batch:
+    assert _in_worker is not None, "_begin_worker runs first in each process"
+    return _in_worker.make(which, epoch, step, size)

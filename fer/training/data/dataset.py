@@ -1,4 +1,4 @@
-"""Faces of a data set at the size that a network takes."""
+"""One split of faces: `Dataset`, the truth that each head is judged by, and ways to split it."""
 
 from __future__ import annotations
 
@@ -12,37 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from fer.emotions import EMOTIONS
-from fer.faces import Floats
 from fer.vision.classifier import Crops, batch_for
 from fer.vision.crop import fitted
 
-
-def sized(faces: Crops, size: int) -> Crops:
-    """The faces at the size the network takes, fitted as those of any picture are."""
-    if faces.shape[1:] == (size, size):
-        return faces
-    return np.stack([fitted(face, size) for face in faces])
-
-
-def sized_batches(faces: Crops, size: int) -> Iterator[Crops]:
-    """The same, so many at once as memory bears: all of a split would take gigabytes."""
-    batch = batch_for(size)
-    for at in range(0, len(faces), batch):
-        yield sized(faces[at : at + batch], size)
-
-
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
 Truth = Literal["fer2013", "ferplus"]
-
-
-def truth_of(head: str, targets: str) -> Truth:
-    """What a head was taught to answer; a fusion of both truths is held to the labels."""
-    return "ferplus" if head == "crowd" or (head == "emotion" and targets == "votes") else "fer2013"
-
-
-def true_answers(truth: Truth, data: Dataset) -> Ints:
-    """The right answer for each face; -1 where there is none."""
-    return data.majority if truth == "ferplus" else data.labels
-
 
 SPLITS: Final = ("training", "public_test", "private_test", "test")
 FERPLUS: Final = (
@@ -57,31 +32,29 @@ FERPLUS: Final = (
     "unknown",
     "not_a_face",
 )
-# Where each of our seven emotions stands among FER+'s ten columns.
+# The column of FER+'s ten that belongs to each of the seven emotions.
 FERPLUS_OF_EMOTION: Final = tuple(
     FERPLUS.index(name)
     for name in ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
 )
 
-Ints = npt.NDArray[np.int64]
-
 
 @dataclass(frozen=True)
 class Dataset:
-    """One split: faces with their label, and the crowd's votes where they are known."""
+    """One split: faces with their labels, and the FER+ votes where they are known."""
 
     split: str
     faces: npt.NDArray[np.uint8]  # (n, size, size), grey
     labels: Ints  # (n,), an index into EMOTIONS
     votes: Ints | None = None  # (n, 10), FER+'s columns
-    rows: Ints | None = None  # (n,), the place in the file the face came from; None: 0, 1, 2 …
+    rows: Ints | None = None  # (n,), each face's place in the split's file; None: 0, 1, 2 …
     skipped: tuple[str, ...] = ()  # pictures that could not be read
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, which: npt.NDArray[np.bool_] | Ints) -> Dataset:
-        """The faces a mask or an index picks, with the rows they had."""
+        """Return the faces that a mask or an index picks, with the rows they had."""
         return replace(
             self,
             faces=self.faces[which],
@@ -92,17 +65,17 @@ class Dataset:
 
     @property
     def places(self) -> Ints:
-        """Each face's row in the file it came from."""
+        """Each face's place in the file it came from."""
         return np.arange(len(self)) if self.rows is None else self.rows
 
     @cached_property
     def digests(self) -> list[bytes]:
-        """A digest of each face's pixels: the same for byte copies."""
+        """A digest of each face's pixels, which is the same for byte copies."""
         return [hashlib.sha1(face.tobytes()).digest() for face in self.faces]
 
     @cached_property
     def crowd(self) -> tuple[Floats, Floats]:
-        """The votes as shares of the seven emotions, and a weight: 0 where nobody voted for any."""
+        """The votes as shares of the seven emotions, and a weight: 0 where no vote is for any."""
         if self.votes is None:
             return np.zeros((len(self), len(EMOTIONS)), np.float32), np.zeros(len(self), np.float32)
         seven = self.votes[:, FERPLUS_OF_EMOTION].astype(np.float32)
@@ -124,9 +97,33 @@ class Dataset:
         return np.where(leads, seven.argmax(axis=1), -1)
 
 
+def truth_of(head: str, targets: str) -> Truth:
+    """Return what a head was trained to answer; a fusion of both counts as the labels."""
+    return "ferplus" if head == "crowd" or (head == "emotion" and targets == "votes") else "fer2013"
+
+
+def true_answers(truth: Truth, data: Dataset) -> Ints:
+    """Return the right answer for each face; -1 where there is none."""
+    return data.majority if truth == "ferplus" else data.labels
+
+
 def one_hot(labels: Ints) -> Floats:
-    """Labels as rows with a single 1."""
+    """Return labels as rows with a single 1."""
     return np.eye(len(EMOTIONS), dtype=np.float32)[labels]
+
+
+def sized(faces: Crops, size: int) -> Crops:
+    """Return the faces at the size the network takes, resized as `fer.vision` resizes crops."""
+    if faces.shape[1:] == (size, size):
+        return faces
+    return np.stack([fitted(face, size) for face in faces])
+
+
+def sized_batches(faces: Crops, size: int) -> Iterator[Crops]:
+    """Yield the sized faces in batches that fit in memory: a whole split would take gigabytes."""
+    batch = batch_for(size)
+    for at in range(0, len(faces), batch):
+        yield sized(faces[at : at + batch], size)
 
 
 def hold_out(data: Dataset, share: float) -> tuple[Dataset, Dataset]:
@@ -136,15 +133,15 @@ def hold_out(data: Dataset, share: float) -> tuple[Dataset, Dataset]:
 
 
 def fold(data: Dataset, number: int, of: int) -> tuple[Dataset, Dataset]:
-    """The faces without fold `number` (from 1) of so many, and that fold; copies stay together."""
+    """Return the faces without fold `number` (from 1), and that fold; copies stay together."""
     inside = (draws(data, 4) * of).astype(int) == number - 1
     return data.take(~inside), data.take(inside)
 
 
 def balanced(data: Dataset, most: int, seed: int) -> Dataset:
-    """As many faces of every class: of the largest class, but at most so many.
+    """Return as many faces of each emotion: as the commonest has, but at most `most`.
 
-    A class with fewer has faces drawn again; one with more is drawn from.
+    Faces of a rarer emotion are repeated; of a commoner one, a random part is taken.
     """
     rng = np.random.default_rng((seed, len(data)))
     places = [np.flatnonzero(data.labels == label) for label in np.unique(data.labels)]
@@ -157,9 +154,9 @@ def balanced(data: Dataset, most: int, seed: int) -> Dataset:
 
 
 def draws(data: Dataset, at: int) -> npt.NDArray[np.float64]:
-    """A number in [0, 1) for each face, drawn from four bytes of its digest from `at` on.
+    """Return a number in [0, 1) for each face, made of four bytes of its digest from `at` on.
 
-    Draws from other bytes are independent: 0 is the held-out slice's, 4 the folds', 8 the folders'.
+    Other bytes give independent numbers: hold_out uses 0, fold 4, and class-named folders 8.
     """
     numbers = [int.from_bytes(digest[at : at + 4], "big") for digest in data.digests]
     return np.array(numbers, np.float64) / 2**32

@@ -1,7 +1,7 @@
-"""Faces as one table: fer2013.csv or icml_face_data.csv, with FER+'s votes where they lie beside.
+"""Read faces from fer2013.csv or icml_face_data.csv, and FER+'s votes from a file beside it.
 
 A row of either holds a label, a use (Training, PublicTest or PrivateTest) and 48 x 48 numbers.
-Errors count rows as a spreadsheet does: the header is row 1.
+Errors number rows as a spreadsheet does: the header is row 1.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Record = tuple[int, list[str]]  # the row's number in the file, and its cells
 
 @contextmanager
 def quiet_opencv() -> Iterator[None]:
-    """No log lines from OpenCV about broken pictures: they are reported by name."""
+    """Silence OpenCV's log about broken pictures: the caller reports them by name."""
     level = cv2.utils.logging.getLogLevel()
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
@@ -42,18 +42,18 @@ def quiet_opencv() -> Iterator[None]:
 
 
 def table_in(folder: Path) -> Path | None:
-    """The table that lies in the folder, if one does."""
+    """Return the table in the folder; None if there is none."""
     return next((folder / name for name in TABLES if (folder / name).is_file()), None)
 
 
 def splits_in_table(table: Path) -> tuple[str, ...]:
-    """The splits that the table has rows of."""
+    """Return the splits that the table has rows of."""
     found = {usage for _, usage, _ in _rows(table)}
     return tuple(split for split in USAGES.values() if split in found)
 
 
 def read_table(table: Path, split: str) -> Dataset:
-    """One split of the table: only its rows are decoded."""
+    """Return one split of the table; only its rows are decoded."""
     labels, faces, usages = [], [], []
     for row, usage, (word, pixels) in _rows(table):
         usages.append(usage)
@@ -61,7 +61,7 @@ def read_table(table: Path, split: str) -> Dataset:
             labels.append(label_of(table, row, word))
             faces.append(_pixels(table, row, pixels))
     if not labels:
-        raise DataError(f"{table}: no row is of the split {split}")
+        raise DataError(f"{table}: no row belongs to the split {split}")
     votes = None
     if (beside := table.with_name(VOTES)).is_file():
         votes = read_votes(beside, usages)[np.array(usages) == split]
@@ -69,7 +69,7 @@ def read_table(table: Path, split: str) -> Dataset:
 
 
 def read_votes(table: Path, usages: Sequence[str]) -> npt.NDArray[np.int64]:
-    """FER+'s ten votes for every row of the faces' table, whose splits are given."""
+    """Return FER+'s ten votes for every row of the faces' table; `usages` are its splits."""
     votes: list[list[int]] = []
     wanted = ("usage", *(name.replace("not_a_face", "nf") for name in FERPLUS))
     header: dict[str, int] = {}
@@ -94,19 +94,19 @@ def read_votes(table: Path, usages: Sequence[str]) -> npt.NDArray[np.int64]:
 
 
 def check_header(table: Path, header: Sequence[str], needed: Sequence[str]) -> dict[str, int]:
-    """Where each column stands, by its name in lower case; all the needed ones must be there."""
+    """Return each column's place by its name in lower case; raise if a needed one is missing."""
     places = {name.strip().lstrip("\ufeff").lower(): at for at, name in enumerate(header)}
     missing = [name for name in needed if name not in places]
     if missing:
-        seen = ", ".join(name.strip()[:20] for name in header[:12]) or "nothing"
-        raise DataError(f"{table}, row 1: no column {', '.join(missing)} (found: {seen})")
+        found = ", ".join(name.strip()[:20] for name in header[:12]) or "nothing"
+        raise DataError(f"{table}, row 1: no column {', '.join(missing)} (found: {found})")
     if len(places) != len(header):
         raise DataError(f"{table}, row 1: two columns share a name")
     return places
 
 
 def label_of(table: Path, row: int, word: str) -> int:
-    """A label as a number from 0 to 6."""
+    """Return a label as a number from 0 to 6."""
     label = int(word) if word.strip().isdecimal() else -1
     if not 0 <= label < len(EMOTIONS):
         raise DataError(f"{table}, row {row}: label {word.strip()!r} is not one of 0 to 6")
@@ -114,7 +114,7 @@ def label_of(table: Path, row: int, word: str) -> int:
 
 
 def votes_of(table: Path, row: int, words: Sequence[str]) -> list[int]:
-    """A row's votes, each a whole number from 0 up."""
+    """Return a row's votes, each a whole number from 0 up."""
     counts = [int(word) if word.strip().isdecimal() else -1 for word in words]
     if counts and min(counts) < 0:
         word = words[counts.index(-1)]
@@ -123,7 +123,7 @@ def votes_of(table: Path, row: int, words: Sequence[str]) -> list[int]:
 
 
 def records(table: Path, *, rows_needed: bool = True) -> Iterator[Record]:
-    """The table's rows with their number, the header first; a broken one is named."""
+    """Yield the table's rows with their numbers, the header first; name a broken one."""
     with table.open(newline="", encoding="utf-8", errors="replace") as lines:
         reader = csv.reader(lines)
         row = 0
@@ -139,7 +139,7 @@ def records(table: Path, *, rows_needed: bool = True) -> Iterator[Record]:
 
 
 def _rows(table: Path) -> Iterator[tuple[int, str, tuple[str, str]]]:
-    """Each row's number, split, and its label and pixels as they stand."""
+    """Yield each row's number and split, and its label and pixels as text."""
     header: dict[str, int] = {}
     for row, record in records(table):
         if row == 1:

@@ -1,7 +1,7 @@
-"""Where data is: a folder, a zip, or an s3:// or gs:// address of either.
+"""Fetch and unpack data: a folder, a zip, or an s3:// or gs:// address of either.
 
-What comes from elsewhere is kept in the user's cache folder, under a name made of its address and
-version, and is fetched once. A transfer that breaks off goes on from there at the next call.
+Fetched data is kept in the user's cache folder, under a name made of its address and version, so it
+is fetched once. An interrupted transfer goes on where it stopped at the next call.
 """
 
 from __future__ import annotations
@@ -26,16 +26,28 @@ from fer.training.data.folders import split_folders
 
 REMOTE: Final = ("s3", "gs")
 CHUNK: Final = 4 << 20
-NO_ENTRY: Final = {
+HOW_TO_LOG_IN: Final = {
     "s3": "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run `aws configure`",
     "gs": "run `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS",
 }
 
 
+Progress = Callable[[float | None, str], None]  # the share done, and a text
+
+MOST_FILES: Final = 500_000
+MOST_BYTES: Final = 20 * 10**9  # unpacked; FER2013 with FER+ takes 0.3
+MOST_TIMES: Final = (
+    100  # the most that unpacking may multiply the size: fer2013.csv grows threefold
+)
+SMALL: Final = 50 * 10**6  # below this, any growth is allowed
+UNPACK_CHUNK: Final = 1 << 20
+ENCRYPTED: Final = 1  # the bit of a member's flags
+
+
 def local(
-    address: str, *, say: Callable[[str], None], progress: Progress, cache: Path | None = None
+    address: str, *, log: Callable[[str], None], progress: Progress, cache: Path | None = None
 ) -> Path:
-    """The folder that an address means, fetched and unpacked where need be."""
+    """Return the local folder of an address, after fetching and unpacking it if necessary."""
     cache = cache or cache_folder() / "data"
     kind, colons, rest = address.partition("://")
     if not colons:
@@ -44,13 +56,13 @@ def local(
             return path
         if path.suffix.lower() != ".zip":
             raise UsageError(f"{path}: --data takes a folder or a zip, not a file of another kind")
-        return inside(unpack(path, cache / key(path.stem, *version_of(path)), progress))
+        return inside(unpack(path, cache / cache_key(path.stem, *version_of(path)), progress))
     if kind not in REMOTE or not rest.strip("/"):
         raise UsageError(
             f"{address}: --data takes a folder, a zip, s3://BUCKET/PATH or gs://BUCKET/PATH"
         )
     try:
-        return inside(Source(kind, rest.strip("/"), cache, say, progress).fetch())
+        return inside(Source(kind, rest.strip("/"), cache, log, progress).fetch())
     except FerError:
         raise
     except ImportError as fault:
@@ -58,41 +70,41 @@ def local(
             f"{address}: the packages for cloud storage are missing; run in the project's folder: "
             "python -m pip install '.[cloud]'"
         ) from fault
-    except Exception as fault:  # each service has errors of its own
-        raise DataError(f"{address}: {why(kind, fault)}") from fault
+    except Exception as fault:  # each service has its own exceptions
+        raise DataError(f"{address}: {explained(kind, fault)}") from fault
 
 
 class Source:
-    """A zip or a folder in a bucket."""
+    """A zip or a folder in a bucket, which `fetch` copies to the cache."""
 
     def __init__(
-        self, kind: str, path: str, cache: Path, say: Callable[[str], None], progress: Progress
+        self, kind: str, path: str, cache: Path, log: Callable[[str], None], progress: Progress
     ) -> None:
-        # By name, for it is no requirement: most people's data lies in a folder.
+        # An optional package: most people's data lies in a folder.
         fsspec = import_module("fsspec")
         logging.getLogger("gcsfs").setLevel(logging.CRITICAL)  # it logs what it also raises
         self.address, self.path = f"{kind}://{path}", path
-        self.cache, self.say, self.progress = cache, say, progress
+        self.cache, self.log, self.progress = cache, log, progress
         self.files = fsspec.filesystem(kind, skip_instance_cache=True)
 
     def fetch(self) -> Path:
-        """The folder in the cache, with everything in it."""
+        """Fetch what is missing; return the folder in the cache."""
         zipped = self.path.lower().endswith(".zip")
-        listing = {self.path: self.files.info(self.path)} if zipped else self.below()
+        listing = {self.path: self.files.info(self.path)} if zipped else self.files_below()
         total = sum(int(info["size"]) for info in listing.values())
         if total > MOST_BYTES or len(listing) > MOST_FILES:
             raise DataError(
                 f"{self.address}: {len(listing):,} files of {mb(total)} are no set of faces"
             )
         versions = [f"{name} {version(info)}" for name, info in sorted(listing.items())]
-        whose = key(Path(self.path).stem, self.address)
-        name = key(whose, *versions)
+        prefix = cache_key(Path(self.path).stem, self.address)
+        name = cache_key(prefix, *versions)
         target = self.cache / name
         if target.is_dir():
             return target
         self.cache.mkdir(parents=True, exist_ok=True)
-        coming = self.cache / f".coming-{name}"  # kept where the transfer breaks off
-        self.say(f"fetching {self.address} ({mb(total)}) to {target}")
+        coming = self.cache / f".coming-{name}"  # stays if the transfer is interrupted
+        self.log(f"fetching {self.address} ({mb(total)}) to {target}")
         done = 0
         for path, info in sorted(listing.items()):
             below = Path(path).name if zipped else path.removeprefix(self.path + "/")
@@ -102,20 +114,20 @@ class Source:
             try:
                 unpack(coming / Path(self.path).name, target, self.progress)
             except DataError:
-                shutil.rmtree(coming)  # whole and yet no good: going on would not mend it
+                shutil.rmtree(coming)  # complete but damaged: going on would not help
                 raise
             shutil.rmtree(coming)
         else:
             coming.rename(target)
-        for older in self.cache.glob(f".coming-{whose}-*"):  # of a version that is gone
+        for older in self.cache.glob(f".coming-{prefix}-*"):  # of an older version
             shutil.rmtree(older)
         return target
 
-    def below(self) -> dict[str, Any]:
-        """Every file below a folder."""
+    def files_below(self) -> dict[str, Any]:
+        """Return every file below the folder, by path."""
         found: dict[str, Any] = self.files.find(self.path, detail=True)
         found.pop(self.path, None)
-        found = {p: i for p, i in found.items() if not p.endswith("/")}  # marks of empty folders
+        found = {p: i for p, i in found.items() if not p.endswith("/")}  # markers of empty folders
         if not found:
             raise DataError(f"{self.address}: no zip and no folder with files in it")
         for path in found:
@@ -124,67 +136,67 @@ class Source:
         return found
 
     def get(self, path: str, info: dict[str, Any], target: Path, done: int, total: int) -> None:
-        """One file, from where an earlier transfer broke off."""
+        """Fetch one file, from where an earlier transfer stopped."""
         size = int(info["size"])
         if target.exists():
             return
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(f"{target.name}.part")
-        have = part.stat().st_size if part.exists() else 0
-        if have > size:
+        received = part.stat().st_size if part.exists() else 0
+        if received > size:
             part.unlink()
-            have = 0
-        if have:
-            self.say(f"{target.name}: going on after {mb(have)}")
+            received = 0
+        if received:
+            self.log(f"{target.name}: going on after {mb(received)}")
         with part.open("ab") as sink:
             try:
                 # Without a cache nothing is read ahead, so what was read is what is kept.
                 with self.files.open(path, "rb", cache_type="none") as source:
-                    source.seek(have)
-                    while have < size and (data := source.read(CHUNK)):
+                    source.seek(received)
+                    while received < size and (data := source.read(CHUNK)):
                         sink.write(data)
-                        have += len(data)
-                        share = (done + have) / max(total, 1)
-                        self.progress(share, f"{mb(done + have)} of {mb(total)}")
-            except Exception as fault:  # each service has errors of its own
+                        received += len(data)
+                        share = (done + received) / max(total, 1)
+                        self.progress(share, f"{mb(done + received)} of {mb(total)}")
+            except Exception as fault:  # each service has its own exceptions
                 raise DataError(
-                    f"{self.address}: broke off after {mb(have)} of {mb(size)} "
-                    f"({line(fault)}): the same command goes on from there"
+                    f"{self.address}: interrupted after {mb(received)} of {mb(size)} "
+                    f"({one_line(fault)}): run the same command again to go on"
                 ) from fault
-        if have < size:
+        if received < size:
             raise DataError(
-                f"{self.address}: ended after {mb(have)} of {mb(size)}: "
-                "the same command goes on from there"
+                f"{self.address}: ended after {mb(received)} of {mb(size)}: "
+                "run the same command again to go on"
             )
-        told = info.get("md5Hash")  # only Google tells; a zip has sums of its own
-        if told and base64.b64decode(told) != digest_of(part):
+        md5 = info.get("md5Hash")  # only Google gives one; a zip has its own checksums
+        if md5 and base64.b64decode(md5) != digest_of(part):
             part.unlink()
-            raise DataError(f"{self.address}: {target.name} came damaged: run the command again")
+            raise DataError(f"{self.address}: {target.name} arrived damaged: run the command again")
         part.replace(target)
 
 
 def version(info: dict[str, Any]) -> str:
-    """What changes when a file in a bucket is written anew."""
-    told = info.get("ETag") or info.get("etag") or info.get("md5Hash")
-    return json.dumps([told or str(info.get("LastModified") or info.get("updated")), info["size"]])
+    """Return what changes when a file in a bucket is replaced."""
+    tag = info.get("ETag") or info.get("etag") or info.get("md5Hash")
+    return json.dumps([tag or str(info.get("LastModified") or info.get("updated")), info["size"]])
 
 
 def version_of(path: Path) -> tuple[str, str, str]:
-    """The same for a file here."""
-    told = path.stat()
-    return str(path.resolve()), str(told.st_size), str(told.st_mtime_ns)
+    """Return what changes when a local file is replaced."""
+    status = path.stat()
+    return str(path.resolve()), str(status.st_size), str(status.st_mtime_ns)
 
 
-def key(name: str, *parts: str) -> str:
-    """A folder's name in the cache: readable, and another for another version."""
+def cache_key(name: str, *parts: str) -> str:
+    """Return a readable name for a folder in the cache, which depends on `parts`."""
     word = "".join(letter if letter.isalnum() else "-" for letter in name)[-60:]
     return f"{word}-{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]}"
 
 
 def inside(folder: Path) -> Path:
-    """The folder itself, or the only one in it: zips often hold one folder around everything.
+    """Return the folder that holds the data: zips often hold one folder around everything.
 
-    One that is a split is no such folder: it belongs to the data.
+    A folder that is itself a split belongs to the data.
     """
     while True:
         found = [p for p in folder.iterdir() if not p.name.startswith((".", "__MACOSX"))]
@@ -194,36 +206,28 @@ def inside(folder: Path) -> Path:
 
 
 def digest_of(path: Path) -> bytes:
+    """Return the file's MD5."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "md5").digest()
 
 
-def why(kind: str, fault: Exception) -> str:
-    """A service's error as a line that says what to do."""
-    name, said = type(fault).__name__, line(fault)
-    if isinstance(fault, PermissionError) or "redential" in name + said:
-        return f"no entry ({said}): {NO_ENTRY[kind]}"
+def explained(kind: str, fault: Exception) -> str:
+    """Return a service's error as one line that says what to do."""
+    name, message = type(fault).__name__, one_line(fault)
+    if isinstance(fault, PermissionError) or "redential" in name + message:
+        return f"access denied ({message}): {HOW_TO_LOG_IN[kind]}"
     if isinstance(fault, FileNotFoundError):
         return "no such bucket or path"
-    return f"cannot be reached ({name}: {said})"
+    return f"cannot be reached ({name}: {message})"
 
 
-def line(fault: Exception) -> str:
+def one_line(fault: Exception) -> str:
+    """Return the error's message in one line."""
     return " ".join(str(fault).split())[:200] or type(fault).__name__
 
 
-Progress = Callable[[float | None, str], None]  # the share that is done, and that in words
-
-MOST_FILES: Final = 500_000
-MOST_BYTES: Final = 20 * 10**9  # unpacked; FER2013 with FER+ takes 0.3
-MOST_TIMES: Final = 100  # as large unpacked as packed: fer2013.csv grows threefold
-SMALL: Final = 50 * 10**6  # that may grow as it will
-UNPACK_CHUNK: Final = 1 << 20
-ENCRYPTED: Final = 1  # the bit of a member's flags
-
-
 def unpack(file: Path, target: Path, progress: Progress) -> Path:
-    """Unpack a zip to a folder that is there only once it is whole; gives the folder."""
+    """Unpack a zip to `target`, which appears only when it is complete; return `target`."""
     if target.is_dir():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -247,17 +251,17 @@ def unpack(file: Path, target: Path, progress: Progress) -> Path:
         made.rename(target)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as fault:
         raise DataError(
-            f"{file}: damaged, cut short, or no zip at all ({fault}): fetch it again"
+            f"{file}: damaged, cut short, or not a zip ({fault}): download it again"
         ) from fault
     except FileExistsError as fault:
-        raise DataError(f"{file}: holds a file twice ({Path(fault.filename).name})") from fault
+        raise DataError(f"{file}: contains a file twice ({Path(fault.filename).name})") from fault
     finally:
         shutil.rmtree(made, ignore_errors=True)
     return target
 
 
 def checked(file: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
-    """The files in a zip, where none is dangerous to unpack."""
+    """Return the files in a zip; raise a DataError if one is dangerous to unpack."""
     members = [member for member in archive.infolist() if not member.is_dir()]
     if len(members) > MOST_FILES:
         raise DataError(f"{file}: holds {len(members):,} files, more than {MOST_FILES:,}")
@@ -267,22 +271,22 @@ def checked(file: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
         if stat.S_ISLNK(member.external_attr >> 16):
             raise DataError(f"{file}: {member.filename!r} in it is a link, not a file")
         if member.flag_bits & ENCRYPTED:
-            raise DataError(f"{file}: is encrypted; unpack it yourself and give the folder")
+            raise DataError(f"{file}: is encrypted: unpack it and pass the folder")
     large = sum(member.file_size for member in members)
     packed = sum(member.compress_size for member in members)
     if large > MOST_BYTES or (large > SMALL and large > MOST_TIMES * packed):
         raise DataError(
-            f"{file}: {mb(packed)} would unpack to {mb(large)}, which no set of faces does"
+            f"{file}: {mb(packed)} would unpack to {mb(large)}, more than any set of faces"
         )
     return members
 
 
 def stays_inside(name: str) -> bool:
-    """Whether a member's name, on any system, means a place below the folder it is unpacked to."""
+    """Return True if a member's name means a place below its folder, on any system."""
     path = PurePosixPath(name.replace("\\", "/"))
     return not (path.is_absolute() or ".." in path.parts or ":" in name or not path.parts)
 
 
 def mb(size: int) -> str:
-    """A size as people read it."""
+    """Return a size as text."""
     return f"{size / 1e6:,.1f} MB"

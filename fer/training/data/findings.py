@@ -1,9 +1,8 @@
-"""Cleaning as data: a findings file says which faces to drop or relabel when a split is loaded.
+"""Read, write and apply findings files: which faces to drop or relabel when a split is loaded.
 
-The file is a table of split, row, finding, action, label, detail: the face's place in its split as
-`Dataset.rows` has it; what was found; keep, drop or relabel; the new label's name; and why, in
-words. Splits it does not name are left alone, and without the file everything is as it was.
-Where several lines speak of one face, drop goes before relabel, and relabel before keep.
+The columns are split, row (the face's place in its split, as in `Dataset.rows`), finding, action
+(keep, drop or relabel), label (the new one) and detail (the reason, as text). Splits without lines
+stay unchanged. If several lines are about one face, drop wins over relabel, and relabel over keep.
 """
 
 from __future__ import annotations
@@ -34,14 +33,14 @@ class Finding:
 
     split: str
     row: int  # the face's place in its split
-    finding: str  # a short name of what was found
+    finding: str  # the name of the rule that found it
     action: Action
     label: str = ""  # the new emotion, where the action is relabel
-    detail: str = ""  # why, in words
+    detail: str = ""  # the reason, as text
 
 
 def apply(data: Dataset, findings: str | Path) -> Dataset:
-    """The split without the faces to drop, and with the labels to change."""
+    """Return the split without the faces to drop, and with the changed labels."""
     file = Path(findings)
     places = {int(place): at for at, place in enumerate(data.places)}
     keep, labels = np.ones(len(data), bool), data.labels.copy()
@@ -68,7 +67,7 @@ def apply(data: Dataset, findings: str | Path) -> Dataset:
 
 
 def read(file: Path) -> list[Finding]:
-    """The findings in a file, checked line by line."""
+    """Return the findings in a file, after checking each line."""
     if not file.is_file():
         raise DataError(f"{file}: no such findings file")
     found: list[Finding] = []
@@ -85,7 +84,7 @@ def read(file: Path) -> list[Finding]:
 
 
 def write(file: Path, findings: Iterable[Finding]) -> None:
-    """Write a findings file; an old one is replaced whole."""
+    """Write a findings file, in place of an old one."""
     with replacing(file) as path, path.open("w", newline="", encoding="utf-8") as lines:
         rows = ((f.split, f.row, f.finding, f.action, f.label, f.detail) for f in findings)
         write_csv(lines, COLUMNS, rows)

@@ -1,9 +1,8 @@
-"""Faces as folders of class-named pictures: train/angry/1.jpg, test/happy/2.png, and so on.
+"""Read faces from folders named after emotions: train/angry/1.jpg, test/happy/2.png, and so on.
 
-Any picture OpenCV reads will do: it is turned grey and brought to 48 x 48. Where no folder is set
-aside for validation, a tenth of the training pictures plays public_test, so that the pictures in
-test/ are left for the final figure. The tenth is drawn by the pictures' own pixels: copies stay on
-one side, and every run draws alike.
+Every picture that OpenCV reads becomes a grey one of 48 x 48. If there is no folder for validation,
+a tenth of the training pictures becomes public_test, so that those in test/ are left for the final
+figure. The tenth depends on the pictures' pixels: copies stay together, and every run splits alike.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ VALIDATION_SHARE: Final = 0.1
 
 
 def label_named(name: str) -> int | None:
-    """The label a class folder's name means: an emotion, or its number."""
+    """Return the label that a folder's name means: an emotion's name or number; None for others."""
     word = name.strip().lower()
     for label, emotion in enumerate(EMOTIONS):
         if word in (emotion, str(label), *CLASSES[emotion]):
@@ -50,7 +49,7 @@ def label_named(name: str) -> int | None:
 
 
 def split_folders(folder: Path) -> dict[str, Path]:
-    """The splits that have a folder of their own."""
+    """Return the folder of each split that has one."""
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         for split, names in FOLDERS.items():
@@ -62,13 +61,13 @@ def split_folders(folder: Path) -> dict[str, Path]:
 
 
 def splits_in_folders(folder: Path) -> tuple[str, ...]:
-    """The splits that can be read; public_test also where it is drawn from training."""
+    """Return the splits that can be read, public_test also if it comes from training."""
     found = split_folders(folder)
     return tuple(s for s in SPLITS if s in found or (s == "public_test" and "training" in found))
 
 
 def read_folders(folder: Path, split: str) -> Dataset:
-    """One split; training and public_test share the training folder where that is all there is."""
+    """Return one split; training and public_test share a training folder if it is the only one."""
     found = split_folders(folder)
     if split in ("training", "public_test") and "training" in found and "public_test" not in found:
         everything = read_pictures(found["training"], split)
@@ -84,7 +83,7 @@ def read_folders(folder: Path, split: str) -> Dataset:
 
 
 def read_pictures(folder: Path, split: str) -> Dataset:
-    """All pictures of a split's class folders, sorted by path; those that cannot be read are named.
+    """Return all pictures of a split, sorted by path, with the names of the unreadable ones.
 
     A face's row is its place among all the pictures, readable or not.
     """
@@ -116,13 +115,13 @@ def read_pictures(folder: Path, split: str) -> Dataset:
 
 
 def read_picture(path: Path) -> npt.NDArray[np.uint8] | None:
-    """A picture as a grey 48 x 48 face; None where it cannot be read."""
+    """Return a picture as a grey 48 x 48 face; None if it cannot be read."""
     try:
-        # Decoded from memory, so that names outside the system's code page work everywhere.
+        # Decode from memory: cv2.imread fails on names outside the system's code page.
         picture = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_GRAYSCALE)
     except (OSError, cv2.error):
         return None
-    # One that isn't square is squeezed: its folder says it is a face, and all of it.
+    # A picture that isn't square is squeezed: all of it is the face.
     return None if picture is None else fitted(picture.astype(np.uint8, copy=False), SIDE)
 
 

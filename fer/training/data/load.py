@@ -1,7 +1,7 @@
-"""Reads one split of a data set, in any of the forms in which faces like FER2013 are passed around.
+"""Read one split of a data set, in any form in which faces like FER2013 are distributed.
 
     sheets      SPLIT.webp (48x48 tiles, 100 a row) with SPLIT.csv, for any split
-    a table     fer2013.csv or icml_face_data.csv, with FER+'s fer2013new.csv where it lies beside
+    a table     fer2013.csv or icml_face_data.csv, and FER+'s fer2013new.csv if it lies beside it
     folders     train/angry/1.jpg, test/happy/2.png …
 
 A folder that holds several forms is read in the first of them. `Dataset.rows` counts from 0 within
@@ -21,19 +21,19 @@ from fer.training.data.fer2013_csv import TABLES, read_table, splits_in_table, t
 from fer.training.data.folders import FOLDERS, read_folders, split_folders, splits_in_folders
 from fer.training.data.sheets import read_sheet, splits_in_sheets
 
-MOST_NAMED = 5  # unreadable pictures named on the screen
+MOST_NAMED = 5  # unreadable pictures that are named
 
 
 def load(folder: str | Path, split: str, clean: str | Path | None = None) -> Dataset:
-    """One split of whatever lies in the folder, with a findings file applied where one is given."""
+    """Return one split of the data in the folder, with the findings of `clean` applied."""
     if split not in SPLITS:
-        raise DataError(f"no split is called {split!r}: take one of {', '.join(SPLITS)}")
+        raise DataError(f"no split is called {split!r}: choose one of {', '.join(SPLITS)}")
     data = _read(Path(folder), split)
     return data if clean is None else cleaning.apply(data, clean)
 
 
 def splits_in(folder: str | Path) -> tuple[str, ...]:
-    """The splits that can be read from the folder, in their usual order."""
+    """Return the splits that the folder holds, in their usual order."""
     folder = _checked(Path(folder))
     if sheets := splits_in_sheets(folder):
         return sheets
@@ -42,13 +42,13 @@ def splits_in(folder: str | Path) -> tuple[str, ...]:
     return splits_in_folders(folder)
 
 
-def tell_skipped(data: Dataset, say: Callable[[str], None]) -> None:
-    """Count and name the pictures of a split that could not be read."""
+def log_skipped(data: Dataset, log: Callable[[str], None]) -> None:
+    """Log how many pictures of a split could not be read, and their names."""
     if data.skipped:
         count, named = len(data.skipped), ", ".join(data.skipped[:MOST_NAMED])
         more = f" and {count - MOST_NAMED} more" if count > MOST_NAMED else ""
         pictures = "1 picture" if count == 1 else f"{count} pictures"
-        say(f"{data.split}: skipped {pictures} that cannot be read: {named}{more}")
+        log(f"{data.split}: skipped {pictures} that cannot be read: {named}{more}")
 
 
 def _read(folder: Path, split: str) -> Dataset:
@@ -65,7 +65,7 @@ def _read(folder: Path, split: str) -> Dataset:
 
 
 def _checked(folder: Path) -> Path:
-    """The folder, where something known lies in it."""
+    """Return the folder; raise a DataError if it holds no known form."""
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder")
     if not (splits_in_sheets(folder) or table_in(folder) or split_folders(folder)):

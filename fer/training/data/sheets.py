@@ -1,4 +1,4 @@
-"""Faces as sheets: SPLIT.webp (48x48 grey tiles, 100 a row) with SPLIT.csv (a line a face)."""
+"""Read and write sheets: SPLIT.webp (48x48 grey tiles, 100 in a row) and SPLIT.csv."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fer.errors import DataError
+from fer.tables import write_csv
 from fer.training.data.dataset import FERPLUS, SPLITS, Dataset
 from fer.training.data.fer2013_csv import (
     SIDE,
@@ -19,23 +20,25 @@ from fer.training.data.fer2013_csv import (
     records,
     votes_of,
 )
+from fer.training.run_folder import replacing
 
+LOSSLESS: Final = 101  # OpenCV's WebP quality above 100
 TILES: Final = 100  # faces in a row of a sheet
 BLANK: Final = 8  # grey levels between the darkest and lightest pixel of an unused tile, at most
 
 
 def splits_in_sheets(folder: Path) -> tuple[str, ...]:
-    """The splits of which at least one of the two files is there."""
+    """Return the splits of which at least one of the two files is there."""
     ends = (".webp", ".csv")
     return tuple(s for s in SPLITS if any((folder / f"{s}{end}").exists() for end in ends))
 
 
 def read_sheet(folder: Path, split: str) -> Dataset:
-    """SPLIT.webp and SPLIT.csv: the faces as tiles of one picture, their labels and votes."""
+    """Return one split, from SPLIT.webp and SPLIT.csv."""
     table, picture = folder / f"{split}.csv", folder / f"{split}.webp"
     for needed, other in ((table, picture), (picture, table)):
         if not needed.exists():
-            raise DataError(f"{needed}: missing, though {other.name} is there")
+            raise DataError(f"{needed}: is missing, but {other.name} is there")
     labels, votes = _read_labels(table)
     tiles = _read_tiles(picture)
     count = len(labels)
@@ -47,6 +50,28 @@ def read_sheet(folder: Path, split: str) -> Dataset:
             "the table is cut short"
         )
     return Dataset(split, tiles[:count].copy(), labels, votes)
+
+
+def write_sheet(folder: Path, data: Dataset) -> None:
+    """Write a split as SPLIT.webp, without loss, and SPLIT.csv."""
+    if data.faces.shape[1:] != (SIDE, SIDE):
+        raise DataError(f"{data.split}: a sheet holds faces of {SIDE} x {SIDE} pixels only")
+    rows = -(-len(data) // TILES)
+    tiles = np.zeros((rows * TILES, SIDE, SIDE), np.uint8)
+    tiles[: len(data)] = data.faces
+    sheet = tiles.reshape(rows, TILES, SIDE, SIDE).swapaxes(1, 2).reshape(rows * SIDE, TILES * SIDE)
+    with replacing(folder / f"{data.split}.webp") as path:
+        cv2.imwrite(str(path), sheet, [cv2.IMWRITE_WEBP_QUALITY, LOSSLESS])
+    voted = () if data.votes is None else FERPLUS
+    with (
+        replacing(folder / f"{data.split}.csv") as path,
+        path.open("w", newline="", encoding="utf-8") as lines,
+    ):
+        votes = np.zeros((len(data), 0), np.int64) if data.votes is None else data.votes
+        cells = (
+            [int(label), *map(int, row)] for label, row in zip(data.labels, votes, strict=True)
+        )
+        write_csv(lines, ["emotion", *voted], cells)
 
 
 def _read_labels(table: Path) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64] | None]:
@@ -74,7 +99,7 @@ def _read_tiles(picture: Path) -> npt.NDArray[np.uint8]:
     with quiet_opencv():
         sheet = cv2.imread(str(picture), cv2.IMREAD_GRAYSCALE)
     if sheet is None:
-        raise DataError(f"{picture}: not a picture that can be read")
+        raise DataError(f"{picture}: cannot be read as a picture")
     height, width = sheet.shape
     if width != TILES * SIDE or height % SIDE:
         raise DataError(

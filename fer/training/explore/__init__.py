@@ -1,7 +1,7 @@
-"""What is in a data set and what is wrong with it: a page to read, and a findings file to clean by.
+"""Explore a data set: write a page about its content and faults, and a findings file to clean it.
 
-Only training and public_test are opened unless other splits are asked for: who looks at the faces
-of the final test while working on a network has spent that test.
+Only training and public_test are opened unless other splits are named: a final test whose faces
+were looked at while working on a network is no test any more.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ import numpy as np
 from fer.emotions import EMOTIONS
 from fer.errors import DataError
 from fer.faces import Floats
-from fer.machine import write_text
 from fer.training.data import findings as cleaning
 from fer.training.data.dataset import Dataset
-from fer.training.data.load import load, splits_in, tell_skipped
+from fer.training.data.load import load, log_skipped, splits_in
 from fer.training.explore import rules
 from fer.training.explore.duplicates import NEAR, Pairs, exact_groups, is_flat, linked, near_pairs
 from fer.training.explore.page import render
 from fer.training.explore.pool import TRAINED_ON, Pool, Predict, out_of_fold, predict_with_keras
-from fer.training.explore.rules import Seen
+from fer.training.explore.rules import PoolFindings
+from fer.training.run_folder import write_text
 
 FOR_WORK: Final = ("training", "public_test")
 PAGE: Final = "index.html"
@@ -39,40 +39,40 @@ def explore(
     folds: Sequence[str | Path] = (),
     splits: Sequence[str] = FOR_WORK,
     predict: Predict = predict_with_keras,
-    say: Callable[[str], None] = print,
+    log: Callable[[str], None] = print,
 ) -> Path:
-    """Write index.html and findings.csv to `out`; returns the page.
+    """Write index.html and findings.csv to `out`; return the page.
 
-    `folds` are runs trained with one fold left out: the faces each never saw are shown to it.
+    `folds` are runs trained with one fold left out. Each predicts the faces of its fold.
     """
     begun = time.monotonic()
     folder, target = Path(data), Path(out)
-    pool = Pool.of(_read(folder, splits, clean, say))
-    predictions = _predictions(pool, [Path(run) for run in folds], predict, say)
-    seen = look(pool, predictions, say)
+    pool = Pool.of(_read(folder, splits, clean, log))
+    predictions = _predictions(pool, [Path(run) for run in folds], predict, log)
+    found = find_all(pool, predictions, log)
     target.mkdir(parents=True, exist_ok=True)
-    cleaning.write(target / FINDINGS, seen.findings)
-    say("drawing the page")
-    html = render(pool, seen, clean=clean, folds=len(folds), seconds=time.monotonic() - begun)
+    cleaning.write(target / FINDINGS, found.findings)
+    log("writing the page")
+    html = render(pool, found, clean=clean, folds=len(folds), seconds=time.monotonic() - begun)
     write_text(target / PAGE, html)
-    changed = {(f.split, f.row) for f in seen.findings if f.action != "keep"}
-    say(f"{len(seen.findings):,} findings; by them {len(changed):,} faces would change")
+    changed = {(f.split, f.row) for f in found.findings if f.action != "keep"}
+    log(f"{len(found.findings):,} findings, which would change {len(changed):,} faces")
     return target / PAGE
 
 
-def look(pool: Pool, predictions: Floats, say: Callable[[str], None]) -> Seen:
-    """All findings about a pool, by the stated rules."""
+def find_all(pool: Pool, predictions: Floats, log: Callable[[str], None]) -> PoolFindings:
+    """Return all findings about a pool, by the rules in RULES."""
     flat = is_flat(pool.faces)
-    # Blank pictures are all alike, which says nothing: they are a finding of their own.
+    # Blank pictures are all alike and have a rule of their own.
     same = [group for group in exact_groups(pool.digests) if not flat[group[0]]]
     once = ~flat
     for group in same:
         once[group[1:]] = False
     different = np.flatnonzero(once)
-    found = near_pairs(pool.faces[different], say)
-    pairs = Pairs(different[found.first], different[found.second], found.likeness)
+    near = near_pairs(pool.faces[different], log)
+    pairs = Pairs(different[near.first], different[near.second], near.likeness)
     copies = pairs.above(NEAR)
-    return Seen(
+    return PoolFindings(
         [
             *rules.empty_pictures(pool),
             *rules.copies(pool, same),
@@ -86,7 +86,7 @@ def look(pool: Pool, predictions: Floats, say: Callable[[str], None]) -> Seen:
 
 
 def _read(
-    folder: Path, splits: Sequence[str], clean: str | Path | None, say: Callable[[str], None]
+    folder: Path, splits: Sequence[str], clean: str | Path | None, log: Callable[[str], None]
 ) -> list[Dataset]:
     there = splits_in(folder)
     wanted = [split for split in there if split in splits]
@@ -94,19 +94,19 @@ def _read(
         raise DataError(f"{folder}: none of {', '.join(splits)} in it, only {', '.join(there)}")
     parts = []
     for split in wanted:
-        say(f"reading {split}")
+        log(f"reading {split}")
         part = load(folder, split, clean=clean)
-        tell_skipped(part, say)
+        log_skipped(part, log)
         parts.append(part)
     return parts
 
 
 def _predictions(
-    pool: Pool, runs: Sequence[Path], predict: Predict, say: Callable[[str], None]
+    pool: Pool, runs: Sequence[Path], predict: Predict, log: Callable[[str], None]
 ) -> Floats:
-    """Out-of-fold predictions for training faces; NaN for all others."""
+    """Return out-of-fold predictions for training faces; NaN for all others."""
     answers = [
-        out_of_fold(part, runs, predict, say)
+        out_of_fold(part, runs, predict, log)
         if runs and part.split == TRAINED_ON
         else np.full((len(part), len(EMOTIONS)), np.nan, np.float32)
         for part in pool.parts

@@ -1,9 +1,9 @@
-"""The same photograph twice: byte copies by digest, near copies by looking.
+"""Find the same photograph twice: byte copies by digest, near copies by correlation.
 
-Near copies are the same photograph saved, scaled, lit or cropped otherwise. Every pair of faces is
-compared by its coarse shape (64 low frequencies of a cosine transform, blockwise matrix products:
-seconds for 32,000 faces), and a pair that passes is looked at in full: the middle of one is moved
-over the other, and the best correlation counts. Brightness and contrast cancel out in both.
+Near copies are the same photograph with another compression, scale, light or crop. Every pair of
+faces is compared by its coarse shape (64 low frequencies of a cosine transform, in blockwise matrix
+products: seconds for 32,000 faces). A pair that passes is compared in full: the middle of one is
+moved over the other, and the best correlation counts. Brightness and contrast cancel out in both.
 """
 
 from __future__ import annotations
@@ -23,16 +23,15 @@ from fer.faces import Floats
 Faces = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
 
-SIDE: Final = 12  # frequencies looked at each way, of which the lowest KEPT are kept
+SIDE: Final = 12  # frequencies computed in each direction, of which the lowest KEPT are used
 KEPT: Final = 64
-COARSE: Final = (
-    0.85  # of pairs above this, few hundred in 100,000 are near copies; below, hardly any
-)
+# Of pairs above this, a few hundred in 100,000 are near copies; below, hardly any.
+COARSE: Final = 0.85
 LISTED: Final = 0.90  # the lowest likeness that is reported
 # On FER2013, 40 random pairs each: 40 are the same photograph at 0.94 to 0.95, 39 at 0.92 to 0.94
 # and about 35 at 0.90 to 0.92.
 NEAR: Final = 0.94
-MARGIN: Final = 4  # pixels the crop may have moved either way
+MARGIN: Final = 4  # pixels that the crop may have moved in each direction
 FLAT: Final = 5.0  # standard deviation in grey levels; FER2013's blank pictures have 0, its faces 9
 
 
@@ -45,27 +44,27 @@ class Pairs:
     likeness: Floats  # the best correlation, up to 1
 
     def above(self, bound: float) -> Pairs:
-        """The pairs at least so alike."""
+        """Return the pairs that are at least so alike."""
         keep = self.likeness >= bound
         return Pairs(self.first[keep], self.second[keep], self.likeness[keep])
 
 
 def is_flat(faces: Faces) -> npt.NDArray[np.bool_]:
-    """Pictures that show nothing: hardly any difference between their pixels."""
+    """Return which pictures show nothing: their pixels hardly differ."""
     inside = faces[:, MARGIN:-MARGIN, MARGIN:-MARGIN]
     return np.array([cv2.meanStdDev(face)[1].item() < FLAT for face in inside], np.bool_)
 
 
 def exact_groups(digests: Sequence[bytes]) -> list[Ints]:
-    """Faces of the same pixels, two or more a group, in the order they come."""
+    """Return groups of two or more faces with the same pixels, in their order."""
     groups: dict[bytes, list[int]] = defaultdict(list)
     for at, digest in enumerate(digests):
         groups[digest].append(at)
     return [np.array(members, np.int64) for members in groups.values() if len(members) > 1]
 
 
-def near_pairs(faces: Faces, say: Callable[[str], None], block: int = 512) -> Pairs:
-    """Pairs alike by at least LISTED among faces that are neither flat nor byte copies."""
+def near_pairs(faces: Faces, log: Callable[[str], None], block: int = 512) -> Pairs:
+    """Return the pairs alike by at least LISTED; `faces` must hold no flat ones or byte copies."""
     shapes = _shapes(faces)
     first, second, likeness = [], [], []
     shown = time.monotonic()
@@ -83,14 +82,14 @@ def near_pairs(faces: Faces, say: Callable[[str], None], block: int = 512) -> Pa
             shown = time.monotonic()
             # The work left falls with the square of the faces left.
             done = 1 - (1 - min(1.0, (start + block) / len(faces))) ** 2
-            say(f"looking for near copies: {done:.0%}")
+            log(f"searching for near copies: {done:.0%}")
     return Pairs(
         np.array(first, np.int64), np.array(second, np.int64), np.array(likeness, np.float32)
     )
 
 
 def linked(count: int, pairs: Pairs) -> list[Ints]:
-    """Faces that pairs tie together, directly or through others; two or more a group."""
+    """Return groups of faces that pairs connect, directly or through others."""
     parent = np.arange(count)
 
     def root(at: int) -> int:
@@ -108,7 +107,7 @@ def linked(count: int, pairs: Pairs) -> list[Ints]:
 
 
 def _shapes(faces: Faces) -> Floats:
-    """Each face's low frequencies without its brightness, as a vector of length 1."""
+    """Return each face's low frequencies without its brightness, as a vector of length 1."""
     down, across = np.divmod(np.arange(1, SIDE * SIDE), SIDE)
     lowest = np.argsort(down + across, kind="stable")[:KEPT] + 1
     shapes = np.empty((len(faces), KEPT), np.float32)
@@ -120,5 +119,6 @@ def _shapes(faces: Faces) -> Floats:
 
 
 def _likeness(one: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8]) -> float:
+    """Return the best correlation of one face's middle with the other face."""
     middle = one[MARGIN:-MARGIN, MARGIN:-MARGIN]
     return float(cv2.matchTemplate(other, middle, cv2.TM_CCOEFF_NORMED).max())

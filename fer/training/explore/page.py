@@ -1,130 +1,93 @@
-"""The page that `explore` writes: what was found by which rule, the classes, their faces."""
+"""Write the page of `explore`: what was found by which rule, the emotions, and examples."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from markupsafe import Markup
 
 from fer.emotions import COLOURS, EMOTIONS
 from fer.training.data.dataset import SPLITS
 from fer.training.data.findings import Finding
 from fer.training.explore.duplicates import LISTED, NEAR
 from fer.training.explore.pool import Ints, Pool
-from fer.training.explore.rules import RULES, Seen, tally
+from fer.training.explore.rules import RULES, PoolFindings, tally
+from fer.training.reports import page
 from fer.training.reports.charts import bars, heat
-from fer.training.reports.page import figure, grid, join, page, picture, row, table, tag
+from fer.training.reports.page import grid, picture
 
-SAMPLES: Final = 34  # faces of a class that are shown, in two rows
-
-
-def render(pool: Pool, seen: Seen, *, clean: str | Path | None, folds: int, seconds: float) -> str:
-    """The whole page."""
-    parts = [
-        _about(pool, clean, folds, seconds),
-        _summary(pool, seen.findings),
-        _classes(pool),
-        _faces(pool),
-        copies(pool, seen),
-        near_copies(pool, seen),
-        doubtful_labels(pool, seen.findings),
-        empty(pool, seen.findings),
-    ]
-    return page("What is in this data set", join(parts))
+SAMPLES: Final = 34  # faces of an emotion that are shown, in two rows
+SHOWN: Final = 24  # examples of a finding that are shown
+MOST: Final = 400  # pictures in a sheet
 
 
-def _about(pool: Pool, clean: str | Path | None, folds: int, seconds: float) -> Markup:
+def render(
+    pool: Pool, found: PoolFindings, *, clean: str | Path | None, folds: int, seconds: float
+) -> str:
+    """Return the whole page."""
     read = [part.split for part in pool.parts]
-    unread = [split for split in SPLITS if split not in read]
-    skipped = [name for part in pool.parts for name in part.skipped]
-    cleaned = f"with {Path(clean).name} applied" if clean else "as it is, with nothing cleaned"
-    asked = f"{folds} networks were asked about faces they never saw. " if folds else ""
-    lines = [
-        tag(
-            "p",
-            f"{len(pool):,} faces of {_and(read)}, {cleaned}, looked at in {seconds:.0f} seconds. "
-            f"{asked}Other splits ({', '.join(unread)}) were not opened: "
-            "the final test is only read when a network is evaluated on it.",
-        )
-    ]
-    if skipped:
-        lines.append(tag("p", f"{len(skipped):,} pictures cannot be read and were left out:"))
-        lines.append(tag("details", tag("summary", "their names"), tag("p", ", ".join(skipped))))
-    return join(lines)
+    changed = {
+        action: {f.row for f in found.findings if f.action == action}
+        for action in ("drop", "relabel")
+    }
+    return page.render(
+        "explore.html",
+        faces=len(pool),
+        read=read,
+        unread=[split for split in SPLITS if split not in read],
+        clean=Path(clean).name if clean else None,
+        folds=folds,
+        seconds=seconds,
+        skipped=[name for part in pool.parts for name in part.skipped],
+        findings=finding_rows(read, found.findings),
+        dropped=len(changed["drop"]),
+        relabelled=len(changed["relabel"] - changed["drop"]),
+        rules=RULES,
+        emotions=emotion_shares(pool),
+        samples=SAMPLES,
+        examples=emotion_examples(pool),
+        most=SHOWN,
+        copies=copies(pool, found),
+        near=near_copies(pool, found),
+        doubts=doubtful_labels(pool, found.findings),
+        empty=empty_pictures(pool, found.findings),
+    )
 
 
-def _summary(pool: Pool, findings: Sequence[Finding]) -> Markup:
-    splits = [part.split for part in pool.parts]
+def finding_rows(splits: Sequence[str], findings: Sequence[Finding]) -> list[list[Any]]:
+    """Return for each rule the number of faces by split and by action."""
     counts = tally(findings)
-    rows = [
-        [tag("code", name)]
-        + [f"{counts.get(name, {}).get(key, 0):,}" for key in (*splits, "drop", "relabel")]
+    columns = (*splits, "drop", "relabel")
+    return [
+        [page.code(name)] + [f"{counts.get(name, {}).get(key, 0):,}" for key in columns]
         for name in RULES
     ]
-    changed = {
-        action: {f.row for f in findings if f.action == action} for action in ("drop", "relabel")
-    }
-    both = len(changed["relabel"] - changed["drop"])
-    rules = join(tag("p", tag("code", name), " ", rule) for name, rule in RULES.items())
-    return join(
-        [
-            tag("h2", "What was found"),
-            table(["finding", *splits, "to drop", "to relabel"], rows),
-            tag(
-                "p",
-                f"In all {len(changed['drop']):,} training faces would be dropped and {both:,} "
-                "more relabelled. The lines are in ",
-                tag("code", "findings.csv"),
-                ", a table to edit; nothing happens until it is passed on: ",
-                tag("code", "python -m fer train --clean findings.csv"),
-                ". Test splits are only listed, never changed.",
-            ),
-            tag("h3", "The rules"),
-            rules,
-        ]
-    )
 
 
-def _classes(pool: Pool) -> Markup:
+def emotion_shares(pool: Pool) -> dict[str, Any]:
+    """Return how many faces each emotion has in each split."""
     counts = {part.split: np.bincount(part.labels, minlength=len(EMOTIONS)) for part in pool.parts}
     shares = {split: 100 * count / max(count.sum(), 1) for split, count in counts.items()}
-    headers = ["class", *(f"{split}{unit}" for split in counts for unit in ("", " %"))]
-    rows = [
-        [name]
-        + [
-            cell
-            for split in counts
-            for cell in (f"{counts[split][at]:,}", f"{shares[split][at]:.1f}")
-        ]
-        for at, name in enumerate(EMOTIONS)
-    ]
+    rows = []
+    for at, name in enumerate(EMOTIONS):
+        cells = [(f"{counts[split][at]:,}", f"{shares[split][at]:.1f}") for split in counts]
+        rows.append([name, *(cell for pair in cells for cell in pair)])
     rows.append(["all"] + [cell for c in counts.values() for cell in (f"{c.sum():,}", "100")])
-    return join(
-        [
-            tag("h2", "Classes"),
-            tag("p", "Share of each class in per cent, by split."),
-            bars(EMOTIONS, {k: v.tolist() for k, v in shares.items()}, form="{:.1f} %"),
-            table(headers, rows),
-        ]
-    )
+    return {
+        "headers": ["emotion", *(f"{split}{unit}" for split in counts for unit in ("", " %"))],
+        "rows": rows,
+        "chart": bars(EMOTIONS, {k: v.tolist() for k, v in shares.items()}, form="{:.1f} %"),
+    }
 
 
-def _faces(pool: Pool) -> Markup:
+def emotion_examples(pool: Pool) -> list[dict[str, Any]]:
+    """Return each emotion's mean face and some faces drawn at random, of the first split."""
     rng = np.random.default_rng(0)
-    split = pool.parts[0].split
-    inside = pool.split == split
-    parts = [
-        tag("h2", "Faces"),
-        tag(
-            "p",
-            f"Each class of {split}: the mean of all its faces (its contrast stretched), and "
-            f"{SAMPLES} drawn by chance.",
-        ),
-    ]
+    inside = pool.split == pool.parts[0].split
+    examples = []
     for label, name in enumerate(EMOTIONS):
         members = np.flatnonzero(inside & (pool.labels == label))
         if not len(members):
@@ -133,136 +96,104 @@ def _faces(pool: Pool) -> Markup:
         span = max(float(np.ptp(mean)), 1.0)
         stretched = ((mean - mean.min()) * (255 / span)).astype(np.uint8)
         drawn = np.sort(rng.permutation(members)[:SAMPLES])
-        dot = Markup(f'<span style="color:{COLOURS[name]}">&#9632;</span> ')
-        parts += [
-            tag("h3", dot, f"{name}: {len(members):,}"),
-            row(
-                picture(stretched, 98 / 48, f"mean {name} face"),
-                picture(grid(pool.faces[drawn], SAMPLES // 2), 1, f"{name} faces"),
-            ),
-        ]
-    return join(parts)
+        examples.append(
+            {
+                "name": name,
+                "colour": COLOURS[name],
+                "count": len(members),
+                "mean": picture(stretched, 98 / 48, f"mean {name} face"),
+                "drawn": picture(grid(pool.faces[drawn], SAMPLES // 2), 1, f"{name} faces"),
+            }
+        )
+    return examples
 
 
-def _and(words: Sequence[str]) -> str:
-    return " and ".join(words)
+def copies(pool: Pool, found: PoolFindings) -> dict[str, Any]:
+    """Return how many byte copies there are, and those whose labels differ."""
+    across = [g for g in found.same if len(set(pool.split[g])) > 1]
+    differing = [g for g in found.same if len(set(pool.labels[g])) > 1]
+    sizes = np.bincount([len(group) for group in found.same], minlength=3)
+    names = [f"{size} copies" for size in range(2, len(sizes))]
+    return {
+        "rows": [
+            ["groups of byte copies", f"{len(found.same):,}", f"{_members(found.same):,}"],
+            ["across splits", f"{len(across):,}", f"{_members(across):,}"],
+            ["with different labels", f"{len(differing):,}", f"{_members(differing):,}"],
+        ],
+        "chart": bars(names, {"groups": sizes[2:].tolist()}) if found.same else None,
+        "differing": len(differing),
+        "cards": [_card(pool, group[:1], group) for group in differing[:SHOWN]],
+    }
 
 
-SHOWN: Final = 24  # examples of a finding that are shown
-MOST: Final = 400  # pictures in a grid
-
-
-def copies(pool: Pool, seen: Seen) -> Markup:
-    """Byte copies: how many, and those whose labels differ."""
-    across = [g for g in seen.same if len(set(pool.split[g])) > 1]
-    differing = [g for g in seen.same if len(set(pool.labels[g])) > 1]
-    sizes = np.bincount([len(group) for group in seen.same], minlength=3)
-    rows = [
-        ["groups of byte copies", f"{len(seen.same):,}", f"{_members(seen.same):,}"],
-        ["across splits", f"{len(across):,}", f"{_members(across):,}"],
-        ["with different labels", f"{len(differing):,}", f"{_members(differing):,}"],
-    ]
-    parts = [tag("h2", "Byte copies"), table(["", "groups", "pictures"], rows)]
-    if seen.same:
-        names = [f"{size} copies" for size in range(2, len(sizes))]
-        parts += [
-            tag("p", "Groups by how often the picture is there:"),
-            bars(names, {"groups": sizes[2:].tolist()}),
-        ]
-    if differing:
-        parts.append(tag("h3", "One picture, different labels", _of(len(differing))))
-        parts.append(row(*(_group(pool, group) for group in differing[:SHOWN])))
-    return join(parts)
-
-
-def near_copies(pool: Pool, seen: Seen) -> Markup:
-    """Near copies: how many, how alike, and the least alike of them."""
-    pairs = seen.pairs.above(NEAR)
+def near_copies(pool: Pool, found: PoolFindings) -> dict[str, Any]:
+    """Return how many near copies there are, how alike they are, and the least alike of them."""
+    pairs = found.pairs.above(NEAR)
     across = pool.split[pairs.first] != pool.split[pairs.second]
     differing = pool.labels[pairs.first] != pool.labels[pairs.second]
-    rows = [
-        ["pairs", f"{len(pairs.first):,}"],
-        ["across splits", f"{across.sum():,}"],
-        ["with different labels", f"{differing.sum():,}"],
-        ["groups that they form", f"{len(seen.near):,}"],
-        ["pictures in them", f"{_members(seen.near):,}"],
-    ]
     edges = np.append(np.arange(LISTED, 0.999, 0.01), 1.001)
-    heights = np.histogram(seen.pairs.likeness, edges)[0]
+    heights = np.histogram(found.pairs.likeness, edges)[0]
     names = [f"{low:.2f}" for low in edges[:-1]]
     shade = {name: "#009E73" if float(name) >= NEAR else "#8A8A8A" for name in names}
-    parts = [
-        tag("h2", "Near copies"),
-        table(["one photograph, other pixels", ""], rows),
-        tag("p", f"Pairs by likeness; those from {NEAR} on (green) count as near copies."),
-        bars(names, {"pairs": heights.tolist()}, colours=shade),
-    ]
-    if len(pairs.first):
-        least = np.argsort(pairs.likeness, kind="stable")[:SHOWN]
-        parts.append(tag("h3", "The least alike that still count"))
-        parts.append(row(*(_pair(pool, pairs.first[k], pairs.second[k]) for k in least)))
-        chosen = np.flatnonzero(differing)[:SHOWN]
-        if len(chosen):
-            parts.append(tag("h3", "With different labels", _of(int(differing.sum()))))
-            parts.append(row(*(_pair(pool, pairs.first[k], pairs.second[k]) for k in chosen)))
-    return join(parts)
+    both = np.stack([pairs.first, pairs.second], axis=1)
+    least = both[np.argsort(pairs.likeness, kind="stable")[:SHOWN]]
+    return {
+        "rows": [
+            ["pairs", f"{len(pairs.first):,}"],
+            ["across splits", f"{across.sum():,}"],
+            ["with different labels", f"{differing.sum():,}"],
+            ["groups that they form", f"{len(found.near):,}"],
+            ["pictures in them", f"{_members(found.near):,}"],
+        ],
+        "bound": NEAR,
+        "chart": bars(names, {"pairs": heights.tolist()}, colours=shade),
+        "least": [_card(pool, pair, pair) for pair in least],
+        "differing": int(differing.sum()),
+        "cards": [_card(pool, pair, pair) for pair in both[differing][:SHOWN]],
+    }
 
 
-def doubtful_labels(pool: Pool, findings: Sequence[Finding]) -> Markup:
-    """Where the label and the crowd part, and faces on which someone disagrees strongly."""
-    parts = [tag("h2", "Labels in doubt")]
+def doubtful_labels(pool: Pool, findings: Sequence[Finding]) -> dict[str, Any]:
+    """Return where label and voters differ, and faces on which someone disagrees strongly."""
     majority = np.concatenate([part.majority for part in pool.parts])
     known = majority >= 0
+    doubts: dict[str, Any] = {"known": int(known.sum()), "listed": []}
     if known.any():
         matrix = np.zeros((len(EMOTIONS), len(EMOTIONS)), np.int64)
         np.add.at(matrix, (pool.labels[known], majority[known]), 1)
         agree = float(np.mean(majority[known] == pool.labels[known]))
-        parts += [
-            tag(
-                "p",
-                f"Of {len(pool):,} faces {known.sum():,} have one emotion that most FER+ voters "
-                f"chose; on {agree:.1%} of these it is the label, on {agree * known.mean():.1%} of "
-                "all. A row is a label, shaded by where its faces went.",
-            ),
-            heat(matrix, EMOTIONS, across="the crowd's majority", down="label"),
-        ]
-    else:
-        parts.append(tag("p", "No FER+ votes lie with this data."))
-    titles = {"crowd_disagrees": "The crowd disagrees", "network_disagrees": "Networks disagree"}
+        chart = heat(matrix, EMOTIONS, across="the voters' majority", down="label")
+        doubts |= {"agree": agree, "agree_of_all": agree * known.mean(), "chart": chart}
+    titles = {"crowd_disagrees": "The voters disagree", "network_disagrees": "Networks disagree"}
     split = pool.parts[0].split
     for kind, title in titles.items():
         listed = [f for f in findings if f.finding == kind and f.split == split]
         if listed:
             drawn = listed[:: -(-len(listed) // SHOWN)]
-            parts.append(tag("h3", f"{title}: {len(drawn)} of {len(listed):,} faces of {split}"))
-            parts.append(row(*_cards(pool, drawn)))
-    return join(parts)
+            entry = {"title": title, "count": len(listed), "cards": _finding_cards(pool, drawn)}
+            doubts["listed"].append(entry)
+    return doubts
 
 
-def empty(pool: Pool, findings: Sequence[Finding]) -> Markup:
-    """Pictures that show no face."""
-    parts = [tag("h2", "No faces")]
+def empty_pictures(pool: Pool, findings: Sequence[Finding]) -> list[dict[str, Any]]:
+    """Return the pictures that show no face, by kind."""
     titles = {
         "no_face": "Not a face for more than half of the voters",
         "blank": "Blank pictures",
     }
     place = _places(pool)
+    found = []
     for kind, title in titles.items():
         listed = [place[f.split, f.row] for f in findings if f.finding == kind]
         if listed:
             shown = pool.faces[np.array(listed[:MOST])]
-            parts.append(tag("h3", f"{title}: {len(listed):,}"))
-            parts.append(picture(grid(shown, 20), 1, title))
-    if len(parts) == 1:
-        parts.append(tag("p", "None were found."))
-    return join(parts)
+            sheet = picture(grid(shown, 20), 1, title)
+            found.append({"title": title, "count": len(listed), "sheet": sheet})
+    return found
 
 
-def _of(count: int) -> str:
-    return f": the first {SHOWN} of {count:,}" if count > SHOWN else f": {count:,}"
-
-
-def _cards(pool: Pool, findings: Sequence[Finding]) -> list[Markup]:
+def _finding_cards(pool: Pool, findings: Sequence[Finding]) -> list[dict[str, Any]]:
+    """Return a card for each finding about one face."""
     place = _places(pool)
     cards = []
     for found in findings:
@@ -270,22 +201,19 @@ def _cards(pool: Pool, findings: Sequence[Finding]) -> list[Markup]:
         lines = [pool.name(at), f"{pool.emotion(at)} → {found.label}"]
         if found.action != "keep":
             lines.append("to be relabelled")
-        cards.append(figure(picture(pool.faces[at], 2), join(lines, "<br>"), card=True))
+        cards.append({"picture": picture(pool.faces[at], 2), "lines": lines})
     return cards
 
 
-def _group(pool: Pool, group: Ints) -> Markup:
-    lines = [f"{pool.name(at)}: {pool.emotion(at)}" for at in group]
-    return figure(picture(pool.faces[group[0]], 2), join(lines, "<br>"), card=True)
-
-
-def _pair(pool: Pool, one: int | np.integer, other: int | np.integer) -> Markup:
-    both: npt.NDArray[np.uint8] = pool.faces[np.array([one, other])]
-    lines = [f"{pool.name(at)}: {pool.emotion(at)}" for at in (one, other)]
-    return figure(picture(grid(both, 2), 2), join(lines, "<br>"), card=True)
+def _card(pool: Pool, shown: Ints, named: Ints) -> dict[str, Any]:
+    """Return a card with the pictures of some faces and the labels of others."""
+    faces: npt.NDArray[np.uint8] = pool.faces[shown]
+    lines = [f"{pool.name(at)}: {pool.emotion(at)}" for at in named]
+    return {"picture": picture(grid(faces, 2), 2), "lines": lines}
 
 
 def _places(pool: Pool) -> dict[tuple[str, int], int]:
+    """Return the index of each face in the pool, by its split and row."""
     names = zip(pool.split.tolist(), pool.rows.tolist(), strict=True)
     return {name: at for at, name in enumerate(names)}
 

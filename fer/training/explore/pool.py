@@ -1,4 +1,4 @@
-"""Several splits side by side, for questions that go across them."""
+"""Put several splits together, to compare faces across them."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from fer.training.data.dataset import FERPLUS, Dataset, fold, sized_batches
 from fer.training.run_folder import Run
 
 Ints = npt.NDArray[np.int64]
-Predict = Callable[[Path, npt.NDArray[np.uint8]], Floats]  # a run and faces: probabilities, (n, 7)
+Predict = Callable[[Path, npt.NDArray[np.uint8]], Floats]  # (run, faces) -> (n, 7) shares
 
 TRAINED_ON: Final = "training"
 
 
 @dataclass(frozen=True)
 class Pool:
-    """The faces of several splits in one row; a face is named by its place in it."""
+    """The faces of several splits in one sequence; an index into it names a face."""
 
     parts: tuple[Dataset, ...]
     faces: npt.NDArray[np.uint8]
     labels: Ints
-    votes: Ints  # (n, 10); all 0 where nobody voted
-    split: npt.NDArray[np.str_]  # the split's name, a face
-    rows: Ints  # the place within the split
+    votes: Ints  # (n, 10); all 0 for a face without votes
+    split: npt.NDArray[np.str_]  # the name of each face's split
+    rows: Ints  # each face's place within its split
 
     @classmethod
     def of(cls, parts: Sequence[Dataset]) -> Pool:
-        """The splits, one after the other."""
+        """Return a pool of the splits, one after the other."""
         none = [np.zeros((len(part), len(FERPLUS)), np.int64) for part in parts]
         votes = [none[at] if part.votes is None else part.votes for at, part in enumerate(parts)]
         return cls(
@@ -57,24 +57,24 @@ class Pool:
 
     @property
     def trained_on(self) -> npt.NDArray[np.bool_]:
-        """Which faces networks learn from."""
+        """A mask of the faces that networks learn from."""
         return np.asarray(self.split == TRAINED_ON)
 
     def name(self, at: int | np.integer) -> str:
-        """A face as people write it: its split and row."""
+        """Return a face's name: its split and row."""
         return f"{self.split[at]} {self.rows[at]}"
 
     def names(self, which: Iterable[int | np.integer]) -> str:
-        """Several faces."""
+        """Return the names of several faces."""
         return ", ".join(self.name(at) for at in which)
 
     def emotion(self, at: int | np.integer) -> str:
-        """The face's label, in words."""
+        """Return the name of the face's label."""
         return EMOTIONS[self.labels[at]]
 
 
 def predict_with_keras(run: Path, faces: npt.NDArray[np.uint8]) -> Floats:
-    """What a run's network says of faces, by the head that learned the original labels."""
+    """Return the shares that a run's network gives, by the head trained on the original labels."""
     from fer.vision.classifier import KerasClassifier
 
     network = KerasClassifier(run)
@@ -83,9 +83,9 @@ def predict_with_keras(run: Path, faces: npt.NDArray[np.uint8]) -> Floats:
 
 
 def out_of_fold(
-    data: Dataset, runs: Sequence[Path], predict: Predict, say: Callable[[str], None]
+    data: Dataset, runs: Sequence[Path], predict: Predict, log: Callable[[str], None]
 ) -> Floats:
-    """For each face, what the networks say that never saw it; NaN where every one saw it."""
+    """Return each face's mean share over the networks not trained on it; NaN if all were."""
     total = np.zeros((len(data), len(EMOTIONS)), np.float32)
     count = np.zeros((len(data), 1), np.float32)
     order = np.arange(len(data))
@@ -93,11 +93,11 @@ def out_of_fold(
     for run in runs:
         left_out = Run(run).config().get("fold")
         if not left_out:
-            raise ModelError(f"{run}: this run left no fold out (train it with --fold K/N)")
+            raise ModelError(f"{run}: this run left no fold out: train it with --fold K/N")
         _, part = fold(data, *left_out)
         if not len(part):
             continue
-        say(f"asking {run.name} about the {len(part):,} faces it never saw")
+        log(f"predicting with {run.name} the {len(part):,} faces it was not trained on")
         which = order[[place[int(row)] for row in part.places]]
         total[which] += predict(run, part.faces)
         count[which] += 1

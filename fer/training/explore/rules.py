@@ -1,7 +1,7 @@
-"""What is wrong with a data set, by stated rules, as lines of a findings file.
+"""Find faults in a data set by fixed rules, as lines of a findings file.
 
-Only training faces are ever dropped or relabelled: a test split stays as it was published, or its
-figures could not be compared with anyone's.
+Only training faces are dropped or relabelled: a test split stays as it was published, or its
+figures could not be compared with those of others.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from fer.training.data.findings import Action, Finding
 from fer.training.explore.duplicates import Pairs, is_flat
 from fer.training.explore.pool import Ints, Pool
 
-CROWD_DOUBTS: Final = 0.7  # of the votes for one other emotion, and none for the label
-NETWORK_SURE: Final = 0.9  # probability of another emotion
-NETWORK_REJECTS: Final = 0.05  # probability of the label, at most
+CROWD_DOUBTS: Final = 0.7  # share of the votes for one other emotion, with none for the label
+NETWORK_SURE: Final = 0.9  # share of another emotion
+NETWORK_REJECTS: Final = 0.05  # share of the label, at most
 
 RULES: Final = {
     "blank": (
@@ -53,14 +53,14 @@ RULES: Final = {
     ),
     "network_disagrees": (
         "A network that never saw the face gives its label at most 5 % and another emotion at "
-        "least 90 %. Only listed: one network's word is not enough to change a label."
+        "least 90 %. Only listed: one network is not enough to change a label."
     ),
 }
 
 
 @dataclass(frozen=True)
-class Seen:
-    """Everything that was found out about a pool."""
+class PoolFindings:
+    """Everything that was found in a pool."""
 
     findings: list[Finding]
     same: list[Ints]  # groups of byte copies
@@ -69,20 +69,20 @@ class Seen:
 
 
 def empty_pictures(pool: Pool) -> list[Finding]:
-    """Pictures without anything in them, and pictures that voters call no face."""
+    """Return findings of blank pictures, and of pictures that voters call no face."""
     found = []
     flat = is_flat(pool.faces)
     against, total = pool.votes[:, FERPLUS.index("not_a_face")], pool.votes.sum(axis=1)
     for at in np.flatnonzero(flat):
         found.append(_finding(pool, at, "blank", "drop", "hardly any difference between pixels"))
     for at in np.flatnonzero(against * 2 > total):
-        said = f"{against[at]} of {total[at]} votes for not a face"
-        found.append(_finding(pool, at, "no_face", "drop", said))
+        detail = f"{against[at]} of {total[at]} votes for not a face"
+        found.append(_finding(pool, at, "no_face", "drop", detail))
     return found
 
 
 def copies(pool: Pool, groups: Sequence[Ints]) -> list[Finding]:
-    """Byte copies, and which of them training can do without."""
+    """Return findings of byte copies, and which of them training should drop."""
     found = []
     for group in groups:
         inside = pool.trained_on[group]
@@ -94,15 +94,15 @@ def copies(pool: Pool, groups: Sequence[Ints]) -> list[Finding]:
                 action = "drop"
             elif len(set(pool.labels[group])) > 1:
                 labels = ", ".join(sorted({pool.emotion(other) for other in group}))
-                kept = "none is likelier" if stay is None else f"{EMOTIONS[stay]} is likelier"
-                others += f"; labels {labels}: {kept}"
+                likelier = "none is likelier" if stay is None else f"{EMOTIONS[stay]} is likelier"
+                others += f"; labels {labels}: {likelier}"
                 action = "keep" if pool.labels[at] == stay else "drop"
             found.append(_finding(pool, at, "copy", action, others))
     return found
 
 
 def near_copies(pool: Pool, groups: Sequence[Ints], pairs: Pairs) -> list[Finding]:
-    """Near copies; the pairs are of one face a group of byte copies, and speak for all of it."""
+    """Return findings of near copies; a pair counts for all byte copies of its two faces."""
     same = {int(group[0]): group for group in groups}
     closest: dict[int, tuple[float, int]] = {}
     leaks: dict[int, tuple[float, int]] = {}
@@ -118,41 +118,41 @@ def near_copies(pool: Pool, groups: Sequence[Ints], pairs: Pairs) -> list[Findin
     for at in sorted(closest):
         likeness, partner = leaks.get(at, closest[at])
         other = -partner
-        said = f"the same photograph as {pool.name(other)} ({likeness:.2f})"
+        detail = f"the same photograph as {pool.name(other)} ({likeness:.2f})"
         if pool.labels[other] != pool.labels[at]:
-            said += f", which is labelled {pool.emotion(other)}"
-        found.append(_finding(pool, at, "near_copy", "drop" if at in leaks else "keep", said))
+            detail += f", which is labelled {pool.emotion(other)}"
+        found.append(_finding(pool, at, "near_copy", "drop" if at in leaks else "keep", detail))
     return found
 
 
 def doubtful_labels(pool: Pool, predictions: Floats) -> list[Finding]:
-    """Labels that the crowd, or networks that never saw the face, contradict strongly."""
+    """Return findings of labels that voters or untrained networks contradict strongly."""
     found = []
     seven, total = pool.votes[:, FERPLUS_OF_EMOTION], pool.votes.sum(axis=1)
     everyone = np.arange(len(pool))
     best, most = seven.argmax(axis=1), seven.max(axis=1)
     nobody = (seven[everyone, pool.labels] == 0) & (total > 0)
     known = ~np.isnan(predictions[:, 0])
-    said = np.where(known[:, None], predictions, 0)
-    guess, sure = said.argmax(axis=1), said.max(axis=1)
+    shares = np.where(known[:, None], predictions, 0)
+    guess, top = shares.argmax(axis=1), shares.max(axis=1)
     for at in np.flatnonzero(nobody & (most >= CROWD_DOUBTS * total)):
-        agreed = guess[at] == best[at] and sure[at] >= NETWORK_SURE
+        agreed = guess[at] == best[at] and top[at] >= NETWORK_SURE
         action: Action = "relabel" if most[at] == total[at] or agreed else "keep"
-        label, told = EMOTIONS[best[at]], pool.emotion(at)
-        words = f"{most[at]} of {total[at]} votes for {label}, none for {told}"
+        label, own = EMOTIONS[best[at]], pool.emotion(at)
+        words = f"{most[at]} of {total[at]} votes for {label}, none for {own}"
         if agreed:
-            words += f"; a network that never saw it gives {label} {sure[at]:.0%}"
+            words += f"; a network that never saw it gives {label} {top[at]:.0%}"
         found.append(_finding(pool, at, "crowd_disagrees", action, words, label))
-    rejected = known & (said[everyone, pool.labels] <= NETWORK_REJECTS) & (sure >= NETWORK_SURE)
+    rejected = known & (shares[everyone, pool.labels] <= NETWORK_REJECTS) & (top >= NETWORK_SURE)
     for at in np.flatnonzero(rejected):
-        share = said[at, pool.labels[at]]
-        words = f"{EMOTIONS[guess[at]]} {sure[at]:.0%}, {pool.emotion(at)} {share:.0%}"
+        share = shares[at, pool.labels[at]]
+        words = f"{EMOTIONS[guess[at]]} {top[at]:.0%}, {pool.emotion(at)} {share:.0%}"
         found.append(_finding(pool, at, "network_disagrees", "keep", words, EMOTIONS[guess[at]]))
     return found
 
 
 def tally(findings: Sequence[Finding]) -> dict[str, dict[str, int]]:
-    """How many faces, by finding and by action, and how many in all."""
+    """Return how many faces each finding has, by action and by split."""
     faces: dict[str, dict[str, set[tuple[str, int]]]] = defaultdict(lambda: defaultdict(set))
     for found in findings:
         for key in (found.action, found.split):
@@ -163,7 +163,7 @@ def tally(findings: Sequence[Finding]) -> dict[str, dict[str, int]]:
 def _finding(
     pool: Pool, at: int | np.integer, kind: str, action: Action, detail: str, label: str = ""
 ) -> Finding:
-    """A line of the file; nothing but training faces is ever changed."""
+    """Return a line of the file; for faces that are not training ones, the action is keep."""
     split = str(pool.split[at])
     if not pool.trained_on[at]:
         action = "keep"
@@ -171,7 +171,7 @@ def _finding(
 
 
 def _label_to_keep(pool: Pool, group: Ints) -> int | None:
-    """The label that most votes for the group are for, or that most copies have; None on a tie."""
+    """Return the label with most votes in the group (else most copies); None on a tie."""
     seven = pool.votes[group][:, FERPLUS_OF_EMOTION].sum(axis=0)
     held = np.bincount(pool.labels[group], minlength=len(EMOTIONS))
     score: npt.NDArray[np.int64] = np.where(held > 0, seven if seven.sum() else held, -1)

@@ -1,4 +1,4 @@
-"""The networks, as plain functions: faces of grey levels 0 to 255 in, logits out, a name a head."""
+"""Functions that build networks: grey levels 0 to 255 go in, logits come out by head."""
 
 from fer.training.networks.mobilenet import mobilenet_v2
 from fer.training.networks.resnet import resnet34

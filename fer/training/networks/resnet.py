@@ -1,4 +1,4 @@
-"""ResNet-34, as torchvision counts it: basic blocks of 3, 4, 6 and 3 at 64 to 512 channels."""
+"""Build ResNet-34 as torchvision does: 3, 4, 6 and 3 basic blocks at 64 to 512 channels."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 
 import keras
 from keras import layers
+
+from fer.emotions import EMOTIONS
 
 Tensor = Any
 
@@ -18,13 +20,11 @@ def resnet34(
     blocks: Sequence[int] = (3, 4, 6, 3),
     dropout: float = 0.5,
     heads: Sequence[str] = ("emotion",),
-    classes: int = 7,
-    name: str = "resnet34",
 ) -> keras.Model:
-    """A 7x7 stem, four stages of basic blocks, an average, one dense a head.
+    """Build a 7x7 stem, four stages of basic blocks, an average, and a dense layer for each head.
 
-    Layers are named after their part (stem, stage1 … stage4, a head), so that a recipe can let one
-    part learn before another.
+    Layers are named after their part (stem, stage1 … stage4, a head), so that a recipe can train
+    one part before another.
     """
     inputs = keras.Input((size, size, channels), name="face")
     x = layers.Rescaling(1 / 127.5, offset=-1, name="scale")(inputs)
@@ -37,12 +37,12 @@ def resnet34(
             x = _block(x, 32 * 2**stage, stride, f"stage{stage}_{block}")
     x = layers.GlobalAveragePooling2D(name="average")(x)
     x = layers.Dropout(dropout, name="dropout")(x)
-    outputs = {head: layers.Dense(classes, name=head)(x) for head in heads}
-    return keras.Model(inputs, outputs, name=name)
+    outputs = {head: layers.Dense(len(EMOTIONS), name=head)(x) for head in heads}
+    return keras.Model(inputs, outputs, name="resnet34")
 
 
 def _block(x: Tensor, width: int, stride: int, name: str) -> Tensor:
-    """Two 3x3 convolutions beside a shortcut, which is projected where the shape changes."""
+    """Add two 3x3 convolutions and a shortcut, which is projected if the shape changes."""
     shortcut = _convolution(x, width, 1, stride, f"{name}_shortcut") if stride > 1 else x
     y = _convolution(x, width, 3, stride, f"{name}_a")
     y = layers.ReLU(name=f"{name}_a_relu")(y)

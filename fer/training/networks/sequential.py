@@ -1,4 +1,4 @@
-"""The plain convolutional networks of the tutorials: valid 3x3 convolutions, pooling, two dense."""
+"""Build the plain networks of tutorials: valid 3x3 convolutions, pooling, two dense layers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import keras
 from keras import layers
+
+from fer.emotions import EMOTIONS
 
 
 def sequential(
@@ -17,12 +19,10 @@ def sequential(
     size: int = 48,
     channels: int = 1,
     heads: Sequence[str] = ("emotion",),
-    classes: int = 7,
-    name: str = "sequential",
 ) -> keras.Model:
-    """Stages of valid 3x3 convolutions, each ended by a pool and a dropout; then flat and dense.
+    """Build stages of valid 3x3 convolutions, each with a pool and a dropout; then dense layers.
 
-    Every convolution takes a pixel from each edge, so the dense layer's size depends on the face's.
+    Each convolution removes a pixel at each edge, so the dense layer depends on the face's size.
     """
     inputs = keras.Input((size, size, channels), name="face")
     x = layers.Rescaling(1 / 255, name="scale")(inputs)
@@ -39,5 +39,5 @@ def sequential(
     x = layers.ReLU(name="relu_dense")(x)
     if dense_dropout:
         x = layers.Dropout(dense_dropout, name="dropout_dense")(x)
-    outputs = {head: layers.Dense(classes, name=head)(x) for head in heads}
-    return keras.Model(inputs, outputs, name=name)
+    outputs = {head: layers.Dense(len(EMOTIONS), name=head)(x) for head in heads}
+    return keras.Model(inputs, outputs, name="sequential")

@@ -1,9 +1,9 @@
-"""The networks, as plain functions: grey faces of 0 to 255 in, logits out, a name a head.
+"""Build the shipped network: a plain VGG with batch normalisation.
 
-Two things make the same network train half again as fast with Keras on torch, without changing a
-weight: torch's own fused batch normalisation, and channels first inside (torch stores the permuted
-tensor channels last, which its convolutions want). `build(..., fast=True)` asks for both; networks
-that are saved are always built plain, and hold the same weights in the same order.
+Two things make the same network train half again as fast with Keras on torch, with the same
+weights: torch's own fused batch normalisation, and channels first inside (torch stores the permuted
+tensor channels last, which suits its convolutions). `fast=True` asks for both. Networks that are
+saved are built without it and hold the same weights in the same order.
 """
 
 from __future__ import annotations
@@ -14,13 +14,16 @@ from typing import Any
 import keras
 from keras import layers
 
+from fer.emotions import EMOTIONS
+
 Tensor = Any
 
 
-class FusedBatchNormalization(layers.BatchNormalization):  # type: ignore[misc]
-    """Keras' batch normalisation, trained by torch's fused operation (a third less time a step)."""
+class FusedBatchNormalization(layers.BatchNormalization):  # type: ignore[misc]  # Keras: untyped
+    """Keras' batch normalisation with torch's fused operation, a third less time for a step."""
 
     def call(self, inputs: Tensor, training: bool | None = None, mask: Tensor = None) -> Tensor:
+        """Return the normalised inputs, as Keras asks of a layer."""
         if not training:
             return super().call(inputs, training=training, mask=mask)
         import torch
@@ -41,15 +44,13 @@ def vgg(
     stages: Sequence[Sequence[int]] = ((16, 16), (48, 48), (96, 96), (192, 192)),
     *,
     heads: Sequence[str] = ("crowd", "fer2013"),
-    classes: int = 7,
     dropout: float = 0.2,
     fast: bool = False,
-    name: str = "vgg",
 ) -> keras.Model:
-    """3x3 convolutions in stages with max-pooling between, then an average and one dense a head.
+    """Build stages of 3x3 convolutions with max-pooling, an average, and one dense layer a head.
 
-    The average over the last map followed by one dense layer is what lets the runtime form give the
-    map of where the network looked. The size is free, so training may start on smaller faces.
+    As one dense layer follows the average over the last map, the runtime form can give the map of
+    where the network looked. The size is free, so training may start on smaller faces.
     """
     order = {"data_format": "channels_first" if fast else "channels_last"}
     normalise = FusedBatchNormalization if fast else layers.BatchNormalization
@@ -75,5 +76,5 @@ def vgg(
             x = layers.ReLU(name=f"relu{tag}")(x)
     x = layers.GlobalAveragePooling2D(name="average", **order)(x)
     x = layers.Dropout(dropout, name="dropout")(x)
-    outputs = {head: layers.Dense(classes, name=head)(x) for head in heads}
-    return keras.Model(inputs, outputs, name=name)
+    outputs = {head: layers.Dense(len(EMOTIONS), name=head)(x) for head in heads}
+    return keras.Model(inputs, outputs, name="vgg")

@@ -1,8 +1,9 @@
-"""Charts as inline SVG: bars, lines and a heat map. They follow the page's light or dark theme."""
+"""Draw charts as inline SVG: bars, lines and a heat map, in the page's light or dark theme."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,19 @@ from markupsafe import Markup, escape
 from fer.training.reports.page import mapped_colours
 
 Points = Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Axes:
+    """The two axes of a line chart: their names and ranges, and the chart's size."""
+
+    across: str = ""
+    up: str = ""
+    x_range: tuple[float, float] | None = None  # None: of the points
+    y_range: tuple[float, float] | None = None
+    diagonal: bool = False  # draw where y is x
+    width: float = 720
+    height: float = 320
 
 
 def _svg(width: float, height: float, parts: Sequence[str], label: str) -> Markup:
@@ -52,9 +66,10 @@ def bars(
     top: float | None = None,
     label: str = "bar chart",
 ) -> Markup:
-    """Horizontal bars with their figures, a group a name; with one series, a colour may go by name.
+    """Draw horizontal bars with their figures, a group for each name.
 
-    `top` is the value of a full bar; else the largest value.
+    `colours` are by series; with one series, they may be by name. `top` is the value of a full bar;
+    without it, that is the largest value.
     """
     single = len(series) == 1
     shades = mapped_colours(list(names if single and colours else series), colours)
@@ -82,7 +97,7 @@ def bars(
 
 
 def ticks(low: float, high: float, about: int = 5) -> list[float]:
-    """Round numbers between two others."""
+    """Return round numbers between two others."""
     span = (high - low) / max(about, 1) or 1.0
     unit = 10.0 ** np.floor(np.log10(span))
     step = unit * min((m for m in (1, 2, 2.5, 5, 10) if m * unit >= span * 0.999), default=10)
@@ -92,23 +107,18 @@ def ticks(low: float, high: float, about: int = 5) -> list[float]:
 
 def lines(
     series: Mapping[str, Points],
+    axes: Axes | None = None,
     *,
-    across: str = "",
-    up: str = "",
-    x_range: tuple[float, float] | None = None,
-    y_range: tuple[float, float] | None = None,
-    diagonal: bool = False,
     marks: bool = False,
     colours: Mapping[str, str] | None = None,
-    width: float = 720,
-    height: float = 320,
 ) -> Markup:
-    """A line a series over two axes; `diagonal` draws where y is x, `marks` a dot a point."""
+    """Draw a line for each series; `marks` adds a dot for each point."""
+    axes = axes or Axes()
     points = [point for values in series.values() for point in values] or [(0.0, 0.0), (1.0, 1.0)]
-    x_low, x_high = x_range or (min(x for x, _ in points), max(x for x, _ in points))
-    y_low, y_high = y_range or (min(y for _, y in points), max(y for _, y in points))
+    x_low, x_high = axes.x_range or (min(x for x, _ in points), max(x for x, _ in points))
+    y_low, y_high = axes.y_range or (min(y for _, y in points), max(y for _, y in points))
     x_high, y_high = x_high + (x_high == x_low), y_high + (y_high == y_low)
-    left, right, above, below = 62.0, width - 16, 30.0, height - 44
+    left, right, above, below = 62.0, axes.width - 16, 30.0, axes.height - 44
 
     def place(x: float, y: float) -> tuple[float, float]:
         return (
@@ -125,7 +135,7 @@ def lines(
     for value in ticks(x_low, x_high, 8):
         x = place(value, y_low)[0]
         parts.append(_words(x, below + 18, f"{value:g}", anchor="middle", kind="soft"))
-    if diagonal:
+    if axes.diagonal:
         (x1, y1), (x2, y2) = (place(at, at) for at in (max(x_low, y_low), min(x_high, y_high)))
         parts.append(
             f'<line class="grid" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" '
@@ -140,9 +150,11 @@ def lines(
         )
         for x, y in dots if marks else []:
             parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{shades[name]}"/>')
-    parts.append(_words((left + right) / 2, height - 8, across, anchor="middle", kind="soft"))
-    parts.append(_upright(14, (above + below) / 2, up))
-    return _svg(width, height, parts, up or "line chart")
+    parts.append(
+        _words((left + right) / 2, axes.height - 8, axes.across, anchor="middle", kind="soft")
+    )
+    parts.append(_upright(14, (above + below) / 2, axes.up))
+    return _svg(axes.width, axes.height, parts, axes.up or "line chart")
 
 
 def heat(
@@ -155,7 +167,7 @@ def heat(
     form: str = "{:,.0f}",
     shares: bool = True,
 ) -> Markup:
-    """A matrix with its figures; shaded by the share of the row, or by the largest value."""
+    """Draw a matrix with its figures, shaded by the share of the row or of the largest value."""
     columns = rows if columns is None else columns
     values = np.asarray(matrix, np.float64)
     most = values.sum(axis=1, keepdims=True) if shares else np.full((len(values), 1), values.max())

@@ -1,4 +1,4 @@
-"""A run's log and a search for the learning rate as pictures: SVG files that stand alone."""
+"""Draw a run's log, and other charts, as SVG files that can be opened by themselves."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
-from fer.training.reports.charts import Points, lines
+from fer.training.reports.charts import Axes, Points, lines
 
 WIDTH, HEIGHT = 720, 320
-# Greys that can be read on white and on black: a picture does not know the reader's theme.
+# Grey can be read on white and on black: an SVG file does not know the reader's theme.
 STYLE = (
     "<style>text{fill:#8A8A8A;font:12px system-ui,'DejaVu Sans',sans-serif}"
     ".grid{stroke:#8A8A8A55}</style>"
@@ -17,7 +17,7 @@ STYLE = (
 
 
 def picture(charts: Sequence[Markup]) -> str:
-    """Charts below each other, as the text of one SVG file."""
+    """Return the text of one SVG file with the charts below each other."""
     placed = [
         str(chart).replace("<svg ", f'<svg y="{at * HEIGHT}" width="{WIDTH}" height="{HEIGHT}" ', 1)
         for at, chart in enumerate(charts)
@@ -29,7 +29,7 @@ def picture(charts: Sequence[Markup]) -> str:
 
 
 def curves(rows: Sequence[Mapping[str, float | None]]) -> str:
-    """A run's accuracies, losses and learning rate over its epochs."""
+    """Return an SVG file of a run's accuracies, losses and learning rate over its epochs."""
 
     def column(name: str) -> Points:
         return [
@@ -37,9 +37,10 @@ def curves(rows: Sequence[Mapping[str, float | None]]) -> str:
         ]
 
     def chart(up: str, names: Sequence[str]) -> Markup:
-        series = {spoken(name): column(name) for name in names}
+        series = {legend_name(name): column(name) for name in names}
         return lines(
-            {name: points for name, points in series.items() if points}, across="epoch", up=up
+            {name: points for name, points in series.items() if points},
+            Axes(across="epoch", up=up),
         )
 
     names = list(rows[0]) if rows else []
@@ -52,7 +53,7 @@ def curves(rows: Sequence[Mapping[str, float | None]]) -> str:
     )
 
 
-def spoken(name: str) -> str:
-    """A column's name in a legend; what it measures stands at the axis."""
+def legend_name(name: str) -> str:
+    """Return a column's name for the legend, without what the axis says already."""
     short = name.replace("_categorical", "").removesuffix("_accuracy").removesuffix("_loss")
     return short.replace("val_", "PublicTest ")

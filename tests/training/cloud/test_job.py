@@ -139,9 +139,9 @@ def test_a_machine_that_is_taken_away_loses_nothing_finished(
     assert signal.getsignal(signal.SIGTERM) is before
     assert job.failure is None
     assert [*(job.root / "model").iterdir()] == []
-    stands = Run(job.checkpoints).stands()
-    assert stands is not None
-    done = stands[0]
+    progress = Run(job.checkpoints).progress()
+    assert progress is not None
+    done = progress.epochs
     assert 1 <= done < epochs
     job.tell()  # the same job anew needn't be told again; the run knows
     assert job.train() == 0
@@ -166,12 +166,12 @@ def test_taken_away_after_training_it_is_not_trained_again(small_set: Path, tmp_
     ("told", "says"),
     [
         ({"epochs": "many"}, "argument --epochs: invalid int value: 'many'"),
-        ({"epochs": "0"}, "epochs must be more than 0"),
+        ({"epochs": "0"}, "epochs must be more than 0, not 0"),
         ({"learning-rate": "1"}, "unrecognized arguments: --learning-rate=1"),
         ({"data": "s3://a/b"}, "unrecognized arguments: --data=s3://a/b"),
     ],
 )
-def test_a_wrong_hyperparameter_is_told_to_sagemaker(
+def test_a_wrong_hyperparameter_is_reported_to_sagemaker(
     told: dict[str, str], says: str, small_set: Path, tmp_path: Path
 ) -> None:
     job = SageMaker(tmp_path / "ml", small_set, **told)
@@ -179,13 +179,13 @@ def test_a_wrong_hyperparameter_is_told_to_sagemaker(
     assert job.failure == says
 
 
-def test_a_recipe_that_is_none_is_told(small_set: Path, tmp_path: Path) -> None:
+def test_an_unknown_recipe_is_reported(small_set: Path, tmp_path: Path) -> None:
     job = SageMaker(tmp_path / "ml", small_set, recipe="best")
     assert main(["train"], job.environ) == FAILED
     assert "no recipe is called 'best'" in (job.failure or "")
 
 
-def test_a_fault_of_ours_is_told_with_its_kind(
+def test_an_unexpected_exception_is_reported_with_its_type(
     small_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def broken(_: str) -> Recipe:
@@ -198,18 +198,18 @@ def test_a_fault_of_ours_is_told_with_its_kind(
     assert "Traceback" in capsys.readouterr().err
 
 
-def test_data_without_a_channel_of_that_name_is_told(small_set: Path, tmp_path: Path) -> None:
+def test_data_without_the_channel_is_reported(small_set: Path, tmp_path: Path) -> None:
     job = SageMaker(tmp_path / "ml", small_set, channel="one")
     shutil.copytree(small_set, job.root / "input" / "data" / "two")
     assert job.train() == FAILED
-    assert "here is one, two" in (job.failure or "")
+    assert "found one, two" in (job.failure or "")
 
 
-def test_hyperparameters_that_are_none_are_told(small_set: Path, tmp_path: Path) -> None:
+def test_unreadable_hyperparameters_are_reported(small_set: Path, tmp_path: Path) -> None:
     job = SageMaker(tmp_path / "ml", small_set)
     (job.root / "input" / "config" / "hyperparameters.json").write_text("[1")
     assert job.train() == FAILED
-    assert "no hyperparameters that can be read" in (job.failure or "")
+    assert "the hyperparameters cannot be read" in (job.failure or "")
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_hyperparameters_that_are_none_are_told(small_set: Path, tmp_path: Path)
         ({"AIP_MODEL_DIR": "gs://none/m"}, ["--data", "x"], "gs://none/m: "),
         ({"AIP_MODEL_DIR": "{tmp}/m"}, [], "required: --data"),
         ({"AIP_MODEL_DIR": "{tmp}/m"}, ["--data", "{tmp}/no"], "no such folder"),
-        ({}, [], "neither SageMaker's folder"),
+        ({}, [], "found neither SageMaker's folder"),
     ],
 )
 def test_what_cannot_begin_is_one_line(

@@ -78,3 +78,24 @@ def test_a_fault_while_making_a_batch_reaches_the_trainer() -> None:
     broken.targets["emotion"] = broken.targets["emotion"][:3]
     with pytest.raises(IndexError):
         list(broken.epoch(0, 48))
+
+
+@pytest.mark.slow
+def test_processes_make_the_same_batches_as_the_thread() -> None:
+    recipe = Recipe(
+        "mixed",
+        "a test",
+        "vgg",
+        batch=8,
+        augmentation=Augmentation(flip=True, rotate=10, mixup=0.2),
+    )
+    data = drawings(40)
+    alone, together = Batches(recipe, data), Batches(recipe, data, workers=2)
+    try:
+        for epoch in (0, 1):
+            pairs = zip(alone.epoch(epoch, 32), together.epoch(epoch, 32), strict=True)
+            for mine, theirs in pairs:
+                assert np.array_equal(mine[0], theirs[0])
+                assert np.array_equal(mine[1]["emotion"], theirs[1]["emotion"])
+    finally:
+        together.close()

@@ -11,7 +11,7 @@ import pytest
 from fer.emotions import EMOTIONS
 from fer.errors import DataError
 from fer.training.data.dataset import Dataset
-from fer.training.data.load import load, splits_in, tell_skipped
+from fer.training.data.load import load, log_skipped, splits_in
 from tests.training.faces import drawings, write_sheet
 from tests.training.forms import textures, write_pictures, write_table, write_votes
 
@@ -151,14 +151,14 @@ def test_broken_pictures_are_named_skipped_and_counted(tmp_path: Path) -> None:
     assert np.array_equal(data.faces, whole.faces)
     assert data.places.tolist() == [0, *range(4, 4 + len(whole) - 1)]  # the broken ones count
     said: list[str] = []
-    tell_skipped(data, said.append)
+    log_skipped(data, said.append)
     assert len(said) == 1 and "skipped 3 pictures" in said[0]
     assert all(name in said[0] for name in broken)
 
 
 def test_nothing_is_said_where_nothing_was_skipped() -> None:
     said: list[str] = []
-    tell_skipped(TRAINING, said.append)
+    log_skipped(TRAINING, said.append)
     assert said == []
 
 
@@ -275,11 +275,15 @@ def small_sheet(file: Path) -> None:
 
 
 BROKEN_SHEETS: dict[str, tuple[str, Callable[[Path], None], str]] = {
-    "no picture": ("training.webp", lambda f: f.write_bytes(b"RIFF") and None, "not a picture"),
-    "picture cut": ("training.webp", lambda f: cut(f, 0.5), "not a picture"),
+    "no picture": (
+        "training.webp",
+        lambda f: f.write_bytes(b"RIFF") and None,
+        "cannot be read as a picture",
+    ),
+    "picture cut": ("training.webp", lambda f: cut(f, 0.5), "cannot be read as a picture"),
     "another size": ("training.webp", small_sheet, "4752x48 pixels"),
-    "picture missing": ("training.webp", Path.unlink, "missing, though training.csv is there"),
-    "table missing": ("training.csv", Path.unlink, "missing, though training.webp is there"),
+    "picture missing": ("training.webp", Path.unlink, "is missing, but training.csv is there"),
+    "table missing": ("training.csv", Path.unlink, "is missing, but training.webp is there"),
     "table cut in a row": ("training.csv", lambda f: cut(f, 0.6), r"row \d+: \d+ columns"),
     "table cut between rows": (
         "training.csv",
@@ -369,7 +373,7 @@ def test_nothing_to_read(read: Callable[[Path], object], tmp_path: Path) -> None
     ("write", "message"),
     [
         (lambda f: write_sheet(f, TRAINING), r"no sheet private_test\.webp.*only training"),
-        (lambda f: write_table(f, [TRAINING]), "no row is of the split private_test"),
+        (lambda f: write_table(f, [TRAINING]), "no row belongs to the split private_test"),
         (lambda f: write_pictures(f / "train", TRAINING), "no folder for the split private_test"),
     ],
 )

@@ -72,7 +72,7 @@ def actions(out: Path, kind: str) -> dict[tuple[str, int], str]:
 def explored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = planted(tmp_path_factory.mktemp("planted"))
     out = tmp_path_factory.mktemp("explored") / "page"
-    assert explore(folder, out, say=quiet) == out / "index.html"
+    assert explore(folder, out, log=quiet) == out / "index.html"
     return folder, out
 
 
@@ -130,7 +130,7 @@ def test_exploring_what_was_cleaned_finds_nothing_more_to_change(
     explored: tuple[Path, Path], tmp_path: Path
 ) -> None:
     folder, out = explored
-    explore(folder, tmp_path, clean=out / "findings.csv", say=quiet)
+    explore(folder, tmp_path, clean=out / "findings.csv", log=quiet)
     assert {f.action for f in read(tmp_path / "findings.csv")} == {"keep"}
     assert "findings.csv applied" in (tmp_path / "index.html").read_text()
 
@@ -149,7 +149,7 @@ def test_the_page_stands_alone_and_names_every_rule(explored: tuple[Path, Path])
 def test_files_are_replaced_whole(explored: tuple[Path, Path], tmp_path: Path) -> None:
     (tmp_path / "index.html").write_text("old")
     (tmp_path / "findings.csv").write_text("old")
-    explore(explored[0], tmp_path, say=quiet)
+    explore(explored[0], tmp_path, log=quiet)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["findings.csv", "index.html"]
     assert "old" not in (tmp_path / "findings.csv").read_text().splitlines()
 
@@ -161,21 +161,21 @@ def test_private_test_is_only_opened_when_asked_for(tmp_path: Path) -> None:
     write_sheet(tmp_path, textures(14))
     for end, content in ((".webp", b"opened"), (".csv", b"opened")):
         (tmp_path / f"private_test{end}").write_bytes(content)
-    explore(tmp_path, tmp_path / "out", say=quiet)
+    explore(tmp_path, tmp_path / "out", log=quiet)
     with pytest.raises(DataError, match="private_test"):
-        explore(tmp_path, tmp_path / "out", splits=("private_test",), say=quiet)
+        explore(tmp_path, tmp_path / "out", splits=("private_test",), log=quiet)
 
 
 @pytest.mark.parametrize("split", ["training", "public_test"])
 def test_one_split_is_enough(split: str, tmp_path: Path) -> None:
     write_sheet(tmp_path, textures(14, split))
-    assert explore(tmp_path, tmp_path / "out", say=quiet).exists()
+    assert explore(tmp_path, tmp_path / "out", log=quiet).exists()
 
 
 def test_nothing_that_may_be_opened(tmp_path: Path) -> None:
     write_sheet(tmp_path, textures(14, "private_test"))
     with pytest.raises(DataError, match="none of training, public_test in it, only private_test"):
-        explore(tmp_path, tmp_path / "out", say=quiet)
+        explore(tmp_path, tmp_path / "out", log=quiet)
     assert not (tmp_path / "out").exists()
 
 
@@ -187,7 +187,7 @@ def test_folders_without_votes_and_with_a_broken_picture(tmp_path: Path) -> None
     copied = tmp_path / "train" / "sad" / "copy.png"
     copied.write_bytes((tmp_path / "train" / "angry" / "000.png").read_bytes())
     said: list[str] = []
-    page = explore(tmp_path, tmp_path / "out", say=said.append)
+    page = explore(tmp_path, tmp_path / "out", log=said.append)
     assert "No FER+ votes" in page.read_text()
     assert "broken.jpg" in page.read_text()
     assert any("skipped 1 picture" in line and "broken.jpg" in line for line in said)
@@ -200,7 +200,7 @@ def test_without_votes_most_copies_decide(tmp_path: Path) -> None:
     data.faces[[7, 15]] = data.faces[0]  # 0 and 7 are angry, 15 is disgust
     write_pictures(tmp_path / "train", data)
     write_pictures(tmp_path / "val", textures(14, seed=1, votes=False))
-    explore(tmp_path, tmp_path / "out", say=quiet)
+    explore(tmp_path, tmp_path / "out", log=quiet)
     by_label = {
         load(tmp_path, "training").labels[row]: a
         for (_, row), a in actions(tmp_path / "out", "copy").items()
@@ -236,7 +236,7 @@ def test_networks_are_asked_only_about_faces_they_never_saw(tmp_path: Path) -> N
 
     folds = runs(tmp_path / "runs", 3)
     said: list[str] = []
-    explore(tmp_path, tmp_path / "out", folds=folds, predict=predict, say=said.append)
+    explore(tmp_path, tmp_path / "out", folds=folds, predict=predict, log=said.append)
     read_again = load(tmp_path, "training")
     assert asked == [(f"run{k}", len(fold(read_again, k, 3)[1])) for k in (1, 2, 3)]
     assert sum(count for _, count in asked) == len(data)
@@ -259,7 +259,7 @@ def test_a_run_that_left_nothing_out(config: str, small_set: Path, tmp_path: Pat
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "config.json").write_text(config)
     with pytest.raises(ModelError, match="run"):
-        explore(small_set, tmp_path / "out", folds=[tmp_path / "run"], say=quiet)
+        explore(small_set, tmp_path / "out", folds=[tmp_path / "run"], log=quiet)
 
 
 # --- duplicates on their own
@@ -301,7 +301,7 @@ def test_no_pairs_at_all() -> None:
 @pytest.mark.timeout(900)  # twenty seconds of work, but the machine may be busy
 def test_fer2013(fer2013: Path, tmp_path: Path) -> None:
     """Against a plain count of equal rows, and what is known of the whole set."""
-    explore(fer2013, tmp_path, say=quiet)
+    explore(fer2013, tmp_path, log=quiet)
     parts: Sequence[Dataset] = [load(fer2013, split) for split in ("training", "public_test")]
     names = [(p.split, int(row)) for p in parts for row in p.places]
     pixels = [face.tobytes() for part in parts for face in part.faces]

@@ -1,6 +1,6 @@
 import xml.etree.ElementTree as ElementTree
 
-from fer.training.reports.curves import curves, spoken
+from fer.training.reports.curves import curves, legend_name
 
 ROWS = [
     {"epoch": 1.0, "rate": 0.1, "fer2013_loss": 2.0, "val_fer2013_accuracy": None},
@@ -28,6 +28,6 @@ def test_a_run_without_epochs_draws_nothing_and_does_not_fail() -> None:
     assert not [line for line in tree.iter(f"{SVG}polyline") if line.attrib["points"]]
 
 
-def test_columns_are_spoken() -> None:
-    assert spoken("val_crowd_accuracy") == "PublicTest crowd"
-    assert spoken("crowd_categorical_accuracy") == "crowd"
+def test_legend_names() -> None:
+    assert legend_name("val_crowd_accuracy") == "PublicTest crowd"
+    assert legend_name("crowd_categorical_accuracy") == "crowd"

@@ -78,7 +78,7 @@ def test_the_page_shows_no_more_mistakes_than_asked_and_the_voters_of_each(tmp_p
     text = written(tmp_path, data)
     shown = [at for seed in (1, 2) for at in worst(answers(data, seed), data.labels)]
     assert 0 < len(shown) <= 2 * WORST
-    mistakes = re.findall(r"The mistakes it was surest of(.*?)<h2", text, re.DOTALL)
+    mistakes = re.findall(r"The most confident mistakes(.*?)<h2", text, re.DOTALL)
     assert sum(part.count("<img") for part in mistakes) == len(shown)
     assert text.count("<img") == text.count("voters: ") == len(shown) + 2 * SHOWN
     assert data.votes is not None
@@ -86,7 +86,7 @@ def test_the_page_shows_no_more_mistakes_than_asked_and_the_voters_of_each(tmp_p
         assert f"voters: {crowd_view(data.votes[at])}<br>place {at}<" in text
 
 
-def test_a_page_without_votes_says_that_there_is_no_truth_for_the_crowd(tmp_path: Path) -> None:
+def test_a_page_without_votes_shows_no_figures_of_the_crowd(tmp_path: Path) -> None:
     text = written(tmp_path, replace(drawings(70), votes=None))
     assert "No face here has a known answer" in text
     assert "voters: " not in text
@@ -98,13 +98,13 @@ def test_a_network_without_mistakes_has_none_to_show(tmp_path: Path) -> None:
     metrics = judge(heads, data)
     metrics |= {"model": {"file": "a.keras", "runtime": "keras"}, "tta": True}
     text = write_page(tmp_path, metrics, heads, {"emotion": data.labels}, data).read_text()
-    assert "<img" not in text.split("The mistakes it was surest of")[1]
+    assert "<img" not in text.split("The most confident mistakes")[1]
     assert text.count("<img") == SHOWN  # some faces as they come
     assert "ten crops" in text
 
 
 def test_copies_are_mentioned(tmp_path: Path) -> None:
-    assert "not at hand" in written(tmp_path, drawings(70))
+    assert "split is not there" in written(tmp_path, drawings(70))
     assert re.search(r"copies of training faces, 12\.3\s%", written(
         tmp_path, drawings(70), accuracy_without_copies=0.1234
     ))  # fmt: skip

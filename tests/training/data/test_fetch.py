@@ -2,9 +2,11 @@
 
 import base64
 import hashlib
+import io
 import json
 import logging
 import socket
+import struct
 import sys
 import threading
 import zipfile
@@ -17,7 +19,7 @@ import numpy as np
 import pytest
 
 from fer.errors import DataError, FerError, UsageError
-from fer.training.data.fetch import inside, local
+from fer.training.data.fetch import MOST_TIMES, SMALL, inside, local, stays_inside, unpack
 from fer.training.data.load import load
 from tests.training.faces import drawings
 from tests.training.forms import write_pictures
@@ -27,7 +29,7 @@ SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 def fetched(address: str, cache: Path, said: list[str] | None = None) -> Path:
     say = [].append if said is None else said.append
-    return local(address, say=say, progress=lambda *_: None, cache=cache)
+    return local(address, log=say, progress=lambda *_: None, cache=cache)
 
 
 def refused(address: str, cache: Path) -> str:
@@ -101,7 +103,7 @@ def test_a_file_that_is_no_zip_is_refused(tmp_path: Path) -> None:
         fetched(str(tmp_path / "a.csv"), tmp_path)
 
 
-def test_without_the_cloud_requirements_it_says_what_to_install(
+def test_without_the_cloud_requirements_the_error_names_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "fsspec", None)  # as if it were not installed
@@ -229,7 +231,7 @@ def test_a_transfer_that_breaks_off_goes_on_from_there(
     put(server, "large.zip", file.read_bytes())
     bucket.most = 7 << 20
     with pytest.raises(
-        DataError, match=r"broke off after 4\.2 MB of 11\.5 MB.* goes on from there"
+        DataError, match=r"interrupted after 4\.2 MB of 11\.5 MB.*run the same command again"
     ):
         fetched("s3://faces/large.zip", cache)
     assert not [path for path in cache.iterdir() if not path.name.startswith(".coming-")]
@@ -242,11 +244,11 @@ def test_a_transfer_that_breaks_off_goes_on_from_there(
     assert [path.name for path in cache.iterdir()] == [folder.name]
 
 
-def test_a_half_zip_in_a_bucket_is_told_and_not_kept(
+def test_a_half_zip_in_a_bucket_is_an_error_and_not_kept(
     server: int, bucket: Relay, small_set: Path, tmp_path: Path
 ) -> None:
     put(server, "half.zip", zip_of(small_set, tmp_path / "x.zip").read_bytes()[:-200])
-    with pytest.raises(DataError, match=r"half\.zip: damaged, cut short, or no zip"):
+    with pytest.raises(DataError, match=r"half\.zip: damaged, cut short, or not a zip"):
         fetched("s3://faces/half.zip", tmp_path / "cache")
     assert not [*(tmp_path / "cache").iterdir()]
 
@@ -271,7 +273,7 @@ def test_missing_credentials_are_one_line(
     for name in SECRETS:
         monkeypatch.delenv(name)
     line = refused("s3://faces/a.zip", tmp_path)
-    assert "no entry" in line
+    assert "access denied" in line
     assert "AWS_ACCESS_KEY_ID" in line
 
 
@@ -337,8 +339,112 @@ def test_a_zip_comes_from_a_google_bucket(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("shelf")
 def test_what_comes_damaged_is_thrown_away(tmp_path: Path) -> None:
     right, Shelf.told_md5 = Shelf.told_md5, base64.b64encode(bytes(16)).decode()
-    with pytest.raises(DataError, match=r"set\.zip came damaged"):
+    with pytest.raises(DataError, match=r"set\.zip arrived damaged"):
         fetched("gs://faces/set.zip", tmp_path / "cache")
     assert not [*(tmp_path / "cache").rglob("*.part")]
     Shelf.told_md5 = right
     assert load(fetched("gs://faces/set.zip", tmp_path / "cache"), "training")
+
+
+def quiet(_: float | None, __: str) -> None:
+    """Show no progress."""
+
+
+def zipped(path: Path, files: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return path
+
+
+def unpack_refused(file: Path, target: Path) -> str:
+    """Return the error, after checking that nothing of the zip is left behind."""
+    before = {*target.parent.rglob("*")}
+    with pytest.raises(DataError) as fault:
+        unpack(file, target, quiet)
+    assert {*target.parent.rglob("*")} == before
+    assert "\n" not in str(fault.value)
+    assert str(file) in str(fault.value)
+    return str(fault.value)
+
+
+def test_a_zip_is_unpacked_whole(tmp_path: Path) -> None:
+    files = {"a/b.txt": b"one", "c.txt": b"two"}
+    shares: list[float] = []
+    out = unpack(
+        zipped(tmp_path / "a.zip", files), tmp_path / "out", lambda s, _: shares.append(s or 0)
+    )
+    assert {p.relative_to(out).as_posix(): p.read_bytes() for p in out.rglob("*.txt")} == files
+    assert shares[-1] == 1
+
+
+def test_what_was_unpacked_is_not_unpacked_again(tmp_path: Path) -> None:
+    unpack(zipped(tmp_path / "a.zip", {"a": b"1"}), tmp_path / "out", quiet)
+    assert unpack(tmp_path / "gone.zip", tmp_path / "out", quiet) == tmp_path / "out"
+
+
+@pytest.mark.parametrize(
+    "name", ["../evil.txt", "a/../../evil.txt", "/evil.txt", "..\\evil.txt", "C:\\evil.txt"]
+)
+def test_a_path_outside_the_folder_is_unpack_refused(name: str, tmp_path: Path) -> None:
+    file = zipped(tmp_path / "slip.zip", {"good.txt": b"x", name: b"evil"})
+    assert "points outside its folder" in unpack_refused(file, tmp_path / "deep" / "out")
+    assert not [*tmp_path.rglob("evil.txt")]
+
+
+@pytest.mark.parametrize("name", ["a/b.png", "train/angry/1..2.jpg", "..hidden/a"])
+def test_names_that_only_look_so_are_fine(name: str) -> None:
+    assert stays_inside(name)
+
+
+def test_a_link_is_unpack_refused(tmp_path: Path) -> None:
+    link = zipfile.ZipInfo("link")
+    link.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(tmp_path / "link.zip", "w") as archive:
+        archive.writestr(link, "/etc/passwd")
+    assert "is a link" in unpack_refused(tmp_path / "link.zip", tmp_path / "out")
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
+    file = zipped(tmp_path / "bomb.zip", {"zeros": bytes(SMALL + 1)})
+    assert file.stat().st_size * MOST_TIMES < SMALL
+    assert "more than any set of faces" in unpack_refused(file, tmp_path / "out")
+
+
+def test_a_bomb_that_lies_about_its_size_is_stopped(tmp_path: Path) -> None:
+    """The table of contents says 10 bytes, what is packed are thousands: no more than 10 come."""
+    file = zipped(tmp_path / "liar.zip", {"zeros": bytes(100_000)})
+    content = bytearray(file.read_bytes())
+    listing = content.index(b"PK\x01\x02")
+    struct.pack_into("<L", content, listing + 24, 10)
+    file.write_bytes(content)
+    assert "damaged" in unpack_refused(file, tmp_path / "out")
+
+
+def test_half_a_zip_is_unpack_refused(tmp_path: Path) -> None:
+    file = zipped(tmp_path / "half.zip", {"a": b"x" * 1000, "b": bytes(range(256)) * 9})
+    file.write_bytes(file.read_bytes()[:-100])
+    assert "damaged, cut short, or not a zip" in unpack_refused(file, tmp_path / "out")
+
+
+def test_a_flipped_bit_is_found(tmp_path: Path) -> None:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:  # stored, so that the bit is one of the file's
+        archive.writestr("a.txt", b"hello")
+    (tmp_path / "a.zip").write_bytes(content.getvalue().replace(b"hello", b"hallo", 1))
+    assert "damaged" in unpack_refused(tmp_path / "a.zip", tmp_path / "out")
+
+
+def test_a_file_that_is_there_twice_is_unpack_refused(tmp_path: Path) -> None:
+    file = zipped(tmp_path / "twice.zip", {"a.txt": b"1", "b.txt": b"2"})
+    file.write_bytes(file.read_bytes().replace(b"b.txt", b"a.txt"))
+    assert "contains a file twice (a.txt)" in unpack_refused(file, tmp_path / "out")
+
+
+def test_an_encrypted_zip_is_unpack_refused(tmp_path: Path) -> None:
+    file = zipped(tmp_path / "locked.zip", {"a": b"x"})
+    content = bytearray(file.read_bytes())
+    for mark, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(mark) + at] |= 1
+    file.write_bytes(content)
+    assert "is encrypted" in unpack_refused(file, tmp_path / "out")

@@ -10,7 +10,7 @@ import streamlit as st
 from fer.lesson import CALM, Alert
 from fer.server.lessons import Running
 from fer.server.state import State
-from fer.ui.live.floating_window import AMOUNTS, glance_button
+from fer.ui.live.floating_window import AMOUNTS, floating_window_button
 from fer.ui.text import all_of, emotions, say
 
 ALERTS: Final = ("negative", "confused", "flat")
@@ -115,7 +115,7 @@ def options(running: Running | None) -> None:
 def glance(state: State, lesson: str, owner: str) -> None:
     """The button of the floating window."""
     running = state.lessons.get(lesson, owner)
-    glance_button(
+    floating_window_button(
         state.lessons.news(lesson) if running is not None else None,
         all_of("browser.glance"),
         emotions(),

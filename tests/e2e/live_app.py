@@ -16,9 +16,10 @@ from fer.lesson.lesson import new_id
 from fer.server.protocol import rows
 from fer.server.state import shared
 from fer.settings import Settings
+from fer.ui import BROWSER
 from fer.ui.layout import part
 from fer.ui.live import page
-from fer.ui.live.browser_view import live_view
+from fer.ui.live.browser_view import ViewOptions, live_view
 from fer.ui.text import all_of, emotions
 
 settings = Settings.from_env()
@@ -36,9 +37,11 @@ def bare(first: str) -> None:
         st.session_state.lesson,
         "screen" if source == "screen" else "camera",
         visit=st.session_state.setdefault("visit", new_id()),
-        words=all_of("browser.live"),
-        emotions=emotions(),
-        autostart="autostart" in st.query_params,
+        options=ViewOptions(
+            texts=all_of("browser.live"),
+            emotions=emotions(),
+            autostart="autostart" in st.query_params,
+        ),
     )
     st.text(f"Visit {st.session_state.visit}")
     st.text(f"Lesson {st.session_state.lesson}")
@@ -82,7 +85,7 @@ if __name__ == "__main__":
     else:
         page.page(state)
 else:
-    routes = [*server.routes(state), Route("/lessons", lessons)]
+    routes = [*server.routes(state, browser=BROWSER), Route("/lessons", lessons)]
     app = st.App(
         __file__,
         lifespan=server.lifespan(state),

@@ -9,8 +9,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
+from fer.server.browser_files import browser_files
+from fer.ui import BROWSER
 from fer.ui.layout import part
-from fer.ui.live.floating_window import glance_button
+from fer.ui.live.floating_window import floating_window_button
 from fer.ui.text import all_of, emotions
 
 HELD = 1.0  # seconds in which the server sends nothing
@@ -27,7 +29,7 @@ def alone() -> None:
     """The part: "Away" takes the glance window's button off the page, "Within" brings it back."""
     st.button("Within")
     if not st.button("Away"):
-        glance_button(None, all_of("browser.glance"), emotions())
+        floating_window_button(None, all_of("browser.glance"), emotions())
 
 
 def page() -> None:
@@ -48,4 +50,4 @@ def page() -> None:
 if __name__ == "__main__":
     page()
 else:
-    app = st.App(__file__, routes=[Route("/hold", hold)])
+    app = st.App(__file__, routes=[Route("/hold", hold), browser_files(BROWSER).route()])

@@ -1,16 +1,14 @@
 """Parts of a page that are drawn on their own, on a server that has much to do."""
 
-import re
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from fer.ui.live.floating_window import FOLDER
+from fer.ui.live.floating_window import GRACE_MS
 from tests.e2e.conftest import served
 
 OPEN, CLOSE = "Glance window", "Close the glance window"
-GRACE = int(re.findall(r"GRACE = (\d+)", (FOLDER / "window.js").read_text())[0])  # ms
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +57,7 @@ def test_the_glance_window_outlives_its_place_on_the_page(page: Page) -> None:
     expect(page.get_by_role("button", name=CLOSE)).to_have_count(0)
     press(page, "Within")
     expect(page.get_by_role("button", name=CLOSE)).to_be_visible()
-    page.wait_for_timeout(GRACE + 500)
+    page.wait_for_timeout(GRACE_MS + 500)
     assert not opened.value.is_closed()
     press(page, CLOSE)
     expect(page.get_by_role("button", name=OPEN, exact=True)).to_be_visible()

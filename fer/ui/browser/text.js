@@ -1,31 +1,54 @@
-// What is said to the teacher, in the page's language. Each sentence says what happened and what to
-// do now; the page hands them over by their keys.
+// @ts-check
+// Sentences for the teacher, in the page's language. Python hands them over by their keys.
 
+/** @type {Record<string, string>} */
 let sentences = {};
 
-export function speak(given) {
+/** Take over the page's sentences.
+ * @param {Record<string, string>} given
+ */
+export function setTexts(given) {
   sentences = given;
 }
 
-export function say(key, values = {}) {
-  const put = (said, [name, value]) => said.replaceAll(`{${name}}`, value);
-  return Object.entries(values).reduce(put, sentences[key] ?? key);
+/** Return the sentence of a key, with values put in; the key itself where there is none.
+ * @param {string} key
+ * @param {Record<string, string | number>} [values]
+ */
+export function text(key, values = {}) {
+  return fill(sentences[key] ?? key, values);
 }
 
-// The sentence for what getUserMedia or getDisplayMedia threw.
-export function sentenceFor(fault, source) {
-  switch (fault?.name) {
+/** Return a sentence with each {name} replaced by its value.
+ * @param {string} sentence
+ * @param {Record<string, string | number>} values
+ */
+export function fill(sentence, values) {
+  let filled = sentence;
+  for (const [name, value] of Object.entries(values)) {
+    filled = filled.replaceAll(`{${name}}`, String(value));
+  }
+  return filled;
+}
+
+/** Return the sentence for what getUserMedia or getDisplayMedia threw.
+ * @param {unknown} fault
+ * @param {string} source
+ */
+export function faultText(fault, source) {
+  const name = fault instanceof Object && "name" in fault ? String(fault.name) : "?";
+  switch (name) {
     case "NotAllowedError":
     case "SecurityError":
-      return say(`denied_${source}`);
+      return text(`denied_${source}`);
     case "NotFoundError":
-      return say(`not_found_${source}`);
+      return text(`not_found_${source}`);
     case "NotReadableError":
     case "AbortError":
-      return say(`taken_${source}`);
+      return text(`taken_${source}`);
     case "OverconstrainedError":
-      return say("gone");
+      return text("gone");
     default:
-      return say("failed", { name: fault?.name ?? "?" });
+      return text("failed", { name });
   }
 }

@@ -1,99 +1,101 @@
-"""The browser's side of a live picture, mounted on a page: grabs, sends, and draws the boxes.
+"""The browser's side of a live picture, mounted on a page: captures, sends, and draws the boxes.
 
-The files in component/ are plain modules of JavaScript; nothing builds them. Streamlit takes one
-text, so they are put one after the other here, and the worker's are a text within that text.
+Its code is fer/ui/browser/, ES modules that the server serves as they are. Streamlit gets only a
+loader, which imports the module that the data names.
 """
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any, Final, Literal
 
 import streamlit as st
 
-from fer.emotions import COLOURS, EMOTIONS, ink_on
+from fer.emotions import COLOURS, EMOTIONS, SURE, ink_on
+from fer.server.browser_files import browser_files
+from fer.ui import BROWSER
 
 Source = Literal["camera", "screen"]
-State = Literal["idle", "asking", "live", "reconnecting", "denied", "ended", "busy"]
+ViewState = Literal["idle", "asking", "live", "reconnecting", "denied", "ended", "busy"]
 
-FOLDER: Final = Path(__file__).parents[1] / "browser" / "live"
 NAME: Final = "fer_live"
 ROUTE: Final = "ws/live"  # beside the page, so it follows the app under any path
-# In an order in which each stands after what it imports.
-IN_PAGE: Final = ("../text.js", "capture.js", "overlay.js", "panel.js", "main.js")
-IN_WORKER: Final = ("frames.js", "rate.js", "connection.js", "worker.js")
-IMPORT: Final = re.compile(r'^import \{[^}]*\} from "\.\.?/\w+\.js";\n', re.M)
-EXPORT: Final = re.compile(r"^export (?!default )", re.M)
+
+
+@dataclass(frozen=True)
+class ViewOptions:
+    """How the picture starts, and the words around it.
+
+    `texts` are its sentences and `emotions` the seven words, both in the page's language.
+    `autostart` starts a camera by itself, once when the view comes onto the page; a screen needs
+    somebody's press. `on_begun` runs when a picture started by itself.
+    """
+
+    texts: Mapping[str, str]
+    emotions: Mapping[str, str]
+    autostart: bool = False
+    on_begun: Callable[[], None] = lambda: None
 
 
 def live_view(
     token: str,
-    session: str,
+    lesson_id: str,
     source: Source = "screen",
     *,
     visit: str,
-    words: Mapping[str, str],
-    emotions: Mapping[str, str],
-    autostart: bool = False,
+    options: ViewOptions,
     key: str = "live_view",
-    on_begun: Callable[[], None] = lambda: None,
 ) -> None:
-    """The picture with its buttons. `on_begun` runs when a picture started by itself.
+    """Show the picture with its buttons.
 
-    Where the server refused the token, the page is drawn again, so that it gives another one. Of
-    nothing else Python hears from here.
+    If the server refused the token, the page is drawn again, so that it issues another one. Python
+    hears of nothing else from the browser here.
 
-    `session` is the lesson's id. Another one in the same `visit` means that the lesson was ended:
-    what runs stops. In another visit, as after the server was lost, it goes on. Another `source`
-    stops what runs, too. `autostart` starts a camera by itself, once when the view comes onto the
-    page; a screen needs somebody's press. `words` are its sentences and `emotions` the seven
-    words, both in the page's language.
+    Another `lesson_id` in the same `visit` means that the lesson was ended: what runs stops. In
+    another visit, as after the server was lost, it goes on. Another `source` stops what runs, too.
     """
     # Registered at every run, as each test and server has a registry of its own; it costs nothing.
     mount = st.components.v2.component(
-        NAME, html=_text("panel.html"), css=_text("style.css"), js=script()
+        NAME,
+        html=browser_text("live/panel.html"),
+        css=browser_text("live/style.css"),
+        js=browser_text("loader.js"),
     )
+    words = options.emotions
     mount(
         key=key,
-        data=plain(
+        data=component_data(
+            "live/main.js",
             token=token,
-            session=session,
+            lessonId=lesson_id,
             visit=visit,
             source=source,
-            autostart=autostart,
+            autostart=options.autostart,
             route=ROUTE,
-            words=dict(words),
-            looks=[[emotions[name], COLOURS[name], ink_on(COLOURS[name])] for name in EMOTIONS],
+            texts=dict(options.texts),
+            style={
+                "emotions": [
+                    [words[name], COLOURS[name], ink_on(COLOURS[name])] for name in EMOTIONS
+                ],
+                "sure": SURE,
+            },
         ),
         on_need_token_change=lambda: None,
-        on_begun_change=on_begun,
+        on_begun_change=options.on_begun,
     )
 
 
-def plain(**data: Any) -> list[dict[str, Any]]:
-    """A component's data, which it finds as the one thing in a list.
+def component_data(main: str, **data: Any) -> list[dict[str, Any]]:
+    """Return a component's data, with the address of its main module, in a list.
 
     In a bare dict Streamlit would look for tables, and load pandas for that: 70 MB.
     """
-    return [data]
+    return [{"module": main, "main": browser_files(BROWSER).url(main), **data}]
 
 
 @cache
-def script() -> str:
-    """All of the JavaScript as one module."""
-    worker = json.dumps(joined(IN_WORKER))
-    return f"const WORKER = {worker};\n{joined(IN_PAGE)}"
-
-
-def joined(names: tuple[str, ...]) -> str:
-    """Modules one after the other, without the lines by which they find each other."""
-    return "\n".join(EXPORT.sub("", IMPORT.sub("", _text(name))) for name in names)
-
-
-@cache
-def _text(name: str) -> str:
-    return (FOLDER / name).read_text(encoding="utf-8")
+def browser_text(name: str) -> str:
+    """Return a file of the browser's folder as text."""
+    return (BROWSER / name).read_text(encoding="utf-8")

@@ -1,31 +1,30 @@
-"""A small window that floats above the call and shows how the class looks, mounted on a page.
+"""A small window that floats above the call and shows the class, mounted on a page.
 
-The page tells it the news once a second. Where the page is hidden its clock is slowed down, so the
-live socket's answers bring the news as well: component/main.js passes them on.
+The page gives it a snapshot once a second. While the page is hidden its clock is slowed down, so
+the live socket's answers bring snapshots too: browser/live/main.js passes them on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache
-from pathlib import Path
 from typing import Any, Final, Literal
 
 import streamlit as st
 
 from fer.emotions import COLOURS, EMOTIONS
-from fer.ui.live.browser_view import plain
+from fer.lesson.indicators import CLEAR
+from fer.ui.live.browser_view import browser_text, component_data
 
 Amount = Literal["quiet", "normal", "full"]
 
 AMOUNTS: Final[tuple[Amount, ...]] = ("quiet", "normal", "full")
-FOLDER: Final = Path(__file__).parents[1] / "browser" / "floating"
 NAME: Final = "fer_glance"
+GRACE_MS: Final = 3000  # Streamlit may take it off the page and put it back while it draws
 
 
 def floating_window_button(
-    news: Mapping[str, Any] | None,
-    words: Mapping[str, str],
+    snapshot: Mapping[str, Any] | None,
+    texts: Mapping[str, str],
     emotions: Mapping[str, str],
     *,
     amount: Amount = "quiet",
@@ -34,23 +33,25 @@ def floating_window_button(
 ) -> None:
     """Show the button that opens the window.
 
-    `words` are its sentences, `emotions` the seven words, `news` is `protocol.class_numbers`.
+    `snapshot` is the class's numbers as the live socket sends them; `texts` are the window's
+    sentences, `emotions` the seven words.
     """
     mount = st.components.v2.component(
-        NAME, html=_text("window.html"), css=_text("window.css"), js=_text("window.js")
+        NAME,
+        html=browser_text("floating/window.html"),
+        css=browser_text("floating/window.css"),
+        js=browser_text("loader.js"),
     )
     mount(
         key=key,
-        data=plain(
-            news=news,
-            words=dict(words),
+        data=component_data(
+            "floating/window.js",
+            snapshot=snapshot,
+            texts=dict(texts),
             amount=amount,
-            looks=[[emotions[name], COLOURS[name]] for name in EMOTIONS],
+            emotions=[[emotions[name], COLOURS[name]] for name in EMOTIONS],
+            even=CLEAR,
+            grace=GRACE_MS,
         ),
         on_mark_change=on_mark,
     )
-
-
-@cache
-def _text(name: str) -> str:
-    return (FOLDER / name).read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ import streamlit as st
 from fer.lesson.lesson import new_id
 from fer.server.state import State
 from fer.ui.layout import part
-from fer.ui.live.browser_view import Source, live_view
+from fer.ui.live.browser_view import Source, ViewOptions, live_view
 from fer.ui.live.transport import Attempt, Transport, first_transport
 from fer.ui.text import all_of, emotions, say
 
@@ -64,10 +64,12 @@ def by_socket(state: State, lesson_id: str, source: Source) -> None:
         lesson_id,
         source,
         visit=kept.setdefault(VISIT, new_id()),
-        words=all_of("browser.live"),
-        emotions=emotions(),
-        autostart=source == "camera" and GO_ON in kept,
-        on_begun=_begun,
+        options=ViewOptions(
+            texts=all_of("browser.live"),
+            emotions=emotions(),
+            autostart=source == "camera" and GO_ON in kept,
+            on_begun=_begun,
+        ),
     )
 
 

@@ -2,25 +2,19 @@
 
 import json
 import re
-import shutil
-import subprocess
-from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from fer.emotions import EMOTIONS
-from fer.server import protocol
-from fer.server.live_socket import IN_FLIGHT
-from fer.ui.live.browser_view import FOLDER, IN_PAGE, IN_WORKER, State, joined, script
+from fer.emotions import EMOTIONS, SURE
+from fer.server.browser_files import browser_files
+from fer.ui import BROWSER
+from fer.ui.live.browser_view import ViewState, browser_text
 from fer.ui.text import FIRST, texts
 from fer.vision.draw import colour_of, ink_on
 
-IMPORTS = re.compile(r'^import \{([^}]*)\} from "(?:\./)?([^"]+)";$', re.M)
-EXPORTS = re.compile(r"^export (?:async )?(?:const|class|function) (\w+)", re.M)
-TOP_LEVEL = re.compile(r"^(?:async )?(?:const|let|class|function) (\w+)", re.M)
-BUNDLES = pytest.mark.parametrize("names", [IN_PAGE, IN_WORKER], ids=["page", "worker"])
+CODE = "\n".join(path.read_text() for path in [*BROWSER.glob("*.js"), *BROWSER.glob("live/*.js")])
 
 
 def all_of_english(prefix: str) -> dict[str, str]:
@@ -29,103 +23,35 @@ def all_of_english(prefix: str) -> dict[str, str]:
     return {key.removeprefix(start): found[key] for key in found if key.startswith(start)}
 
 
-def source(name: str) -> str:
-    return (FOLDER / name).read_text()
-
-
-def test_every_module_is_in_one_bundle() -> None:
-    assert sorted(IN_PAGE + IN_WORKER) == sorted(
-        path.name if path.parent == FOLDER else f"../{path.name}"
-        for path in [*FOLDER.glob("*.js"), *FOLDER.parent.glob("*.js")]
-    )
-
-
-@BUNDLES
-def test_a_module_stands_after_what_it_imports(names: tuple[str, ...]) -> None:
-    for at, name in enumerate(names):
-        for wanted, origin in IMPORTS.findall(source(name)):
-            assert origin in names[:at], f"{name} needs {origin} before it"
-            given = EXPORTS.findall(source(origin))
-            missing = {one.strip() for one in wanted.split(",")} - set(given)
-            assert not missing, f"{origin} gives {name} no {missing}"
-
-
-@BUNDLES
-def test_no_import_is_left(names: tuple[str, ...]) -> None:
-    assert not re.findall(r"^\s*import\b.*", joined(names), re.M)
-    assert not re.findall(r"^export (?!default ).*", joined(names), re.M)
-
-
-@BUNDLES
-def test_no_name_is_there_twice(names: tuple[str, ...]) -> None:
-    found = TOP_LEVEL.findall(joined(names))
-    assert len(found) > len(names)
-    assert len(found) == len(set(found))
-
-
-def test_the_worker_is_a_text_within_the_page_and_one_function_is_given() -> None:
-    first, rest = script().split("\n", 1)
-    assert json.loads(first.removeprefix("const WORKER = ").removesuffix(";")) == joined(IN_WORKER)
-    assert len(re.findall(r"^export default ", rest, re.M)) == 1
-    assert "export" not in joined(IN_WORKER)
-
-
-@pytest.mark.skipif(not shutil.which("node"), reason="no node here; the browser tests read it too")
-@pytest.mark.parametrize("text", [script(), joined(IN_WORKER)], ids=["page", "worker"])
-def test_it_is_javascript(text: str, tmp_path: Path) -> None:
-    file = tmp_path / "script.mjs"
-    file.write_text(text)
-    checked = subprocess.run(["node", "--check", str(file)], capture_output=True, text=True)
-    assert checked.returncode == 0, checked.stderr
-
-
-def test_both_sides_agree_on_a_frame() -> None:
-    link = source("connection.js")
-    assert f"const VERSION = {protocol.VERSION};" in link
-    assert f"new ArrayBuffer({protocol.HEADER.size})" in link
-    assert f"this.inflight = {IN_FLIGHT};" in link
-
-
 SENTENCES = all_of_english("browser.live")
 BEGINNINGS = ("state_", "hint_", "denied_", "not_found_", "taken_")  # the ends depend
 
 
 @pytest.mark.parametrize("key", SENTENCES)
-def test_every_sentence_is_said(key: str) -> None:
-    text = joined(IN_PAGE)
-    begun = any(key.startswith(start) and f"`{start}${{" in text for start in BEGINNINGS)
-    assert begun or f'"{key}"' in text
+def test_every_sentence_is_used(key: str) -> None:
+    begun = any(key.startswith(start) and f"`{start}${{" in CODE for start in BEGINNINGS)
+    assert begun or f'"{key}"' in CODE
 
 
 def test_every_sentence_that_is_asked_for_is_there() -> None:
-    asked = [line for line in joined(IN_PAGE).splitlines() if "say(" in line]
-    literals = {
-        literal
-        for line in asked
-        for literal in re.findall(
-            r'"(\w+)"', re.sub(r'=== "\w+"|"(?:ended|denied|aria-label)"', "", line)
-        )
-    }
-    assert len(literals) > 10
-    assert literals - {"idle", "socket"} <= SENTENCES.keys()
+    asked = set(re.findall(r'\btext\("(\w+)"', CODE))
+    assert len(asked) > 10
+    assert asked <= SENTENCES.keys()
 
 
-@pytest.mark.parametrize("state", get_args(State))
+@pytest.mark.parametrize("state", get_args(ViewState))
 def test_every_state_has_its_word(state: str) -> None:
     assert f"state_{state}" in SENTENCES
 
 
 def _page() -> None:
     from fer.emotions import EMOTIONS
-    from fer.ui.live.browser_view import live_view
+    from fer.ui.live.browser_view import ViewOptions, live_view
 
-    said = {
-        "visit": "mine",
-        "words": {"start": "Go"},
-        "emotions": {name: name for name in EMOTIONS},
-    }
-    live_view("token", "lesson-1", "camera", autostart=True, **said)
-    live_view("token", "lesson-1", key="another", **said)
+    words = {name: name for name in EMOTIONS}
+    options = ViewOptions({"start": "Go"}, words, autostart=True)
+    live_view("token", "lesson-1", "camera", visit="mine", options=options)
+    live_view("token", "lesson-1", visit="mine", options=ViewOptions({}, words), key="another")
 
 
 def test_it_is_shown() -> None:
@@ -135,15 +61,18 @@ def test_it_is_shown() -> None:
     (camera,), (screen,) = (json.loads(one.json) for one in shown)
     assert (camera["source"], camera["autostart"]) == ("camera", True)
     assert (screen["source"], screen["autostart"]) == ("screen", False)
-    assert (camera["token"], camera["session"], camera["visit"]) == ("token", "lesson-1", "mine")
-    assert all(one.js_content == script() for one in shown)
+    assert (camera["token"], camera["lessonId"], camera["visit"]) == ("token", "lesson-1", "mine")
+    assert all(one.js_content == browser_text("loader.js") for one in shown)
+    assert camera["main"] == browser_files(BROWSER).url("live/main.js")
 
 
-def test_the_looks_are_those_of_the_drawn_pictures() -> None:
+def test_the_style_is_that_of_the_drawn_pictures() -> None:
     shown = AppTest.from_function(_page, default_timeout=60).run().get("bidi_component")[0].proto
-    looks = json.loads(shown.json)[0]["looks"]
-    assert [name for name, _, _ in looks] == list(EMOTIONS)  # an answer names them by their place
-    for name, colour, ink in looks:
+    style = json.loads(shown.json)[0]["style"]
+    assert style["sure"] == SURE
+    rows = style["emotions"]
+    assert [name for name, _, _ in rows] == list(EMOTIONS)  # an answer names them by their place
+    for name, colour, ink in rows:
         bgr = colour_of(name)
         assert colour == "#{2:02X}{1:02X}{0:02X}".format(*bgr)
         assert ink == "#" + "".join(f"{part:02X}" for part in ink_on(bgr))
@@ -175,5 +104,5 @@ def test_a_visit_stays_the_same_when_its_lesson_is_another() -> None:
 
     first, second = (AppTest.from_function(_capturing, default_timeout=60) for _ in range(2))
     one, next, other = told(first, "lesson-1"), told(first, "lesson-2"), told(second, "lesson-2")
-    assert (one["session"], next["session"], other["session"]) == ("lesson-1", *["lesson-2"] * 2)
+    assert (one["lessonId"], next["lessonId"], other["lessonId"]) == ("lesson-1", *["lesson-2"] * 2)
     assert one["visit"] == next["visit"] != other["visit"]

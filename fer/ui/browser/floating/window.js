@@ -1,165 +1,26 @@
-// The glance window: a small one that stays above the call. How the class looks in one calm shape,
-// and a button that marks the moment. It shows what the page or the live socket last told.
+// @ts-check
+// A small window that floats above the call and shows the class in one calm shape, with a button
+// that adds a note. Its snapshots come from the page or from the live socket.
+
+import { contentOf, Latest } from "./content.js";
+
+/** @import { Snapshot } from "../messages.js" */
+/** What Python hands over: `floating_window_button` of fer/ui/live/floating_window.py.
+ * @typedef {object} Data
+ * @property {Snapshot | null} snapshot
+ * @property {Record<string, string>} texts
+ * @property {string} amount how much is shown: quiet, normal or full
+ * @property {[word: string, colour: string][]} emotions
+ * @property {number} even
+ * @property {number} grace ms
+ */
+/** @typedef {object} Component what Streamlit calls a component with
+ * @property {HTMLElement} parentElement
+ * @property {[Data]} data
+ * @property {(name: string, value: unknown) => void} setTriggerValue
+ */
 
 const SIZE = { width: 240, height: 250 };
-const BLUE = [0, 114, 178];
-const GREY = [138, 138, 138];
-const ORANGE = [230, 159, 0];
-const LINE = { width: 200, height: 36 };
-const GRACE = 3000; // ms: Streamlit may take it off the page and put it back while it draws
-const STALE = 5000; // ms after which news say nothing about the class; they come every second
-
-class Glance {
-  constructor() {
-    this.heard = ({ detail }) => this.hear(detail);
-    window.addEventListener("fer-news", this.heard);
-  }
-
-  // Takes a place on the page, the first one or another.
-  settle(root) {
-    clearTimeout(this.leaving);
-    this.root = root;
-    this.button = root.querySelector(".open");
-    this.button.onclick = () => (this.floating ? this.floating.close() : this.open());
-  }
-
-  // Its place has gone: another one may come at once, or the page was left.
-  leave() {
-    homeless = this;
-    this.leaving = setTimeout(() => this.close(), GRACE);
-  }
-
-  // Runs at every rerun of the page.
-  update({ data: [data], setTriggerValue }) {
-    Object.assign(this, { words: data.words, amount: data.amount, looks: data.looks });
-    this.mark = () => setTriggerValue("mark", Date.now());
-    this.can = "documentPictureInPicture" in window;
-    this.button.disabled = !this.can;
-    this.button.title = this.can ? this.words.what : this.words.cannot;
-    this.label();
-    // A page that is drawn again, as without its server, may bring what it brought before.
-    const told = JSON.stringify(data.news);
-    if (told === this.told) this.show();
-    else this.hear(data.news);
-    this.told = told;
-  }
-
-  label() {
-    this.button.textContent = this.floating ? this.words.close : this.words.open;
-    this.root.querySelector(".why").textContent = this.can ? "" : this.words.cannot;
-  }
-
-  async open() {
-    let floating;
-    try {
-      floating = await window.documentPictureInPicture.requestWindow(SIZE);
-    } catch {
-      this.root.querySelector(".why").textContent = this.words.refused;
-      return;
-    }
-    this.floating = floating;
-    const { document } = floating;
-    document.title = this.words.title;
-    const style = document.createElement("style");
-    style.textContent = STYLE;
-    document.head.append(style);
-    document.body.innerHTML = BODY;
-    const theme = getComputedStyle(this.button);
-    for (const [name, from] of [["--paper", "--st-background-color"], ["--ink", "--st-text-color"]]) {
-      document.body.style.setProperty(name, theme.getPropertyValue(from));
-    }
-    const mark = document.querySelector(".mark");
-    mark.textContent = this.words.mark;
-    mark.onclick = () => {
-      this.mark();
-      mark.textContent = this.words.marked;
-      floating.setTimeout(() => (mark.textContent = this.words.mark), 1500);
-    };
-    floating.addEventListener("pagehide", () => {
-      this.floating = null;
-      this.label();
-    });
-    this.label();
-    this.show();
-  }
-
-  // Where no others follow, they are forgotten: an old mood must not pass for the present one.
-  hear(news) {
-    clearTimeout(this.ageing);
-    if (news) this.ageing = setTimeout(() => this.hear(null), STALE);
-    this.news = news;
-    this.show();
-  }
-
-  show() {
-    const document = this.floating?.document;
-    if (!document) return;
-    const part = (name) => document.querySelector(`.${name}`);
-    const put = (name, text) => {
-      const { textContent } = part(name);
-      if (textContent !== text) part(name).textContent = text; // or it would be read out again
-    };
-    const { words, amount, news } = this;
-    document.body.dataset.amount = amount;
-    const seen = Boolean(news && news.faces && !news.paused);
-    const faces = seen
-      ? words[news.faces === 1 ? "faces_one" : "faces_many"].replace("{n}", news.faces)
-      : words.nothing;
-    put("faces", news?.paused ? words.paused : faces);
-    const balance = seen ? (news.balance ?? 0) : 0;
-    const blob = part("blob");
-    blob.style.fill = shade(balance);
-    blob.style.transform = `scale(${seen ? 0.55 + 0.45 * (news.liveliness ?? 0) : 0.35})`;
-    put("mood", seen ? words[moodOf(balance)] : "");
-    part("line").setAttribute("d", seen ? path(news.line) : "");
-    put("alert", seen ? news.alerts.map((name) => words[`alert_${name}`]).join(" · ") : "");
-    part("bars").replaceChildren(
-      ...(seen && amount === "full" ? this.looks : []).map(([name, colour], at) => {
-        const row = document.createElement("div");
-        const [label, bar] = [document.createElement("span"), document.createElement("i")];
-        label.textContent = name;
-        bar.style.cssText = `width:${100 * (news.shares[at] ?? 0)}%;background:${colour}`;
-        row.append(label, bar);
-        return row;
-      }),
-    );
-  }
-
-  close() {
-    if (homeless === this) homeless = null;
-    window.removeEventListener("fer-news", this.heard);
-    clearTimeout(this.ageing);
-    this.floating?.close();
-  }
-}
-
-// Blue where the class looks negative, grey in between, orange where it looks happy.
-function shade(balance) {
-  const end = balance < 0 ? BLUE : ORANGE;
-  const share = Math.min(1, Math.abs(balance) * 1.5);
-  return `rgb(${GREY.map((grey, at) => Math.round(grey + share * (end[at] - grey)))})`;
-}
-
-function moodOf(balance) {
-  if (balance > 0.25) return "bright";
-  return balance < -0.25 ? "heavy" : "even";
-}
-
-function path(line) {
-  let pen = "M";
-  return line
-    .map((balance, at) => {
-      if (balance === null) {
-        pen = "M";
-        return "";
-      }
-      const x = (LINE.width * at) / Math.max(1, line.length - 1);
-      const point = `${pen}${x.toFixed(1)} ${((LINE.height * (1 - balance)) / 2).toFixed(1)}`;
-      pen = "L";
-      return point;
-    })
-    .join("");
-}
 
 const BODY = `
 <p class="faces"></p>
@@ -196,21 +57,174 @@ p { margin: 0; text-align: center; }
 .mark:focus-visible { outline: 3px solid #0072B2; }
 @media (prefers-reduced-motion: reduce) { .blob { transition: none; } }`;
 
-const mounted = new WeakMap();
-let homeless = null; // whose place has just gone
+class FloatingWindow {
+  /** @type {any} the open window; null while there is none */
+  floating = null;
+  #leaving = 0;
+  mark = () => {};
 
-export default function glance(component) {
+  /**
+   * @param {HTMLElement} root
+   * @param {Data} data
+   */
+  constructor(root, data) {
+    this.data = data;
+    this.root = root;
+    this.button = /** @type {HTMLButtonElement} */ (root.querySelector(".open"));
+    this.latest = new Latest(() => this.show(), {
+      setTimeout: (run, ms) => window.setTimeout(run, ms),
+      clearTimeout: (timer) => window.clearTimeout(timer),
+    });
+    this.listen = (/** @type {Event} */ event) =>
+      this.latest.take(/** @type {CustomEvent<Snapshot>} */ (event).detail);
+    window.addEventListener("fer-snapshot", this.listen);
+  }
+
+  /** Take a place on the page, the first one or another.
+   * @param {HTMLElement} root
+   */
+  settle(root) {
+    window.clearTimeout(this.#leaving);
+    this.root = root;
+    this.button = /** @type {HTMLButtonElement} */ (root.querySelector(".open"));
+    this.button.onclick = () => (this.floating ? this.floating.close() : this.open());
+  }
+
+  /** Wait for another place on the page; close if none comes, since the page was left. */
+  leave() {
+    waiting = this;
+    this.#leaving = window.setTimeout(() => this.close(), this.data.grace);
+  }
+
+  /** Take what a rerun of the page has changed.
+   * @param {Component} component
+   */
+  update({ data: [data], setTriggerValue }) {
+    this.data = data;
+    this.mark = () => setTriggerValue("mark", Date.now());
+    this.button.disabled = !this.supported;
+    this.button.title = (this.supported ? data.texts.what : data.texts.cannot) ?? "";
+    this.label();
+    this.latest.takeFromPage(data.snapshot);
+  }
+
+  get supported() {
+    return "documentPictureInPicture" in window;
+  }
+
+  label() {
+    const { texts } = this.data;
+    this.button.textContent = (this.floating ? texts.close : texts.open) ?? "";
+    this.explain(this.supported ? "" : texts.cannot);
+  }
+
+  /** @param {string | undefined} reason */
+  explain(reason) {
+    const place = this.root.querySelector(".why");
+    if (place) place.textContent = reason ?? "";
+  }
+
+  async open() {
+    try {
+      // @ts-expect-error -- not every version of TypeScript's DOM library has documentPictureInPicture
+      this.floating = await window.documentPictureInPicture.requestWindow(SIZE);
+    } catch {
+      this.explain(this.data.texts.refused);
+      return;
+    }
+    const { document } = this.floating;
+    document.title = this.data.texts.title;
+    const style = document.createElement("style");
+    style.textContent = STYLE;
+    document.head.append(style);
+    document.body.innerHTML = BODY;
+    const theme = getComputedStyle(this.button);
+    for (const [name, from] of /** @type {const} */ ([
+      ["--paper", "--st-background-color"],
+      ["--ink", "--st-text-color"],
+    ])) {
+      document.body.style.setProperty(name, theme.getPropertyValue(from));
+    }
+    this.wireMark(document.querySelector(".mark"));
+    this.floating.addEventListener("pagehide", () => {
+      this.floating = null;
+      this.label();
+    });
+    this.label();
+    this.show();
+  }
+
+  /** @param {HTMLButtonElement} button */
+  wireMark(button) {
+    const { floating } = this;
+    const put = (/** @type {string} */ key) => {
+      button.textContent = this.data.texts[key] ?? "";
+    };
+    put("mark");
+    button.onclick = () => {
+      this.mark();
+      put("marked");
+      floating.setTimeout(() => put("mark"), 1500);
+    };
+  }
+
+  show() {
+    const document = this.floating?.document;
+    if (!document) return;
+    const { texts, even, amount, emotions } = this.data;
+    const part = (/** @type {string} */ name) => document.querySelector(`.${name}`);
+    const content = contentOf(this.latest.value, { texts, even });
+    document.body.dataset.amount = amount;
+    for (const name of /** @type {const} */ (["faces", "mood", "alert"])) {
+      const place = part(name);
+      // Only what has changed, or it would be read out again.
+      if (place.textContent !== content[name]) place.textContent = content[name];
+    }
+    part("blob").style.fill = content.fill;
+    part("blob").style.transform = `scale(${content.scale})`;
+    part("line").setAttribute("d", content.line);
+    const shown = content.seen && amount === "full" ? emotions : [];
+    part("bars").replaceChildren(
+      ...shown.map(([word, colour], at) => {
+        const row = document.createElement("div");
+        const [label, bar] = [document.createElement("span"), document.createElement("i")];
+        label.textContent = word;
+        bar.style.cssText = `width:${100 * (content.shares[at] ?? 0)}%;background:${colour}`;
+        row.append(label, bar);
+        return row;
+      }),
+    );
+  }
+
+  close() {
+    if (waiting === this) waiting = null;
+    window.removeEventListener("fer-snapshot", this.listen);
+    this.latest.close();
+    this.floating?.close();
+  }
+}
+
+/** @type {WeakMap<HTMLElement, FloatingWindow>} */
+const mounted = new WeakMap();
+/** @type {FloatingWindow | null} the one that just lost its place on the page */
+let waiting = null;
+
+/** Mount the button, or bring it up to date; return what takes it off the page.
+ * @param {Component} component
+ */
+export function mount(component) {
   const root = component.parentElement;
   let one = mounted.get(root);
   if (!one) {
-    one = homeless ?? new Glance();
-    homeless = null;
+    one = waiting ?? new FloatingWindow(root, component.data[0]);
+    waiting = null;
     one.settle(root);
     mounted.set(root, one);
   }
   one.update(component);
+  const shown = one;
   return () => {
     mounted.delete(root);
-    one.leave();
+    shown.leave();
   };
 }

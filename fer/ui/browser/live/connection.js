@@ -1,129 +1,192 @@
-// The way to the server: a socket that comes back by itself. Knows bytes and answers, no pictures.
+// @ts-check
+// The connection to the server: a socket that comes back by itself. Knows bytes and answers only.
 
-const VERSION = 1;
+import { frameHeader, parseMessage, REPLACED } from "../messages.js";
+
+/** @import { Answer } from "../messages.js" */
+
+/** Time and sockets; tests pass their own.
+ * @typedef {object} World
+ * @property {() => number} now ms
+ * @property {number} timeOrigin
+ * @property {(run: () => void, ms: number) => any} setTimeout
+ * @property {(timer: any) => void} clearTimeout
+ * @property {(url: string) => any} socket
+ * @property {() => number} random
+ */
+/** @typedef {object} Listener
+ * @property {(state: "live" | "reconnecting" | "busy") => void} state
+ * @property {(answer: Answer, delay: number) => void} faces
+ * @property {() => void} token a new token is needed
+ * @property {() => void} tooBig
+ * @property {() => void} replaced
+ */
+
 const FIRST_WAIT = 300; // ms before the first new try; doubled each time
 const LONGEST_WAIT = 4000;
 const SILENCE = 12000; // ms without an answer after which the socket counts as dead
 const BUSY_WAIT = 2000;
-const BLIND = 3; // tries that fail without a reason before the token is doubted: proxies hide reasons
+const BLIND = 3; // failures without a reason before the token is doubted: proxies hide reasons
 const ASK_AGAIN = 5000;
-const REPLACED = 4001; // close code: another tab brings this lesson's pictures now
+const POLICY = 1008; // WebSocket close codes
+const TOO_BIG = 1009;
+const TRY_LATER = 1013;
 
-export class Link {
+/** @type {World} */
+export const REAL_WORLD = {
+  now: () => performance.now(),
+  timeOrigin: performance.timeOrigin,
+  setTimeout: (run, ms) => setTimeout(run, ms),
+  clearTimeout: (timer) => clearTimeout(timer),
+  socket: (url) => new WebSocket(url),
+  random: Math.random,
+};
+
+export class Connection {
+  /** @type {any} */
   #socket = null;
+  /** @type {any} */
   #timer = null;
-  #pending = new Map(); // sequence number: when it was sent
+  /** @type {Map<number, number>} sequence number: when it was sent */
+  #pending = new Map();
   #seq = 0;
   #failures = 0;
-  #refused = null; // the token that the server didn't take
-  #asked = 0;
-  #called = 0; // when the socket was made
+  /** @type {string | null} the token that the server refused */
+  #refused = null;
+  #askedAt = 0;
+  #connectedAt = 0; // when the socket was made
+  /** @type {string | null} */
+  #url = null;
+  #token = "";
+  #triedToken = "";
 
-  // told: {state(name), faces(answer, delay), token(), tooBig(), replaced()}
-  constructor(told) {
-    this.told = told;
-    this.inflight = 2;
-    this.maxBytes = Infinity;
+  /**
+   * @param {Listener} listener
+   * @param {World} [world]
+   */
+  constructor(listener, world = REAL_WORLD) {
+    this.listener = listener;
+    this.world = world;
+    this.inFlight = 2;
+    this.maxBytes = Number.POSITIVE_INFINITY;
     this.ready = false;
     this.resting = false;
   }
 
+  /**
+   * @param {string} url
+   * @param {string} token
+   */
   open(url, token) {
-    this.url = url;
-    this.token = token;
+    this.#url = url;
+    this.#token = token;
     if (!this.#socket && !this.#timer) this.#connect();
   }
 
-  // A new token; where one was waited for, it is tried at once. Where it is for another session (the
-  // page's was lost with its server), the socket changes over: the page must look at what it feeds.
+  /** Take a new token; if one was waited for, try it at once. If it is for another lesson (the
+   * page's was lost with its server), change the socket over: the page must show what it feeds.
+   * @param {string} token
+   * @param {boolean} moved
+   */
   renew(token, moved) {
-    this.token = token;
+    this.#token = token;
     const waitedFor = this.#refused !== null && token !== this.#refused;
     if (!moved && !waitedFor) return;
     this.#refused = null;
-    if (this.#socket) this.#lost(this.#socket, { code: 0 });
+    if (this.#socket) this.#lost(this.#socket, 0);
     this.retryNow();
   }
 
-  // Whether there is nothing to send for now. A line lost meanwhile is made again afterwards.
+  /** Send nothing for now, or go on. A connection that was lost meanwhile is made again.
+   * @param {boolean} resting
+   */
   rest(resting) {
     this.resting = resting;
     if (!resting) this.retryNow();
   }
 
   get free() {
-    return this.ready && !this.resting && this.#pending.size < this.inflight;
+    return this.ready && !this.resting && this.#pending.size < this.inFlight;
   }
 
+  /**
+   * @param {Blob} jpeg
+   * @param {number} began when the frame was taken
+   */
   send(jpeg, began) {
-    const header = new DataView(new ArrayBuffer(16));
     this.#seq = (this.#seq + 1) >>> 0;
-    header.setUint32(0, VERSION, true);
-    header.setUint32(4, this.#seq, true);
-    header.setFloat64(8, performance.timeOrigin + began, true);
     this.#pending.set(this.#seq, began);
-    this.#socket.send(new Blob([header, jpeg]));
+    this.#socket.send(new Blob([frameHeader(this.#seq, this.world.timeOrigin + began), jpeg]));
   }
 
-  // After sleep or a change of network: don't wait out a long pause.
+  /** Connect without waiting, as after sleep or a change of network. */
   retryNow() {
-    if (!this.url || this.ready) return;
+    if (!this.#url || this.ready) return;
     this.#failures = 0;
     if (!this.#socket) this.#connect();
   }
 
-  // To be called now and then: a cable that was pulled closes no socket.
+  /** Find a dead connection; call this now and then, since a pulled cable closes no socket.
+   * @param {number} now
+   */
   check(now) {
-    const oldest = this.#pending.values().next().value;
-    const since = this.ready ? oldest : this.#called;
-    if (this.#socket && now - since > SILENCE) this.#lost(this.#socket, { code: 0 });
-    if (this.#refused !== null && now - this.#asked > ASK_AGAIN) this.#ask();
+    const since = this.ready ? this.#pending.values().next().value : this.#connectedAt;
+    if (this.#socket && since !== undefined && now - since > SILENCE) this.#lost(this.#socket, 0);
+    if (this.#refused !== null && now - this.#askedAt > ASK_AGAIN) this.#askForToken();
   }
 
   close() {
-    clearTimeout(this.#timer);
+    this.world.clearTimeout(this.#timer);
     const socket = this.#socket;
-    this.#timer = this.#socket = this.url = this.#refused = null;
+    this.#timer = this.#socket = this.#url = this.#refused = null;
     this.ready = false;
     this.#pending.clear();
     socket?.close(1000);
   }
 
   #connect() {
-    clearTimeout(this.#timer);
+    this.world.clearTimeout(this.#timer);
     this.#timer = null;
-    const socket = new WebSocket(`${this.url}?token=${encodeURIComponent(this.token)}`);
+    const socket = this.world.socket(`${this.#url}?token=${encodeURIComponent(this.#token)}`);
     this.#socket = socket;
-    this.#called = performance.now();
-    this.tried = this.token;
-    socket.onmessage = (event) => this.#socket === socket && this.#heard(JSON.parse(event.data));
-    socket.onclose = (event) => this.#lost(socket, event);
+    this.#connectedAt = this.world.now();
+    this.#triedToken = this.#token;
+    socket.onmessage = (/** @type {{data: string}} */ event) => {
+      if (this.#socket === socket) this.#receive(event.data);
+    };
+    socket.onclose = (/** @type {{code: number}} */ event) => this.#lost(socket, event.code);
   }
 
-  #heard(answer) {
-    if ("hello" in answer) {
-      this.inflight = answer.inflight ?? this.inflight;
-      this.maxBytes = answer.max_bytes ?? this.maxBytes;
+  /** @param {string} data */
+  #receive(data) {
+    const message = parseMessage(data);
+    if ("hello" in message) {
+      this.inFlight = message.inflight ?? this.inFlight;
+      this.maxBytes = message.max_bytes ?? this.maxBytes;
       this.ready = true;
       this.#refused = null;
-      this.told.state("live");
+      this.listener.state("live");
       return;
     }
-    const began = this.#pending.get(answer.seq);
+    const began = this.#pending.get(message.seq);
     if (began === undefined) return;
     for (const seq of this.#pending.keys()) {
-      this.#pending.delete(seq); // those before it were left out, and get no answer
-      if (seq === answer.seq) break;
+      this.#pending.delete(seq); // those before it were dropped, and get no answer
+      if (seq === message.seq) break;
     }
     this.#failures = 0;
-    this.told.faces(answer, performance.now() - began);
+    this.listener.faces(message, this.world.now() - began);
   }
 
-  #lost(socket, { code }) {
+  /**
+   * @param {any} socket
+   * @param {number} code
+   */
+  #lost(socket, code) {
     if (socket !== this.#socket) return; // an earlier one, which this tab itself has replaced
     if (code === REPLACED) {
-      this.close(); // or each would throw the other out for ever
-      this.told.replaced();
+      this.close(); // or the two tabs would replace each other for ever
+      this.listener.replaced();
       return;
     }
     this.#socket = null;
@@ -132,22 +195,23 @@ export class Link {
     socket.onclose = null;
     socket.close();
     if (this.resting) return;
-    if (code === 1009) this.told.tooBig();
-    this.told.state(code === 1013 ? "busy" : "reconnecting");
+    if (code === TOO_BIG) this.listener.tooBig();
+    this.listener.state(code === TRY_LATER ? "busy" : "reconnecting");
     this.#failures += 1;
-    const doubted = code === 1008 || this.#failures % BLIND === 0;
-    if (doubted && this.token === this.tried) {
-      this.#refused = this.tried;
-      this.#ask();
+    const doubted = code === POLICY || this.#failures % BLIND === 0;
+    if (doubted && this.#token === this.#triedToken) {
+      this.#refused = this.#triedToken;
+      this.#askForToken();
     }
     const longest = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** (this.#failures - 1));
-    // Some chance in it, so that a school's classes don't all come back in the same moment.
-    const wait = longest * (0.6 + 0.4 * Math.random()) + (code === 1013 ? BUSY_WAIT : 0);
-    this.#timer = setTimeout(() => this.#connect(), wait);
+    // Partly random, so that a school's classes don't all come back at the same time.
+    const wait = longest * (0.6 + 0.4 * this.world.random());
+    const busy = code === TRY_LATER ? BUSY_WAIT : 0;
+    this.#timer = this.world.setTimeout(() => this.#connect(), wait + busy);
   }
 
-  #ask() {
-    this.#asked = performance.now();
-    this.told.token();
+  #askForToken() {
+    this.#askedAt = this.world.now();
+    this.listener.token();
   }
 }

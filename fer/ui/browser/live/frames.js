@@ -1,25 +1,38 @@
-// The newest picture, in the worker. Older ones are closed at once: a capture has few to lend.
+// @ts-check
+// The newest frame, in the worker. Older ones are closed at once: a capture has few to lend.
+
+/** @import { Size } from "../messages.js" */
+/** @typedef {VideoFrame | ImageBitmap} Frame */
 
 export class Frames {
+  /** @type {Frame | null} */
   #latest = null;
+  /** @type {ReadableStreamDefaultReader<VideoFrame> | null} */
   #reader = null;
+  /** @type {MediaStreamTrack | null} */
   #track = null;
 
-  pulling = false; // whether the page must be asked for every picture
-  fresh = false; // whether there is a picture that wasn't taken yet
+  pulling = false; // true if the page must be asked for every frame
+  fresh = false; // true if there is a frame that wasn't taken yet
 
+  /** Read frames from a stream or a track; without both, wait for `put`.
+   * @param {{readable?: ReadableStream<VideoFrame>, track?: MediaStreamTrack}} from
+   */
   follow({ readable, track }) {
     this.stop();
-    if (track && "MediaStreamTrackProcessor" in self) {
-      readable = new MediaStreamTrackProcessor({ track, maxBufferSize: 1 }).readable;
+    let source = readable;
+    if (track && "MediaStreamTrackProcessor" in globalThis) {
+      // @ts-expect-error -- TypeScript's DOM library has no MediaStreamTrackProcessor
+      source = new MediaStreamTrackProcessor({ track, maxBufferSize: 1 }).readable;
       this.#track = track;
     } else {
       track?.stop();
     }
-    this.pulling = !readable;
-    if (readable) this.#read(readable.getReader());
+    this.pulling = !source;
+    if (source) this.#read(source.getReader());
   }
 
+  /** @param {ReadableStreamDefaultReader<VideoFrame>} reader */
   async #read(reader) {
     this.#reader = reader;
     try {
@@ -30,17 +43,18 @@ export class Frames {
         else value.close();
       }
     } catch {
-      // The stream was cancelled, or its track ended: the page knows from the track itself.
+      // The stream was cancelled, or its track ended: the page hears of that from the track.
     }
   }
 
-  put(picture) {
+  /** @param {Frame | null} frame */
+  put(frame) {
     this.#latest?.close();
-    this.#latest = picture;
-    this.fresh = picture !== null;
+    this.#latest = frame;
+    this.fresh = frame !== null;
   }
 
-  // The newest picture, lent until the next one comes; null before the first.
+  /** Return the newest frame, lent until the next one comes; null before the first. */
   take() {
     this.fresh = false;
     return this.#latest;
@@ -48,14 +62,19 @@ export class Frames {
 
   stop() {
     this.#reader?.cancel().catch(() => {});
-    this.#track?.stop(); // the page's own was another: the camera is on until both have ended
+    this.#track?.stop(); // a copy of the page's: the camera is on until both have ended
     this.#reader = this.#track = null;
     this.pulling = false;
     this.put(null);
   }
 }
 
-// Width and height of a VideoFrame or an ImageBitmap.
-export function sizeOf(picture) {
-  return [picture.displayWidth ?? picture.width, picture.displayHeight ?? picture.height];
+/** Return width and height of a frame.
+ * @param {Frame} frame
+ * @returns {Size}
+ */
+export function sizeOf(frame) {
+  return "displayWidth" in frame
+    ? [frame.displayWidth, frame.displayHeight]
+    : [frame.width, frame.height];
 }

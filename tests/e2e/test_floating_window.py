@@ -3,11 +3,10 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import Launch
 from tests.e2e.live_tab import FACES, LiveTab, wait_until
-from tests.e2e.live_world import window_of
 from tests.e2e.test_journey import begin
 
 
@@ -47,7 +46,7 @@ def test_it_goes_on_while_the_page_is_hidden(
     expect(window.locator(".faces")).to_have_text(f"{FACES} faces")
     # Counted in the page, which gets them from the live socket and not from its own clock.
     lesson.page.evaluate(
-        "() => { window.told = 0; addEventListener('fer-news', () => window.told++); }"
+        "() => { window.told = 0; addEventListener('fer-snapshot', () => window.told++); }"
     )
     other = new_tab()
     other.page.goto("about:blank")
@@ -75,59 +74,3 @@ def test_a_browser_without_such_windows_is_told(launch: Launch, app_url: str) ->
     expect(page.get_by_role("button", name="Glance window")).to_be_disabled()
     expect(page.get_by_text("This browser has no floating windows")).to_be_visible()
     browser.close()
-
-
-@pytest.fixture(scope="module")
-def blank(browser: BrowserContext) -> Page:
-    return browser.new_page()
-
-
-def test_old_news_are_no_news(blank: Page) -> None:
-    script = """
-    const seen = [shown()];
-    pass(4000); seen.push(shown());
-    pass(2000); seen.push(shown());
-    tell({ ...NEWS, faces: 3 }); seen.push(shown());
-    return seen;"""
-    happy = ["2 faces", "happy", "flat"]
-    nothing = ["nothing", "", ""]
-    assert window_of(blank, script) == [happy, happy, nothing, ["3 faces", "happy", "flat"]]
-
-
-def test_news_that_go_on_stay(blank: Page) -> None:
-    script = """
-    for (let at = 0; at < 10; at++) { pass(1000); tell({ ...NEWS, time: at }); }
-    for (let at = 10; at < 20; at++) { pass(1000); rerun({ ...NEWS, time: at }); }
-    return shown()[0];"""
-    assert window_of(blank, script) == "2 faces"
-
-
-def test_the_same_news_again_are_no_news(blank: Page) -> None:
-    """A page that lost its server may be drawn again, with what it was told last."""
-    script = """
-    for (let at = 0; at < 10; at++) { pass(1000); rerun({ ...NEWS }); }
-    return shown()[0];"""
-    assert window_of(blank, script) == "nothing"
-
-
-def test_a_window_that_is_opened_late_shows_no_old_news(blank: Page) -> None:
-    script = "pass(6000); await one.open(); return shown();"
-    assert window_of(blank, script) == ["nothing", "", ""]
-
-
-def test_how_much_is_shown_changes_at_once(blank: Page) -> None:
-    script = """
-    rerun({ ...NEWS }, "full");
-    return [floating.document.body.dataset.amount, shown()[0]];"""
-    assert window_of(blank, script) == ["full", "2 faces"]
-
-
-def test_what_stays_the_same_is_not_read_out_again(blank: Page) -> None:
-    script = """
-    const changed = new floating.MutationObserver(() => {});
-    for (const name of ["mood", "alert"]) changed.observe(part(name), { childList: true });
-    tell({ ...NEWS, balance: 0.5 });
-    const same = changed.takeRecords().length;
-    tell({ ...NEWS, balance: 0 });
-    return [same, changed.takeRecords().length > 0, shown()[1]];"""
-    assert window_of(blank, script) == [0, True, "even"]

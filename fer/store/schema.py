@@ -1,12 +1,13 @@
-"""The tables, and the steps by which an older database becomes one of today.
+"""The tables as the store uses them, and `migrate`, which brings a database to their form.
 
-A step is never changed once it was published: a new wish is a new step at the end. A new database
-takes all of them too, so both ways lead to the same tables.
+A change of the tables is a new file in `migrations/versions`, and its number is NEWEST here. A new
+database takes all revisions too, so that old and new databases end with the same tables.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from pathlib import Path
 from typing import Final
 
 import sqlalchemy as sa
@@ -15,54 +16,14 @@ from fer.emotions import EMOTIONS
 from fer.lesson import INDICATORS
 from fer.store.errors import StoreError
 
+NEWEST: Final = "0001"  # the revision that this code reads and writes
+MIGRATIONS: Final = Path(__file__).parent / "migrations"
+VERSION_TABLE: Final = "fer_revision"  # not Alembic's usual name: others may share the database
+
 SUMS: Final = tuple(f"sum_{name}" for name in EMOTIONS)
 WORDS: Final = tuple(f"word_{name}" for name in EMOTIONS)
 LOOKING: Final = tuple(f"look_{name}" for name in INDICATORS)
 COUNTS: Final = ("frames", "seen", "read")
-
-Step = Sequence[str]
-
-# 1: as it began.
-_FIRST: Final[Step] = (
-    """CREATE TABLE lessons (
-        id TEXT PRIMARY KEY, owner TEXT NOT NULL, name TEXT NOT NULL,
-        started DOUBLE PRECISION NOT NULL, zone INTEGER NOT NULL,
-        acknowledged DOUBLE PRECISION, region TEXT NOT NULL,
-        model TEXT NOT NULL, version TEXT NOT NULL,
-        ended DOUBLE PRECISION, saved DOUBLE PRECISION NOT NULL,
-        duration DOUBLE PRECISION NOT NULL, faces DOUBLE PRECISION, balance DOUBLE PRECISION)""",
-    "CREATE INDEX lessons_by_owner ON lessons (owner, started)",
-    """CREATE TABLE seconds (
-        lesson TEXT NOT NULL REFERENCES lessons ON DELETE CASCADE, second INTEGER NOT NULL,
-        frames INTEGER NOT NULL, seen INTEGER NOT NULL, read INTEGER NOT NULL,
-        sum_angry DOUBLE PRECISION NOT NULL, sum_disgust DOUBLE PRECISION NOT NULL,
-        sum_fear DOUBLE PRECISION NOT NULL, sum_happy DOUBLE PRECISION NOT NULL,
-        sum_sad DOUBLE PRECISION NOT NULL, sum_surprise DOUBLE PRECISION NOT NULL,
-        sum_neutral DOUBLE PRECISION NOT NULL,
-        word_angry INTEGER NOT NULL, word_disgust INTEGER NOT NULL, word_fear INTEGER NOT NULL,
-        word_happy INTEGER NOT NULL, word_sad INTEGER NOT NULL, word_surprise INTEGER NOT NULL,
-        word_neutral INTEGER NOT NULL,
-        look_negative INTEGER NOT NULL, look_confused INTEGER NOT NULL,
-        look_flat INTEGER NOT NULL, look_positive INTEGER NOT NULL,
-        PRIMARY KEY (lesson, second))""",
-    """CREATE TABLE moments (
-        lesson TEXT NOT NULL REFERENCES lessons ON DELETE CASCADE, place INTEGER NOT NULL,
-        kind TEXT NOT NULL, text TEXT NOT NULL, time DOUBLE PRECISION NOT NULL,
-        PRIMARY KEY (lesson, place))""",
-    """CREATE TABLE pauses (
-        lesson TEXT NOT NULL REFERENCES lessons ON DELETE CASCADE, place INTEGER NOT NULL,
-        begun DOUBLE PRECISION NOT NULL, ended DOUBLE PRECISION,
-        PRIMARY KEY (lesson, place))""",
-    """CREATE TABLE alerts (
-        lesson TEXT NOT NULL REFERENCES lessons ON DELETE CASCADE, place INTEGER NOT NULL,
-        what TEXT NOT NULL, line DOUBLE PRECISION NOT NULL, seconds INTEGER NOT NULL,
-        faces INTEGER NOT NULL, margin DOUBLE PRECISION NOT NULL, rest INTEGER NOT NULL,
-        begun DOUBLE PRECISION NOT NULL, ended DOUBLE PRECISION, peak DOUBLE PRECISION NOT NULL,
-        PRIMARY KEY (lesson, place))""",
-)
-# 2: who saves a lesson, so that a process that lost it can't write over the one that goes on.
-_WRITER: Final[Step] = ("ALTER TABLE lessons ADD COLUMN writer TEXT NOT NULL DEFAULT ''",)
-STEPS: Final[tuple[Step, ...]] = (_FIRST, _WRITER)
 
 LESSONS: Final = sa.table(
     "lessons",
@@ -90,23 +51,41 @@ ALERTS: Final = sa.table(
     ),
 )
 TABLES: Final = (LESSONS, SECONDS, MOMENTS, PAUSES, ALERTS)
-_LOCK: Final = 3735928559  # any number that nobody else takes
+_LOCK: Final = 3735928559  # of PostgreSQL's advisory locks; any number that no one else takes
+_ALEMBIC: Final = threading.Lock()  # Alembic keeps its context in a module: one run at a time
 
 
-def migrate(connection: sa.Connection, steps: Sequence[Step] = STEPS) -> None:
-    """Brings the database up to date, within the caller's transaction: whole or not at all."""
+def migrate(connection: sa.Connection, migrations: Path = MIGRATIONS, newest: str = NEWEST) -> None:
+    """Bring the database to revision `newest` within the caller's transaction.
+
+    Either all of it is done or nothing. Raises StoreError if a newer program made the database.
+    """
+    if revision_of(connection) == newest:  # the usual start; it does not load Alembic
+        return
     if connection.dialect.name == "postgresql":  # two servers may start at once
         connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
-    connection.execute(sa.text("CREATE TABLE IF NOT EXISTS fer_schema (version INTEGER NOT NULL)"))
-    version = connection.scalar(sa.text("SELECT max(version) FROM fer_schema")) or 0
-    if version > len(steps):
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    config = Config()
+    # The reader of options takes a % in a folder's name for one of its own signs.
+    config.set_main_option("script_location", str(migrations).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes |= {"connection": connection, "version_table": VERSION_TABLE}
+    try:
+        with _ALEMBIC:
+            command.upgrade(config, newest)
+    except CommandError as fault:
         raise StoreError(
-            f"the database has the form {version}, and this program knows forms up to "
-            f"{len(steps)}: use the newer program that made it"
-        )
-    for number, step in enumerate(steps[version:], start=version + 1):
-        for statement in step:
-            connection.execute(sa.text(statement))
-        connection.execute(
-            sa.text("INSERT INTO fer_schema (version) VALUES (:number)"), {"number": number}
-        )
+            f"the database has schema revision {revision_of(connection)}, which this program does "
+            f"not know (it knows revisions up to {newest}): install the newer program that made it"
+        ) from fault
+
+
+def revision_of(connection: sa.Connection) -> str | None:
+    """Return the revision that the database names; None if it has never had one."""
+    if not sa.inspect(connection).has_table(VERSION_TABLE):
+        return None
+    revision: str | None = connection.scalar(sa.text(f"SELECT version_num FROM {VERSION_TABLE}"))
+    return revision

@@ -59,8 +59,12 @@ class Store:
         with told(self._address):
             self.engine = connect(read, patience)
             self._writing = self.engine.execution_options(writes=True)
-            with self._writing.begin() as connection:
-                migrate(connection)
+            try:
+                with self._writing.begin() as connection:
+                    migrate(connection)
+            except BaseException:
+                self.close()
+                raise
 
     def close(self) -> None:
         """Closes its connections; one that is needed later is opened again."""

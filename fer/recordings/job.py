@@ -1,4 +1,4 @@
-"""Reading one recorded lesson in the background: a thread works, any other may look."""
+"""A job: one recorded lesson, read by a thread of its own; any thread may ask how far it is."""
 
 from __future__ import annotations
 
@@ -19,52 +19,55 @@ from fer.vision.analyzer import Step
 from fer.vision.media.videos import Video
 
 LOG: Final = logging.getLogger(__name__)
-UNSEEN: Final = 3600.0  # seconds that nobody asks for it, after which a recording is let go
-# While classes are live: the rest after each frame, in parts of the time that it took. With 1 a
-# class of 25 lost half of its readings on two processors, with 3 next to none.
+UNSEEN: Final = 3600.0  # seconds; a job that no page has asked for in this time is dropped
+# While classes are live: the rest after each frame, as a multiple of the time that it took. With 1
+# a class of 25 lost half of its readings on two processors, with 3 almost none.
 REST: Final = 3.0
 
 
 class VideoReader(Protocol):
-    """What finds, follows and reads the faces: pipeline.Analyzer, or a test's stand-in."""
+    """Detects, follows and classifies the faces of a video: an Analyzer, or a fake in tests."""
 
     def video(self, source: Video) -> Iterable[Step]: ...
 
 
 @dataclass(frozen=True)
-class Order:
-    """What is to be made of a recording."""
+class RecordingOrder:
+    """How a recording is read, and what its lesson is called."""
 
     file_name: str
     plan: LessonPlan  # one without a name gets the file's, and its date
-    every: float = 1.0  # seconds between readings
-    stopped: str = ""  # the note where reading was ended early
-    damaged: str = ""  # the note where a recording ends that is not whole
+    every: float = 1.0  # seconds between the frames that are read
+    stopped: str = ""  # the note at the place where reading was stopped
+    damaged: str = ""  # the note at the place where a damaged recording ends
 
 
 @dataclass(eq=False)
-class Job:
-    """A recording that waits, is read or has been read; `session` is what was seen so far."""
+class RecordingJob:
+    """A recording that waits, is being read or was read; `lesson` holds what was seen so far.
+
+    Raises DataError if the file cannot be read.
+    """
 
     owner: str
-    order: Order
+    order: RecordingOrder
     file: RecordingFile
     reader: VideoReader
     store: Store | None = None
-    lessons: Callable[[], int] = lambda: 0  # how many classes are live beside it
+    lessons: Callable[[], int] = lambda: 0  # how many classes are live
     now: Callable[[], float] = clock.monotonic
 
     def __post_init__(self) -> None:
-        """DataError where the file is none that can be read."""
-        self.newest: Step | None = None  # the frame that was read last; None once it is over
+        self.newest: Step | None = None  # the frame that was read last; None once the job is over
+        self.waiting = True  # until the queue starts it
         self.over = False
-        self.partial = False  # whether it was ended before the recording did
-        self.fault: str | None = None  # what kept it from going on
-        self.unkept: str | None = None  # why its lesson could not be kept
-        self.seen = self.now()  # when somebody asked for it last
-        self._since: float | None = None  # when its turn came
+        self.partial = False  # whether reading was stopped before the recording's end
+        self.fault: str | None = None  # why reading failed
+        self.unkept: str | None = None  # why the lesson could not be stored
+        self.seen = self.now()  # when a page asked for it last
+        self._since: float | None = None  # when reading began
         self._share: float | None = None
-        self._end = 0.0  # up to where it is read, in its own seconds
+        self._end = 0.0  # up to where it is read, in seconds of the recording
         self._stop = threading.Event()
         self.video = Video(self.file.path, self.order.every)
         plan, today = self.order.plan, datetime.now(UTC)
@@ -74,42 +77,42 @@ class Job:
 
     @property
     def broken(self) -> bool:
-        """Whether the recording turned out to be damaged or cut off."""
+        """True if the recording turned out to be damaged or cut off."""
         return self.video.broken is not None
 
     @property
     def stopping(self) -> bool:
-        """Whether it is told to end."""
+        """True once `stop` was called."""
         return self._stop.is_set()
 
     @property
     def share(self) -> float | None:
-        """How much is read, 0 to 1; None where the recording doesn't tell its length."""
+        """How much is read, 0 to 1; None if the recording does not say how long it is."""
         return 0.0 if self._since is None else self._share
 
     def left(self) -> float | None:
-        """Seconds that the rest will take at the pace so far; None while nobody knows."""
+        """Return how many seconds the rest will take at the pace so far; None if unknown."""
         if self._since is None or not self._share:
             return None
         return (self.now() - self._since) * (1 / self._share - 1)
 
     def faces_seen(self) -> bool:
-        """Whether there was any face."""
+        """Return True if any face was detected."""
         return bool(self.lesson.rows()["seen"].any())
 
     def stop(self) -> None:
-        """Ends the reading after the frame that is being read; what was read stays."""
+        """Stop after the frame that is being read; what was read stays."""
         self._stop.set()
 
     def run(self) -> None:
-        """Reads it to the end, deletes the recording, and keeps the lesson."""
+        """Read the recording to its end, delete it, and store the lesson."""
         self._since = self.now()
         try:
             with self.video as video:
                 self._read(video)
         except FerError as fault:
             self.fault = str(fault)
-        except Exception as fault:  # the page must hear of it, whatever it is
+        except Exception as fault:  # the page shows it, whatever it is
             LOG.exception("a recording could not be read")
             self.fault = type(fault).__name__
         finally:
@@ -136,14 +139,14 @@ class Job:
             since = self.now()
 
     def _finish(self) -> None:
-        """Ends the lesson where the reading did, and keeps it if anybody was seen."""
+        """End the lesson where the reading ended, and store it if any face was detected."""
         lesson, video = self.lesson, self.video
         end, early = self._end, self.partial or self.fault is not None
         if not (early or self.broken):
             end = video.duration or end
         lesson.finish(end)
-        for so, note in ((early, self.order.stopped), (self.broken, self.order.damaged)):
-            if so:
+        for applies, note in ((early, self.order.stopped), (self.broken, self.order.damaged)):
+            if applies:
                 lesson.mark("note", note, end)
         if self.store is None or not self.faces_seen():
             return

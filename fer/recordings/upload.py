@@ -1,4 +1,4 @@
-"""A recording that a visitor brought: on the disk while it is read, and no moment longer."""
+"""A recording that a visitor uploaded: it lies on the disk only while it waits or is read."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import BinaryIO, Final
 from fer.errors import DataError
 from fer.vision.media.videos import open_media
 
-OPEN_FILES: Final = Path("/proc/self/fd")  # Linux: files by their number, those without a name too
-PIECE: Final = 1 << 20  # bytes copied at once, so that the recording is not in memory twice
-FIRST_YEAR: Final = 2000  # a camera whose clock was never set says 1904 or 1970
+OPEN_FILES: Final = Path("/proc/self/fd")  # Linux: open files by number, including deleted ones
+PIECE: Final = 1 << 20  # bytes copied at a time, so that the recording is not in memory twice
+FIRST_YEAR: Final = 2000  # cameras whose clock was never set say 1904 or 1970
 
 
 class RecordingFile:
-    """A copy of it to read from. Where the system can, it has no name, so a crash leaves nothing.
+    """A copy of a recording to read from. On Linux it has no name, so a crash leaves nothing.
 
     >>> import io
     >>> with RecordingFile(io.BytesIO(b"pictures")) as file:
@@ -38,14 +38,14 @@ class RecordingFile:
             self._file.flush()
         except OSError as fault:
             self.close()
-            said = f"the recording cannot be copied ({fault.strerror})"
-            raise DataError(said, "disk") from fault
+            message = f"the recording cannot be copied to the server's disk ({fault.strerror})"
+            raise DataError(message, "disk") from fault
         except BaseException:
             self.close()
             raise
 
     def close(self) -> None:
-        """Deletes it. A second call changes nothing."""
+        """Delete the copy. A second call changes nothing."""
         if not self._file.closed:
             self._file.close()
             Path(self._file.name).unlink(missing_ok=True)
@@ -58,11 +58,11 @@ class RecordingFile:
 
 
 def begun(path: Path, now: datetime) -> datetime | None:
-    """When the recording was made, if it tells and that can be so."""
+    """Return when the recording was made; None if it does not say so, or names no possible time."""
     with open_media(path) as container:
-        said = container.metadata.get("creation_time", "")
+        written = container.metadata.get("creation_time", "")
     try:
-        time = datetime.fromisoformat(said)
+        time = datetime.fromisoformat(written)
     except ValueError:
         return None
     if time.tzinfo is None:

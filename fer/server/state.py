@@ -24,7 +24,7 @@ from fer.vision.classifier import Classifier
 from fer.vision.photos import Photos
 
 if TYPE_CHECKING:
-    from fer.recordings.queue import Recordings
+    from fer.recordings.queue import RecordingQueue
 
 LOG: Final = logging.getLogger(__name__)
 WARMING: Final = "the network is being loaded"
@@ -56,15 +56,15 @@ class State:
         self.photos = Photos(self.analyzer)
 
     @functools.cached_property
-    def recordings(self) -> Recordings:
+    def recordings(self) -> RecordingQueue:
         """The recordings that are read in this process; made at the first call."""
         # Imported here: a server on which nobody reads a recording does without PyAV's 20 MB.
         from fer.recordings.job import VideoReader
-        from fer.recordings.queue import Recordings
+        from fer.recordings.queue import RecordingQueue
 
         # `Reader` names photos and live pictures only; the analyzer reads videos too.
         reader = cast(VideoReader, self.analyzer)
-        return Recordings(reader, self.store, lambda: len(self.lessons))
+        return RecordingQueue(reader, self.store, lambda: len(self.lessons))
 
     @classmethod
     def of(cls, settings: Settings, analyzer: Reader | None = None) -> State:

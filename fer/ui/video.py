@@ -15,8 +15,8 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from fer.errors import BusyError, DataError, FerError
-from fer.recordings.job import Job, Order
-from fer.recordings.queue import Recordings
+from fer.recordings.job import RecordingJob, RecordingOrder
+from fer.recordings.queue import RecordingQueue
 from fer.server.state import State
 from fer.ui import class_panel, lesson_report
 from fer.ui.consent import acknowledged, plan_of
@@ -50,7 +50,7 @@ def page(state: State) -> None:
         follow(jobs, me)
 
 
-def bring(state: State, jobs: Recordings, me: str, given: datetime) -> None:
+def bring(state: State, jobs: RecordingQueue, me: str, given: datetime) -> None:
     """The file, what its lesson is called, and how closely to look."""
     try:
         plan = plan_of(state, given)
@@ -81,7 +81,7 @@ def bring(state: State, jobs: Recordings, me: str, given: datetime) -> None:
         required=True,
     )
     if st.button(say("video.start"), type="primary", icon=":material/play_arrow:"):
-        order = Order(
+        order = RecordingOrder(
             file.name,
             replace(plan, name=name.strip()),
             every,
@@ -92,7 +92,7 @@ def bring(state: State, jobs: Recordings, me: str, given: datetime) -> None:
     st.caption(say("video.privacy"))
 
 
-def begin(jobs: Recordings, me: str, file: Any, order: Order) -> None:
+def begin(jobs: RecordingQueue, me: str, file: Any, order: RecordingOrder) -> None:
     """Has it read, or says why it can't be."""
     try:
         with st.spinner(say("video.copying")):
@@ -110,7 +110,7 @@ def begin(jobs: Recordings, me: str, file: Any, order: Order) -> None:
 
 
 @part(every=1.0)
-def follow(jobs: Recordings, me: str) -> None:
+def follow(jobs: RecordingQueue, me: str) -> None:
     """How far it has come, anew every second."""
     job = jobs.get(me)
     if job is None or job.over:
@@ -140,7 +140,7 @@ def follow(jobs: Recordings, me: str) -> None:
     right.html(class_panel.panel(job.lesson.snapshot(), told=job.lesson.fired))
 
 
-def progress(job: Job) -> str:
+def progress(job: RecordingJob) -> str:
     """How far it is read and what is left, in a line."""
     words, step = report_words(), job.newest
     if step is None:
@@ -167,7 +167,7 @@ def preview(step: Step, *, blur: bool) -> npt.NDArray[np.uint8]:
     return small
 
 
-def tell(state: State, jobs: Recordings, job: Job) -> None:
+def tell(state: State, jobs: RecordingQueue, job: RecordingJob) -> None:
     """The report, and what is to be known of it."""
     st.button(
         say("video.another"),

@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 
 from fer.emotions import EMOTIONS
 from fer.lesson import INDICATORS, mood
-from fer.lesson.indicators import indicators
+from fer.lesson.indicators import indicators, mood_word
 from tests.lesson.classes import mixed, one
 
 
@@ -62,3 +62,19 @@ def test_mood_is_happy_less_the_negative_and_all_that_moves() -> None:
     assert found.liveliness == 1 - 0.25
     assert mood(np.array(one("fear"))) == (-1, 1)
     assert mood(np.array(one("neutral"))) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("balance", "word"),
+    [
+        (0.26, "happy"),
+        (0.25, "even"),
+        (0.06, "even"),  # most classes stand near 0: a small mood is not named
+        (0.0, "even"),
+        (-0.06, "even"),
+        (-0.25, "even"),
+        (-0.26, "negative"),
+    ],
+)
+def test_a_mood_is_named_only_beyond_a_quarter(balance: float, word: str) -> None:
+    assert mood_word(balance) == word

@@ -12,8 +12,8 @@ from streamlit.testing.v1 import AppTest
 from fer.errors import DataError, Fault, ModelError
 from fer.faces import Faces
 from fer.lesson.lesson import LessonPlan
-from fer.recordings.job import Job, Order
-from fer.recordings.queue import Recordings
+from fer.recordings.job import RecordingJob, RecordingOrder
+from fer.recordings.queue import RecordingQueue
 from fer.server.lessons import LiveLessons
 from fer.server.state import State
 from fer.settings import Settings
@@ -54,11 +54,11 @@ class World:
         )
 
     @property
-    def jobs(self) -> Recordings:
+    def jobs(self) -> RecordingQueue:
         return self.state.recordings
 
     @property
-    def job(self) -> Job:
+    def job(self) -> RecordingJob:
         job = self.jobs.get(ME)
         assert job is not None
         return job
@@ -213,7 +213,7 @@ def test_stopped_it_tells_what_was_read(world: World, lesson: Path) -> None:
 
 def test_others_first(world: World, lesson: Path) -> None:
     world.reader.held = True
-    order = Order("a.mp4", LessonPlan())
+    order = RecordingOrder("a.mp4", LessonPlan())
     for who in ("one", "two", "three"):
         with lesson.open("rb") as file:
             world.jobs.begin(who, file, order)

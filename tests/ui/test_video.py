@@ -218,7 +218,7 @@ def test_others_first(world: World, lesson: Path) -> None:
         with lesson.open("rb") as file:
             world.jobs.begin(who, file, order)
     page = world.begun(lesson)
-    assert "number 2 in the line" in page.info[0].value
+    assert "number 2 in the queue" in page.info[0].value
     press(page, "video.leave")
     assert page.file_uploader
     for who in ("one", "two"):

@@ -315,7 +315,7 @@ def test_a_running_lesson_is_ended_before_it_is_deleted(state: State, store: Sto
     assert "<mark>still running</mark>" in cards(page)[0]
     assert "<mark>" not in cards(page)[1]
     page.menu_button(key=f"history_more_{id}").click("delete").run()
-    assert "it is ended first" in page.warning[-1].value
+    assert "Deleting it ends it first" in page.warning[-1].value
     assert not [one for one in page.button if one.label == "Delete for good"]
     press(page, "End and delete")
     assert not page.exception

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fer.errors import UsageError
 from fer.lesson import Alert, Fired, Lesson
-from fer.lesson.alerts import Monitor
+from fer.lesson.alerts import CALM, Monitor
 from tests.lesson.classes import crowd, new_lesson, run
 
 ALERT = Alert("negative", over=0.4, seconds=20, faces=5, margin=0.1, rest=60)
@@ -135,3 +135,24 @@ def test_rings_are_apart_and_long_enough(tenths: list[int | None], seconds: int)
 def test_what_makes_no_alert(change: dict[str, object], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         replace(ALERT, **change)
+
+
+def test_default_alerts_are_calm() -> None:
+    """Docs and the pages name these values: 40 % of at least 5 faces for 30 seconds."""
+    expected = [
+        Alert(what, over=0.4, seconds=30, faces=5, margin=0.1, rest=180)
+        for what in ("negative", "confused")
+    ]
+    assert [*CALM] == expected
+
+
+def test_a_monitor_may_fire_in_its_first_second() -> None:
+    monitor = Monitor(replace(ALERT, seconds=1))
+    assert monitor.step(0, 0.5, 5) == Fired(monitor.alert, 0.0, None, 0.5)
+
+
+def test_a_share_just_at_the_margin_does_not_end_it() -> None:
+    monitor = Monitor(replace(ALERT, over=0.5, margin=0.25, seconds=1))
+    fired = monitor.step(0, 0.75, 5)
+    assert monitor.step(1, 0.25, 5) is None
+    assert monitor.fired == fired is not None

@@ -26,6 +26,7 @@ def names(row: list[float]) -> list[str]:
         (one("happy"), ["positive"]),
         (one("surprise"), []),  # clear, and neither good nor bad
         (one("neutral"), ["flat"]),
+        (one("neutral", 0.8), ["flat"]),
         (one("neutral", 0.75), []),  # something else shows
         (one("fear"), ["negative"]),  # clear, so not confused
         (one("disgust"), ["negative"]),
@@ -78,3 +79,7 @@ def test_mood_is_happy_less_the_negative_and_all_that_moves() -> None:
 )
 def test_a_mood_is_named_only_beyond_a_quarter(balance: float, word: str) -> None:
     assert mood_word(balance) == word
+
+
+def test_a_mood_has_six_decimals() -> None:
+    assert mood(np.array(mixed(happy=1 / 3, neutral=2 / 3))) == (0.333333, 0.333333)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fer.errors import UsageError
 from fer.lesson import Alert, Fired, Lesson
-from fer.lesson.alerts import CALM, Monitor
+from fer.lesson.alerts import CALM, Monitor, Monitors
 from tests.lesson.classes import crowd, new_lesson, run
 
 ALERT = Alert("negative", over=0.4, seconds=20, faces=5, margin=0.1, rest=60)
@@ -127,6 +127,8 @@ def test_rings_are_apart_and_long_enough(tenths: list[int | None], seconds: int)
     [
         ({"what": "bored"}, "negative, confused"),
         ({"over": 1.0}, "between 0 and 1"),
+        ({"over": 0.0, "margin": 0.0}, "between 0 and 1"),
+        ({"rest": -1}, "rests 0 or more"),
         ({"margin": 0.4}, "margin below"),
         ({"seconds": 0}, "at least one second"),
         ({"faces": 0}, "one face"),
@@ -156,3 +158,15 @@ def test_a_share_just_at_the_margin_does_not_end_it() -> None:
     fired = monitor.step(0, 0.75, 5)
     assert monitor.step(1, 0.25, 5) is None
     assert monitor.fired == fired is not None
+
+
+@pytest.mark.parametrize("change", [{"margin": 0.0}, {"faces": 1}, {"rest": 0}, {"seconds": 1}])
+def test_the_smallest_values_make_an_alert(change: dict[str, float]) -> None:
+    ((name, value),) = change.items()
+    assert getattr(replace(ALERT, **change), name) == value
+
+
+def test_what_lasted_when_a_lesson_was_stored_has_ended_with_it() -> None:
+    monitors = Monitors([])
+    monitors.restore([Fired(ALERT, 1.0, 5.0, 0.6), Fired(ALERT, 20.0, None, 0.7)], 30)
+    assert [(one.start, one.end) for one in monitors.ended] == [(1.0, 5.0), (20.0, 30.0)]

@@ -85,7 +85,7 @@ def test_several_faces_and_what_can_be_taken_away(page: Page) -> None:
 
     table = download(page, "Table (CSV)").decode("utf-8-sig")
     rows = list(csv.DictReader(io.StringIO(table)))
-    assert [(row["file"], row["face"]) for row in rows] == [("two.png", "1"), ("two.png", "2")]
+    assert [(row["file"], row["id"]) for row in rows] == [("two.png", "1"), ("two.png", "2")]
     for row, place in zip(rows, (100, 600), strict=True):
         middle = int(row["left"]) + int(row["width"]) / 2
         assert abs(middle - (place + 120)) < 60

@@ -126,17 +126,6 @@ class Faces:
         return record
 
 
-def overlaps(first: Floats, second: Floats) -> Floats:
-    """Intersection over union of every box of one list with every one of another, (n, m)."""
-    top_left = np.maximum(first[:, None, :2], second[None, :, :2])
-    bottom_right = np.minimum(
-        (first[:, :2] + first[:, 2:])[:, None], (second[:, :2] + second[:, 2:])[None]
-    )
-    shared = np.prod(np.maximum(bottom_right - top_left, 0), axis=2)
-    areas = np.prod(first[:, 2:], axis=1)[:, None] + np.prod(second[:, 2:], axis=1)[None]
-    return np.asarray(shared / np.maximum(areas - shared, 1e-9), np.float32)
-
-
 def _column(name: str, given: Any, n: int) -> Any:
     shape, kind, unknown = _COLUMNS[name]
     if name not in given:

@@ -19,7 +19,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fer.faces import Faces, overlaps
+from fer.faces import Faces
+from fer.vision.boxes import overlaps
 from fer.vision.track import Tracker
 
 Picture = npt.NDArray[np.uint8]

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fer.emotions import EMOTIONS
-from fer.faces import LANDMARKS, NOBODY, Faces, overlaps
+from fer.faces import LANDMARKS, NOBODY, Faces
+from fer.vision.boxes import overlaps
 
 SIDES = st.floats(1, 2000, width=32)
 BOXES = st.lists(st.tuples(st.floats(-500, 2000, width=32), st.floats(-500, 2000), SIDES, SIDES))

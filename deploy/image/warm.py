@@ -29,6 +29,8 @@ START_SECONDS = 120  # for compiling everything
 END_SECONDS = 15
 # Modules that are loaded later: for a database server, a camera, a recording.
 LATER = ("psycopg", "sqlalchemy.dialects.postgresql.psycopg", "aiortc", "av", "altair")
+# What serving never imports; Alembic runs the migrations itself, in a context that it makes.
+LEFT_OUT = ("fer.training", "fer.bench", "fer.__main__", "fer.store.migrations.")
 
 
 def load_all() -> None:
@@ -36,7 +38,7 @@ def load_all() -> None:
     import fer
 
     for module in pkgutil.walk_packages(fer.__path__, "fer."):
-        if not module.name.startswith(("fer.training", "fer.bench", "fer.__main__")):
+        if not module.name.startswith(LEFT_OUT):
             importlib.import_module(module.name)
     for name in LATER:
         importlib.import_module(name)

@@ -13,8 +13,9 @@ import numpy as np
 
 from fer.bench.feed import FPS
 from fer.errors import DataError
-from fer.faces import Floats, overlaps
+from fer.faces import Floats
 from fer.vision.analyzer import Analyzer
+from fer.vision.boxes import overlaps
 
 TRUTH: Final = "faces.json"  # maps a picture's name to its faces as [left, top, right, bottom]
 SECONDS: Final = 2.0

@@ -46,7 +46,9 @@ def pack(data: Path, out: Path, wheels: Path | None = None, most: int = MOST_BYT
         for split in SPLITS:
             _pack_split(data, split, out / "data")
         package = Path(fer.__file__).parent
-        shutil.copytree(package, out / "fer", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            package, out / "fer", ignore=shutil.ignore_patterns("__pycache__", "node_modules")
+        )
         if wheels is not None:
             found = sorted(wheels.glob("*.whl"))
             if not found:

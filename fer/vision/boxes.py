@@ -1,42 +1,73 @@
-"""Plain geometry of boxes, as the tracker needs it."""
+"""The geometry of boxes: overlaps, several boxes on one face, and corrections."""
 
 from __future__ import annotations
 
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
-from fer.faces import Faces, Floats, Ids, overlaps
-from fer.vision.track.flow import Mask
+from fer.faces import Faces, Floats, Ids
 
-DOUBLE: Final = 0.4  # share of the smaller box from which two are of one face
-DRIFTED: Final = 0.3  # overlap below which a box gives way to the found one
-TRUST: Final = 0.3  # share of a found box in the corrected one, at least: detectors jitter
-SMALLEST: Final = 2.0  # pixels a side; less is no face any more
+Mask = npt.NDArray[np.bool_]
 
-
-def distinct(found: Faces) -> Faces:
-    """The surest of each heap of boxes on one face."""
-    order = np.argsort(-np.nan_to_num(found.confidence), kind="stable")
-    found = found[order]
-    same = np.triu(doubled(found.boxes, found.boxes), 1)
-    keep = np.ones(len(found), bool)
-    for at in range(len(found)):
-        if keep[at]:
-            keep &= ~same[at]
-    return found[keep]
+SAME: Final = 0.3  # found boxes that overlap by more than this are one face
+INSIDE: Final = 0.6  # and so are two of which this share of the smaller lies in the larger
+FOLLOWED_INSIDE: Final = 0.4  # the same for followed faces
+DRIFTED: Final = 0.3  # overlap below which the found box replaces the followed one
+TRUST: Final = 0.3  # least share of a found box in the corrected one; detectors jitter
+SMALLEST: Final = 2.0  # pixels a side; a smaller box is no face
 
 
-def doubled(first: Floats, second: Floats) -> Mask:
-    """Whether each box of one list is of the same face as each of another, (n, m)."""
+def overlaps(first: Floats, second: Floats) -> Floats:
+    """Return the intersection over union of each box with each of another list, (n, m)."""
+    top_left = np.maximum(first[:, None, :2], second[None, :, :2])
+    bottom_right = np.minimum(
+        (first[:, :2] + first[:, 2:])[:, None], (second[:, :2] + second[:, 2:])[None]
+    )
+    shared = np.prod(np.maximum(bottom_right - top_left, 0), axis=2)
+    areas = np.prod(first[:, 2:], axis=1)[:, None] + np.prod(second[:, 2:], axis=1)[None]
+    return np.asarray(shared / np.maximum(areas - shared, 1e-9), np.float32)
+
+
+def within(first: Floats, second: Floats) -> Floats:
+    """Return the shared area as a share of the smaller of both boxes, (n, m)."""
     shared = overlaps(first, second)
     areas = first[:, None, 2:].prod(axis=2), second[None, :, 2:].prod(axis=2)
     common = shared * (areas[0] + areas[1]) / (1 + shared)
-    return np.asarray(common > DOUBLE * np.minimum(*areas))
+    return np.asarray(common / np.minimum(*areas), np.float32)
+
+
+def keep_best(
+    boxes: Floats, confidence: Floats, *, same: float = SAME, inside: float = INSIDE
+) -> npt.NDArray[np.intp]:
+    """Return the indices of the boxes to keep where several lie on one face, the surest first.
+
+    Two boxes are of one face if they overlap by more than `same`, or if more than `inside` of the
+    smaller one lies in the larger.
+    """
+    order = np.argsort(-np.nan_to_num(confidence), kind="stable")
+    one_face = (overlaps(boxes, boxes) > same) | (within(boxes, boxes) > inside)
+    left, kept = np.ones(len(boxes), bool), []
+    for at in order:
+        if left[at]:
+            kept.append(at)
+            left &= ~one_face[at]
+    return np.array(kept, np.intp)
+
+
+def distinct(found: Faces) -> Faces:
+    """Return each followed face once. Overlap alone decides nothing: neighbours may overlap."""
+    return found[keep_best(found.boxes, found.confidence, same=np.inf, inside=FOLLOWED_INSIDE)]
+
+
+def doubled(first: Floats, second: Floats) -> Mask:
+    """Return whether each box of one list is of the same followed face as each of another."""
+    return np.asarray(within(first, second) > FOLLOWED_INSIDE)
 
 
 def outside(boxes: Floats, size: Floats) -> Mask:
-    """Which boxes are none any more, or have their middle beyond the picture."""
+    """Return which boxes are invalid or have their middle outside the picture."""
     middles = boxes[:, :2] + boxes[:, 2:] / 2
     good = np.isfinite(boxes).all(axis=1) & ((middles >= 0) & (middles <= size)).all(axis=1)
     sides = boxes[:, 2:]
@@ -44,10 +75,11 @@ def outside(boxes: Floats, size: Floats) -> Mask:
 
 
 def corrected(now: Floats, then: Floats, found: Floats, sightings: Ids) -> Floats:
-    """The boxes now, if what was found then had been known then: a mean of all sightings at first.
+    """Return the followed boxes corrected by what was found in an earlier frame.
 
-    All that matters is how the found box lay to the followed one, in parts of it: so it doesn't
-    matter where the face went meanwhile, or whether the picture has another size now.
+    Only the position of the found box relative to the followed one counts, in parts of it. So it
+    does not matter where the face went since, or whether the picture has another size now. The
+    first sightings are averaged; later ones count TRUST.
     """
     zoom = now[:, 2:] / then[:, 2:]
     corner = now[:, :2] + (found[:, :2] - then[:, :2]) * zoom

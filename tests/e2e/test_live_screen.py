@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
-from fer.faces import overlaps
+from fer.vision.boxes import overlaps
 from tests.e2e.conftest import Launch
 from tests.e2e.live_tab import CALL, LiveTab, wait_until
 from tests.e2e.server import Server

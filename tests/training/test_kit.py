@@ -26,7 +26,7 @@ def test_a_kit_holds_the_faces_the_package_and_a_script(small_set: Path, tmp_pat
         assert np.array_equal(after.labels, before.labels)
         assert np.array_equal(after.votes, before.votes)
     assert (kit / "fer" / "training" / "reports" / "templates" / "page.html").exists()
-    assert not [*kit.rglob("__pycache__")]
+    assert not [*kit.rglob("__pycache__"), *kit.rglob("node_modules")]
     assert (kit / "run.sh").stat().st_mode & stat.S_IXUSR
 
 

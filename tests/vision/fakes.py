@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 
 from fer.emotions import EMOTIONS
-from fer.faces import Faces, overlaps
+from fer.faces import Faces
+from fer.vision.boxes import overlaps
 from fer.vision.classifier import Crops, Reading
 from fer.vision.detect import LONGEST
 

@@ -11,15 +11,12 @@ from typing import Any, Final, Protocol
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from fer.faces import Faces, Floats, Picture, overlaps
+from fer.faces import Faces, Floats, Picture
 
 # A gallery of 49 tiles at 1280 x 720 has faces from 27 pixels; a larger picture of it adds none.
 LONGEST: Final = 1280
-SAME: Final = 0.3  # two boxes that overlap by more than this are one face
 NARROW: Final = 0.6  # a look spares faces below this share of the smallest one known
-INSIDE: Final = 0.6  # and so are a face and a part of it: this share of the smaller in the larger
 
 
 class Detector(Protocol):
@@ -71,21 +68,6 @@ def shrunk(frame: Picture, scale: float) -> tuple[Picture, Floats]:
     if small == (width, height):
         return frame, factors
     return np.asarray(cv2.resize(frame, small, interpolation=cv2.INTER_AREA), np.uint8), factors
-
-
-def best_of(boxes: Floats, confidence: Floats) -> npt.NDArray[np.intp]:
-    """The places of the boxes to keep where several lie on one face: the surest first."""
-    order = np.argsort(-confidence, kind="stable")
-    shared = overlaps(boxes, boxes)
-    areas = boxes[:, 2] * boxes[:, 3]
-    both = shared * (areas[:, None] + areas) / (1 + shared)  # the area that two boxes share
-    within = both / np.minimum(areas[:, None], areas)
-    left, kept = np.ones(len(boxes), bool), []
-    for at in order:
-        if left[at]:
-            kept.append(at)
-            left &= (shared[at] <= SAME) & (within[at] <= INSIDE)
-    return np.array(kept, np.intp)
 
 
 def faces_of(boxes: Any, confidence: Any, landmarks: Any = None) -> Faces:

@@ -20,14 +20,17 @@ from fer.errors import ModelError
 from fer.faces import Faces, Floats, Picture
 from fer.machine import keep_large_apart
 from fer.vision.detect.base import LONGEST, LooksByScan, faces_of, reduction, shrunk
-from fer.vision.detect.tiles import Cut, joined
+from fer.vision.detect.second_look import SecondLook
+from fer.vision.detect.tiles import Tiling, joined
 
-SURE: Final = 0.25  # the least confidence
+LEAST: Final = 0.25  # confidence; what is less likely is no face
+UNLIKELY: Final = 0.05  # confidence that is still told apart in a second look
+LOOK: Final = SecondLook(sure=0.5, least=0.32, heights=(64,))
 ENOUGH: Final = 32  # pixels: a face of this height is found as well as any larger one
 STRIDE: Final = 4  # pixels of the picture a cell of the answer
 BLOCK: Final = 32  # the picture's sides are filled up to multiples of this
-PHOTO: Final = Cut(width=1280, height=384, shared=64, edge=12)
-WHOLE: Final = Cut(width=LONGEST, height=LONGEST, shared=0, edge=0)
+PHOTO: Final = Tiling(width=1280, height=384, shared=88, edge=12)
+WHOLE: Final = Tiling(width=LONGEST, height=LONGEST, shared=0, edge=0)
 INPUT: Final = "input.1"
 OUTPUTS: Final = ("537", "538", "539", "540")  # how sure, size, offset, landmarks
 
@@ -57,15 +60,18 @@ class CenterFaceDetector(LooksByScan):
 
     def scan(self, frame: Picture, smallest: float = 0, longest: int = LONGEST) -> Faces:
         small, factors = shrunk(frame, reduction(frame, ENOUGH, smallest, longest))
-        *others, last = PHOTO.parts(small) if longest > LONGEST else WHOLE.parts(small)
-        found = [part.whole(self._search(part.picture)) for part in others]
+        *others, last = PHOTO.tiles(small) if longest > LONGEST else WHOLE.tiles(small)
+        found = [tile.whole(self._search(tile.picture)) for tile in others]
         found.append(last.whole(self._search(last.picture, self._last)))
-        return joined(found, factors)
+        return LOOK.confirm(frame, joined(found, factors), self._look_closely)
 
-    def _search(self, picture: Picture, options: Any = None) -> Faces:
+    def _look_closely(self, picture: Picture) -> Faces:
+        return self._search(picture, self._last, UNLIKELY)
+
+    def _search(self, picture: Picture, options: Any = None, least: float = LEAST) -> Faces:
         found = self._session.run(OUTPUTS, {INPUT: _input(picture)}, options)
         heat, size, offset, points = found
-        rows, columns = np.nonzero(heat[0, 0] > SURE)
+        rows, columns = np.nonzero(heat[0, 0] > least)
         heights, widths = np.exp(size[0][:, rows, columns]) * STRIDE
         middle_y = (rows + offset[0, 0, rows, columns] + 0.5) * STRIDE
         middle_x = (columns + offset[0, 1, rows, columns] + 0.5) * STRIDE

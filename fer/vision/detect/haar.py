@@ -17,7 +17,8 @@ import numpy as np
 from fer.errors import ModelError
 from fer.faces import Faces, Floats, Picture
 from fer.machine import asset, asset_missing
-from fer.vision.detect.base import LONGEST, best_of, faces_of, reduction, shrunk
+from fer.vision.boxes import keep_best
+from fer.vision.detect.base import LONGEST, faces_of, reduction, shrunk
 
 CASCADE_FOLDER: Final = asset("haarcascades")
 CASCADES: Final = ("haarcascade_frontalface_default.xml", "haarcascade_frontalface_alt2.xml")
@@ -62,7 +63,7 @@ class HaarDetector:
                 sure.append(votes[best])
         rows = np.array(boxes, np.float32).reshape(-1, 4)
         found = faces_of(rows / np.tile(factors, 2), _sure(np.array(sure, np.float32)))
-        return found[best_of(found.boxes, found.confidence)]  # two neighbours may see one face
+        return found[keep_best(found.boxes, found.confidence)]  # two neighbours may see one face
 
     def _squares(self, grey: Picture, least: int, most: int) -> tuple[Floats, Floats]:
         """Where both cascades together see faces of that size, and how many windows agreed."""

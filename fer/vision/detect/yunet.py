@@ -11,11 +11,15 @@ import numpy as np
 
 from fer.errors import ModelError
 from fer.faces import Faces, Picture
-from fer.vision.detect.base import LONGEST, SAME, LooksByScan, faces_of, reduction, shrunk
+from fer.vision.boxes import SAME
+from fer.vision.detect.base import LONGEST, LooksByScan, faces_of, reduction, shrunk
+from fer.vision.detect.second_look import SecondLook
 
-SURE: Final = 0.5  # the least confidence
+LEAST: Final = 0.45  # confidence; what is less likely is no face
+UNLIKELY: Final = 0.05  # confidence that is still told apart in a second look
+LOOK: Final = SecondLook(sure=0.8, least=0.5, heights=(40, 64, 100), weight=0.7)
 ENOUGH: Final = 28  # pixels: a face of this height is found as well as any larger one
-LEAST: Final = 8  # pixels: the shortest side of a picture that may hold a face
+SHORTEST: Final = 8  # pixels: the shortest side of a picture that may hold a face
 MOST: Final = 5000  # boxes before those on one face are merged
 # YuNet's box against the tight box of the same face (medians over FER2013 faces).
 HEIGHT, ABOVE = 1 / 1.066, 0.02
@@ -28,24 +32,33 @@ class YuNetDetector(LooksByScan):
 
     def __init__(self, path: Path) -> None:
         try:
-            self._net = cv2.FaceDetectorYN.create(str(path), "", (320, 320), SURE, SAME, MOST)
+            self._net = cv2.FaceDetectorYN.create(str(path), "", (320, 320), UNLIKELY, SAME, MOST)
         except cv2.error as fault:
             raise ModelError(f"{path}: not YuNet as OpenCV Zoo publishes it") from fault
         self._lock = threading.Lock()  # its input size is state
 
     def scan(self, frame: Picture, smallest: float = 0, longest: int = LONGEST) -> Faces:
-        if min(frame.shape[:2]) < LEAST:  # in strips of few pixels it finds faces that aren't there
+        # In strips of few pixels it finds faces that are not there.
+        if min(frame.shape[:2]) < SHORTEST:
             return Faces.none()
         small, factors = shrunk(frame, reduction(frame, ENOUGH, smallest, longest))
-        if small.ndim == 2:
-            small = np.asarray(cv2.cvtColor(small, cv2.COLOR_GRAY2BGR), np.uint8)
+        found = self._search(small)
+        found = found[found.confidence >= LEAST]
+        found = found.but(
+            boxes=found.boxes / np.tile(factors, 2), landmarks=found.landmarks / factors
+        )
+        return LOOK.confirm(frame, found, self._search)
+
+    def _search(self, picture: Picture) -> Faces:
+        """Return the faces of a picture, also unlikely ones, in its own pixels."""
+        if picture.ndim == 2:
+            picture = np.asarray(cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR), np.uint8)
         with self._lock:
-            self._net.setInputSize((small.shape[1], small.shape[0]))
-            found: Any = self._net.detect(small)[1]
+            self._net.setInputSize((picture.shape[1], picture.shape[0]))
+            found: Any = self._net.detect(picture)[1]
         if found is None:
             return Faces.none()
         left, top, width, height = found[:, :4].T
         tight = height * HEIGHT
         boxes = np.stack([left, top + (height - tight) / 2 - ABOVE * tight, width, tight], axis=1)
-        landmarks = found[:, 4:14].reshape(-1, 5, 2) / factors
-        return faces_of(boxes / np.tile(factors, 2), found[:, 14], landmarks)
+        return faces_of(boxes, found[:, 14], found[:, 4:14].reshape(-1, 5, 2))

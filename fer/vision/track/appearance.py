@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 
 from fer.faces import Floats, Picture
-from fer.vision.track.flow import Mask, scale_of
+from fer.vision.boxes import Mask
+from fer.vision.track.flow import scale_of
 
 CELLS: Final = 12  # a side of the mosaic that a look is
 AROUND: Final = 1.8  # the mosaic's side, in sides of the face's box

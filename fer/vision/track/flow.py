@@ -10,11 +10,9 @@ from typing import Final, NamedTuple
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from fer.faces import Floats, Picture
-
-Mask = npt.NDArray[np.bool_]
+from fer.vision.boxes import Mask
 
 GREY_SIDE: Final = 640  # longer side of the grey picture the points follow
 THUMB_SIDE: Final = 320  # longer side of the colour picture the looks are taken from

@@ -10,9 +10,8 @@ import numpy.typing as npt
 
 from fer.emotions import EMOTIONS
 from fer.faces import LANDMARKS, Faces, Floats, Ids, Picture
-from fer.vision.boxes import doubled
+from fer.vision.boxes import Mask, doubled
 from fer.vision.track.appearance import LOOK, inner, unit
-from fer.vision.track.flow import Mask
 
 Rows = npt.NDArray[Any]  # of ROW
 

@@ -7,10 +7,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from fer.faces import Faces, Floats, Ids, Picture, overlaps
-from fer.vision.boxes import corrected, distinct, doubled, outside
+from fer.faces import Faces, Floats, Ids, Picture
+from fer.vision.boxes import Mask, corrected, distinct, doubled, outside, overlaps
 from fer.vision.track.appearance import likeness, looks, paired, unit
-from fer.vision.track.flow import ENOUGH, Mask, View, coarse, follow, jumped
+from fer.vision.track.flow import ENOUGH, View, coarse, follow, jumped
 from fer.vision.track.state import (
     History,
     Moment,

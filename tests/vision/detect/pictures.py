@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 
 from fer.bench.feed import FACE, gallery
-from fer.faces import Faces, Floats, overlaps
+from fer.faces import Faces, Floats
+from fer.vision.boxes import overlaps
 
 BACK = 150  # grey behind a face
 

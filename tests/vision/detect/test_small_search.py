@@ -4,12 +4,13 @@ import cv2
 import numpy as np
 import pytest
 
-from fer.faces import Faces, Floats, overlaps
+from fer.faces import Faces, Floats
+from fer.vision.boxes import overlaps
 from fer.vision.detect import LONGEST
 from fer.vision.detect.base import LooksByScan, Picture
-from fer.vision.detect.tiles import CUT, SIDE, SmallSearch
+from fer.vision.detect.tiles import SIDE, TILING, SmallSearch
 
-SMALL = CUT.shared - 10  # pixels high: whole in one of two parts
+SMALL = TILING.shared - 10  # pixels high: whole in one of two parts
 
 
 class Whites(LooksByScan):
@@ -54,7 +55,7 @@ def test_a_small_face_is_found_once_wherever_it_is(top: int) -> None:
     assert np.allclose(found.landmarks[:, 0], found.boxes[:, :2], atol=1)
 
 
-@pytest.mark.parametrize("height", [60, CUT.height - 20, CUT.height + 40, 400])
+@pytest.mark.parametrize("height", [60, TILING.height - 20, TILING.height + 40, 400])
 def test_a_face_higher_than_a_part_is_found_in_a_smaller_picture(height: int) -> None:
     boxes = [[200, 70, height, height]]
     assert same(SmallSearch(Whites()).scan(picture(boxes)), boxes, close=0.85)
@@ -64,8 +65,8 @@ def test_never_more_than_a_part_is_searched_at_once() -> None:
     detector = Whites()
     SmallSearch(detector).scan(picture([], (1920, 1080)))
     assert len(detector.given) > 1
-    assert max(height for height, _ in detector.given) <= CUT.height
-    assert max(width for _, width in detector.given) <= CUT.width
+    assert max(height for height, _ in detector.given) <= TILING.height
+    assert max(width for _, width in detector.given) <= TILING.width
 
 
 def test_a_larger_picture_is_made_smaller_and_boxes_are_told_in_its_own_pixels() -> None:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from fer.faces import Faces
-from fer.vision.detect.tiles import Cut, joined, spans
+from fer.vision.detect.tiles import Tiling, joined, spans
 
-CUT = Cut(width=100, height=80, shared=20, edge=4)
+CUT = Tiling(width=100, height=80, shared=20, edge=4)
 
 
 @pytest.mark.parametrize("length", [1, 79, 80, 81, 140, 141, 500, 503])
@@ -23,10 +23,10 @@ def test_a_side_is_cut_without_gaps_into_parts_of_one_length(length: int) -> Non
 
 def test_a_small_picture_is_one_part() -> None:
     picture = np.zeros((80, 100, 3), np.uint8)
-    (part,) = CUT.parts(picture)
-    assert part.picture.shape == picture.shape
+    (tile,) = CUT.tiles(picture)
+    assert tile.picture.shape == picture.shape
     everywhere = Faces.of([[0, 0, 10, 10], [90, 70, 10, 10]], confidence=[0.5, 0.6])
-    assert part.whole(everywhere) == everywhere
+    assert tile.whole(everywhere) == everywhere
 
 
 def test_every_part_tells_boxes_in_the_pixels_of_the_whole() -> None:
@@ -34,12 +34,12 @@ def test_every_part_tells_boxes_in_the_pixels_of_the_whole() -> None:
     picture = np.zeros((200, 300, 3), np.uint8)
     picture[96:104, 144:152] = 255
     seen = 0
-    for part in CUT.parts(picture):
-        rows, columns = np.nonzero(part.picture[..., 0] > 127)
+    for tile in CUT.tiles(picture):
+        rows, columns = np.nonzero(tile.picture[..., 0] > 127)
         if not len(rows):
             continue
         box = [columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1]
-        found = part.whole(Faces.of([box], landmarks=[[box[:2]] * 5]))
+        found = tile.whole(Faces.of([box], landmarks=[[box[:2]] * 5]))
         seen += len(found)
         for at in range(len(found)):
             assert found.boxes[at] == pytest.approx([144, 96, 8, 8], abs=4)
@@ -48,7 +48,7 @@ def test_every_part_tells_boxes_in_the_pixels_of_the_whole() -> None:
 
 
 def test_a_face_beside_a_cut_is_left_to_the_next_part() -> None:
-    left, *_ = CUT.parts(np.zeros((80, 180, 3), np.uint8))
+    left, *_ = CUT.tiles(np.zeros((80, 180, 3), np.uint8))
     height, width = left.picture.shape[:2]
     at_the_cut = [width - 20 - CUT.edge + 1, 20, 20, 20]
     off_it = [width - 20 - CUT.edge, 20, 20, 20]

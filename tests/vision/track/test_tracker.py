@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fer.emotions import EMOTIONS
-from fer.faces import Faces, overlaps
+from fer.faces import Faces
+from fer.vision.boxes import overlaps
 from fer.vision.track import Tracker
 from fer.vision.track.appearance import paired
 from fer.vision.track.flow import GREY_SIDE, THUMB_SIDE

@@ -9,6 +9,7 @@ varying sizes leave gaps there: a server then grows by 6 MB a photo.
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import sys
 import tempfile
@@ -159,6 +160,17 @@ def give_back() -> None:
     """Return free memory to the system; takes a millisecond or two."""
     if (library := _glibc()) is not None:
         library.malloc_trim(0)
+
+
+def settle_memory() -> None:
+    """Give back what loading left over, and take what stays out of the garbage collector's work.
+
+    Streamlit collects all garbage after each run of a page. Through some 400,000 objects that are
+    never freed this took 111 ms with the interpreter's lock held, once a second for an open page.
+    """
+    gc.collect()
+    gc.freeze()
+    give_back()
 
 
 def _separate_blocks(size: int) -> bool:

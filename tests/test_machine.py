@@ -1,6 +1,7 @@
 """Assets, the user's folders, limits and memory. Memory settings last for the life of a process, so
 each of their tests starts one."""
 
+import gc
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ from fer.machine import (
     data_folder,
     memory_limit,
     replacing,
+    settle_memory,
     write_text,
 )
 
@@ -123,6 +125,14 @@ def test_photos_of_every_size_leave_no_memory_behind() -> None:
 
 
 @linux
+def test_what_was_loaded_is_no_work_for_the_garbage_collector() -> None:
+    try:
+        settle_memory()
+        assert len(gc.get_objects()) < gc.get_freeze_count() / 10
+    finally:
+        gc.unfreeze()
+
+
 def test_a_photo_is_read_without_copies() -> None:
     """Pillow holds four bytes a pixel, twice while it rotates; the frame has three."""
     assert float(output(ON_ITS_SIDE)) < 4 + 4 + 1

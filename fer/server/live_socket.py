@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import time as clock
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -20,6 +19,7 @@ from anyio import to_thread
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from fer.errors import BusyError, FerError
+from fer.machine import cpu_limit
 from fer.server import protocol
 from fer.server.clock import DelayGauge
 from fer.server.lessons import LiveLesson
@@ -30,7 +30,7 @@ from fer.server.state import State
 
 LOG: Final = logging.getLogger(__name__)
 IN_FLIGHT: Final = 2
-AT_ONCE: Final = max(2, os.cpu_count() or 1)  # pictures of all clients that are in work
+AT_ONCE: Final = max(2, round(cpu_limit()))  # pictures of all clients that are in work
 
 
 class LiveSocket:

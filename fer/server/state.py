@@ -14,7 +14,7 @@ import numpy as np
 from fer.errors import FerError
 from fer.faces import Faces, Floats, Picture
 from fer.lesson.lesson import new_id
-from fer.machine import cache_folder, give_back
+from fer.machine import cache_folder, settle_memory
 from fer.server import tokens
 from fer.server.lessons import LiveLessons, Streams
 from fer.settings import Settings
@@ -100,7 +100,7 @@ class State:
             LOG.exception("not ready")
         else:
             self.not_ready = None
-            give_back()  # what loading left over, some 20 MB
+            settle_memory()
 
     def issue_token(self, lesson_id: str | None) -> tuple[str, str]:
         """Return a lesson's id, a new one for None, and a token for bringing its frames."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import numpy as np
 
 from fer.emotions import EMOTIONS
 from fer.faces import Faces, Floats, Picture
+from fer.machine import cpu_limit
 from fer.vision.classifier import MODEL_FOLDER, Classifier, load_classifier
 from fer.vision.crop import crops
 from fer.vision.detect import Detector, load_detector
@@ -70,7 +70,7 @@ class Analyzer:
         """Return the detector of live streams: one for all, by turns, where searches are shared."""
         if not self._share_searches:
             return self.detector
-        return InTurn(self.detector, Turns(os.cpu_count() or 1))
+        return InTurn(self.detector, Turns(round(cpu_limit()) or 1))
 
     @cached_property
     def classifier(self) -> Classifier:

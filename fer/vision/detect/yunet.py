@@ -12,7 +12,7 @@ import numpy as np
 from fer.errors import ModelError
 from fer.faces import Faces, Picture
 from fer.vision.boxes import SAME
-from fer.vision.detect.base import LONGEST, LooksByScan, faces_of, reduction, shrunk
+from fer.vision.detect.base import LONGEST, ReducedRedetection, faces_of, reduction, shrunk
 from fer.vision.detect.second_look import SecondLook
 
 LEAST: Final = 0.45  # confidence; what is less likely is no face
@@ -25,7 +25,7 @@ MOST: Final = 5000  # boxes before those on one face are merged
 HEIGHT, ABOVE = 1 / 1.066, 0.02
 
 
-class YuNetDetector(LooksByScan):
+class YuNetDetector(ReducedRedetection):
     """YuNet from the file that OpenCV Zoo publishes."""
 
     name = "yunet"
@@ -37,7 +37,7 @@ class YuNetDetector(LooksByScan):
             raise ModelError(f"{path}: not YuNet as OpenCV Zoo publishes it") from fault
         self._lock = threading.Lock()  # its input size is state
 
-    def scan(self, frame: Picture, smallest: float = 0, longest: int = LONGEST) -> Faces:
+    def detect(self, frame: Picture, smallest: float = 0, longest: int = LONGEST) -> Faces:
         # In strips of few pixels it finds faces that are not there.
         if min(frame.shape[:2]) < SHORTEST:
             return Faces.none()

@@ -6,6 +6,7 @@ Detectors with other boxes convert them, so that crop, drawing and tracker see o
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import cv2
@@ -18,6 +19,27 @@ LONGEST: Final = 1280
 NARROW: Final = 0.6  # redetection ignores faces below this share of the smallest known one
 
 
+@dataclass(frozen=True)
+class Reliability:
+    """How likely a box is a face, by the detector's own score.
+
+    Both numbers were fitted to natural pictures at four sizes (docs/decisions/0050).
+    """
+
+    offset: float  # log-odds at a score of one half
+    slope: float
+
+    def of(self, scores: Floats) -> Floats:
+        """Return the probability of a face for each score between 0 and 1."""
+        within = np.clip(scores, 1e-6, 1 - 1e-6)
+        odds = self.offset + self.slope * np.log(within / (1 - within))
+        return np.asarray(1 / (1 + np.exp(-odds)), np.float32)
+
+    def applied(self, found: Faces) -> Faces:
+        """Return the faces with probabilities for their scores."""
+        return found.but(confidence=self.of(found.confidence))
+
+
 class Detector(Protocol):
     """Finds the faces of a picture. Safe to call from several threads."""
 
@@ -25,7 +47,9 @@ class Detector(Protocol):
     full_every: int  # in a stream, one of this many searches should be of the whole frame
 
     def detect(self, frame: Picture, smallest: float = 0, longest: int = LONGEST) -> Faces:
-        """Return the faces of a whole BGR picture, with confidence and, if it has them, landmarks.
+        """Return the faces of a whole BGR picture, with landmarks if the detector has them.
+
+        Their confidence is the probability that the box is a face.
 
         Faces of less than `smallest` pixels in height may be missed, which saves work. A picture
         with a longer side than `longest` is reduced to it first.

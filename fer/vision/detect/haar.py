@@ -18,12 +18,13 @@ from fer.errors import ModelError
 from fer.faces import Faces, Floats, Picture
 from fer.machine import asset, asset_missing
 from fer.vision.boxes import keep_best
-from fer.vision.detect.base import LONGEST, faces_of, reduction, shrunk
+from fer.vision.detect.base import LONGEST, Reliability, faces_of, reduction, shrunk
 
 CASCADE_FOLDER: Final = asset("haarcascades")
 CASCADES: Final = ("haarcascade_frontalface_default.xml", "haarcascade_frontalface_alt2.xml")
 
 STEP: Final = 1.1  # how much larger each next window is
+RELIABILITY: Final = Reliability(offset=-0.15, slope=2.58)
 WINDOWS: Final = 5  # a face needs more overlapping windows than this
 NEAR: Final = 1.35  # a known face has grown or shrunk by at most this factor
 LEAST: Final = 24  # pixels: the smallest window that the cascades were trained for
@@ -93,8 +94,8 @@ def _tight(squares: Floats) -> Floats:
 
 
 def _confidence(votes: Floats) -> Floats:
-    """Return the number of windows scaled to 0..1. This is not a probability."""
-    return votes / (votes + WINDOWS)
+    """Return the probability of a face by the number of windows that found it."""
+    return RELIABILITY.of(votes / (votes + WINDOWS))
 
 
 def _grey(picture: Picture) -> Picture:

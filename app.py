@@ -56,26 +56,26 @@ def page(name: str, title: str, icon: str, *given: Any, default: bool = False) -
 def main() -> None:
     """Read the settings, draw the menu, show the page that was opened."""
     from fer.ui.layout import STYLE
-    from fer.ui.text import chooser, say
+    from fer.ui.text import language_chooser, text
 
     st.set_page_config(page_title="Class expressions", page_icon="🙂", initial_sidebar_state=230)
     try:
         state = shared(Settings.from_env())
     except UsageError as fault:
-        st.error(say("menu.broken", fault=fault), icon=":material/error:")
+        st.error(text("menu.broken", fault=fault), icon=":material/error:")
         st.stop()
     settings = state.settings
     st.html(STYLE)
     pages = [
-        page("live", say("menu.live"), "videocam", state, default=True),
-        page("photo", say("menu.photo"), "photo_camera", settings, state.photos),
-        page("video", say("menu.video"), "movie", state),
-        page("history", say("menu.history"), "history", state),
-        page("model", say("menu.model"), "query_stats", settings),
-        page("about", say("menu.about"), "info", settings),
+        page("live", text("menu.live"), "videocam", state, default=True),
+        page("photo", text("menu.photo"), "photo_camera", settings, state.photos),
+        page("video", text("menu.video"), "movie", state),
+        page("history", text("menu.history"), "history", state),
+        page("model", text("menu.model"), "query_stats", settings),
+        page("about", text("menu.about"), "info", settings),
     ]
     shown = st.navigation(pages)
-    chooser()
+    language_chooser()
     shown.run()
 
 

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from fer.emotions import EMOTIONS
 from fer.ui.photo import LARGEST_MB
-from fer.ui.text import LANGUAGES, texts
+from fer.ui.text import LANGUAGES, load_texts
 from fer.vision.analyzer import Analyzer
 from fer.vision.classifier import Crops, Reading
 from fer.vision.media.pictures import DecodeLimits
@@ -177,7 +177,7 @@ def test_a_camera_only_after_consent(page: AppTest) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_language_tells_it_all(tiny_model: Path, language: str) -> None:
     page = open_photo(Analyzer(tiny_model, detector=Squares()), language)
-    said = texts(language)
+    said = load_texts(language)
     assert page.title[0].value == said["photo.title"]
     upload(page, ("bad.png", b"nothing"), ("wall.png", png()))
     assert page.error[0].value == said["photo.fault.unreadable"].format(name="bad.png")

@@ -1,4 +1,4 @@
-"""A page with a part that is drawn on its own, in which the glance window is: what tests run."""
+"""A page for the tests: a fragment that shows the floating window."""
 
 import threading
 import time
@@ -26,7 +26,7 @@ async def hold(_: Request) -> PlainTextResponse:
 
 @fragment()
 def alone() -> None:
-    """The part: "Away" takes the glance window's button off the page, "Within" brings it back."""
+    """Show buttons: "Away" takes the floating window off the page, "Within" brings it back."""
     st.button("Within")
     if not st.button("Away"):
         floating_window_button(None, texts_below("browser.floating"), emotions())

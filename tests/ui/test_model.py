@@ -23,7 +23,7 @@ from tests.vision.test_metrics import with_cell
         (
             {("fear", "fear"): 1, ("sad", "fear"): 39},
             "Of ten faces it calls **fear**, **hardly any** are; the others are mostly sad."
-            " (Only 40 such faces were seen: a loose figure.)",
+            " (Only 40 such faces were measured: take this as a rough figure.)",
         ),
     ],
 )

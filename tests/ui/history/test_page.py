@@ -258,9 +258,9 @@ def test_a_name_is_not_taken_away(state: State, store: Store) -> None:
     page = more(tab(state), kept, "rename")
     page.text_input(key=f"history_name_{kept.info.id}").set_value("  ")
     press(page, "Save")
-    assert "needs a name" in text_of(page)
+    assert "Give the lesson a name" in text_of(page)
     press(page, "Cancel")
-    assert "needs a name" not in text_of(page)
+    assert "Give the lesson a name" not in text_of(page)
     assert names_kept(store) == ["Algebra"]
 
 
@@ -330,7 +330,7 @@ def test_a_lesson_of_another_process_is_left_alone(state: State, store: Store, w
     keep(store, cut)
     page = more(tab(state), cut, "delete")
     assert "<mark>still running</mark>" in cards(page)[0]
-    assert "End it on the page **Live**" in page.info[0].value
+    assert "on the page **Live**" in page.info[0].value
     press(page, "Cancel")
     assert not page.info
     wall.at += 60  # nobody has saved it for a minute: it broke off

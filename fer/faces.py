@@ -30,7 +30,14 @@ _COLUMNS: Final[dict[str, tuple[tuple[int, ...], Any, float]]] = {
     "probabilities": ((len(EMOTIONS),), np.float32, np.nan),
     "ids": ((), np.int64, NOBODY),
     "landmarks": ((len(LANDMARKS), 2), np.float32, np.nan),
+    "readable": ((), np.bool_, True),
 }
+
+# The landmarks of a head that looks at the camera: millimetres to the right, up and to the front.
+_HEAD: Final = np.array(
+    [[-32, 35, -28], [32, 35, -28], [0, 0, 0], [-25, -32, -22], [25, -32, -22]], np.float64
+)
+_FROM_HEAD: Final = np.linalg.pinv(_HEAD - _HEAD.mean(axis=0)).T
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +54,7 @@ class Faces:
     probabilities: Floats  # (n, 7) in the order of EMOTIONS; NaN where not read yet
     ids: Ids  # (n,); NOBODY where not followed
     landmarks: Floats  # (n, 5, 2) in the order of LANDMARKS; NaN where the detector gives none
+    readable: npt.NDArray[np.bool_]  # (n,); False: too small, blurred, dark or turned to be read
 
     @classmethod
     def of(cls, boxes: npt.ArrayLike, **columns: npt.ArrayLike) -> Faces:
@@ -94,6 +102,23 @@ class Faces:
         """The boxes as [left, top, right, bottom]."""
         return np.concatenate([self.boxes[:, :2], self.boxes[:, :2] + self.boxes[:, 2:]], axis=1)
 
+    @property
+    def directions(self) -> Floats:
+        """Return where each head points: yaw, pitch, roll in degrees; NaN without landmarks.
+
+        Positive: to the right of the picture, upwards, clockwise. A usual head is fitted
+        to the five landmarks, without perspective, so the angles are coarse.
+        """
+        points = self.landmarks.astype(np.float64)
+        points = (points - points.mean(axis=1, keepdims=True)) * (1, -1)
+        axes = np.swapaxes(points, 1, 2) @ _FROM_HEAD  # the picture's axes in the head's
+        with np.errstate(invalid="ignore", divide="ignore"):
+            axes /= np.linalg.norm(axes, axis=2, keepdims=True)
+        yaw, pitch = np.arcsin(np.clip(axes[:, :, 2], -1, 1)).T
+        eyes = self.landmarks[:, 1] - self.landmarks[:, 0]
+        roll = np.arctan2(eyes[:, 1], eyes[:, 0])
+        return np.asarray(np.degrees(np.stack([yaw, pitch, roll], axis=1)), np.float32)
+
     def words(self) -> list[str | None]:
         """Each face's first emotion; None where it hasn't been read."""
         best = np.where(self.known[:, None], self.probabilities, 0).argmax(axis=1)
@@ -114,6 +139,7 @@ class Faces:
         record: dict[str, Any] = {
             "box": [left, top, right - left, bottom - top],
             "confidence": _number(self.confidence[at]),
+            "readable": bool(self.readable[at]),
             "emotions": {},
             "id": None if self.ids[at] == NOBODY else int(self.ids[at]),
         }
@@ -123,6 +149,8 @@ class Faces:
         if not np.isnan(self.landmarks[at]).any():
             points = zip(LANDMARKS, self.landmarks[at], strict=True)
             record["landmarks"] = {name: [round(float(v), 1) for v in xy] for name, xy in points}
+            angles = zip(("yaw", "pitch", "roll"), self[at : at + 1].directions[0], strict=True)
+            record["head"] = {name: round(float(angle)) for name, angle in angles}
         return record
 
 

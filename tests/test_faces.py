@@ -30,7 +30,7 @@ def test_what_is_not_known_is_marked() -> None:
     assert faces.words() == [None]
     assert faces.ids.tolist() == [NOBODY]
     assert faces.to_records() == [
-        {"box": [1, 2, 3, 4], "confidence": None, "emotions": {}, "id": None}
+        {"box": [1, 2, 3, 4], "confidence": None, "readable": True, "emotions": {}, "id": None}
     ]
 
 

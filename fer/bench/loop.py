@@ -50,9 +50,9 @@ class Timed:
         self.detect_s += time.process_time() - begun
         return found
 
-    def read(self, frame: Picture, boxes: Floats) -> Floats:
+    def read_faces(self, frame: Picture, faces: Faces) -> Floats:
         begun = time.process_time()
-        shares = self._analyzer.read(frame, boxes)
+        shares = self._analyzer.read_faces(frame, faces)
         self.classify_s += time.process_time() - begun
         return shares
 
@@ -66,7 +66,7 @@ class LoopRun:
         self._stream = Vp8(feed.size)
         self._timed = Timed(analyzer)
         self.detector: Detector = analyzer.detector
-        self._live = FaceStream(self._timed, self._timed.read, background=False)
+        self._live = FaceStream(self._timed, self._timed.read_faces, background=False)
         self._stages: dict[str, list[float]] = {
             name: [] for name in ("decode", "track", "classify", "draw", "encode")
         }

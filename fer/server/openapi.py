@@ -25,10 +25,14 @@ def row(of: Schema, length: int, about: str) -> Schema:
 
 FACE: Final[Schema] = {
     "type": "object",
-    "required": ["box", "confidence", "emotions", "id"],
+    "required": ["box", "confidence", "readable", "emotions", "id"],
     "properties": {
         "box": row(INTEGER, 4, "left, top, width, height in pixels"),
-        "confidence": {"type": ["number", "null"], "description": "how sure the detector is"},
+        "confidence": {"type": ["number", "null"], "description": "probability of a face"},
+        "readable": {
+            "type": "boolean",
+            "description": "false: too small, blurred, dark or turned to be read",
+        },
         "emotions": {
             "type": "object",
             "description": "shares that add up to 1; empty where the face was not read",
@@ -38,6 +42,11 @@ FACE: Final[Schema] = {
         "landmarks": {
             "type": "object",
             "properties": {name: row(NUMBER, 2, "x, y") for name in LANDMARKS},
+        },
+        "head": {
+            "type": "object",
+            "description": "degrees, coarse: positive to the right, upwards, clockwise",
+            "properties": dict.fromkeys(("yaw", "pitch", "roll"), NUMBER),
         },
     },
 }

@@ -208,13 +208,16 @@ def choose_face(photo: Photo, key: str) -> int:
     words = photo.faces.words()
     shares = photo.faces.probabilities.max(axis=1)
     counts = Counter(name for name in words if name).most_common()
-    st.markdown(
-        f"**{plural('photo.faces', len(words))}**: "
-        + " · ".join(f"{emotion(name)} {many}" for name, many in counts)
-    )
+    parts = [f"{emotion(name)} {many}" for name, many in counts]
+    if unread := words.count(None):
+        parts.append(plural("photo.unread", unread))
+    st.markdown(f"**{plural('photo.faces', len(words))}**: " + " · ".join(parts))
 
     def label(at: int) -> str:
-        return f"{at + 1} {EMOJI[words[at] or 'neutral']}{'' if shares[at] >= SURE else ' ?'}"
+        name = words[at]
+        if name is None:
+            return f"{at + 1} –"
+        return f"{at + 1} {EMOJI[name]}{'' if shares[at] >= SURE else ' ?'}"
 
     return st.pills(
         text("photo.which.face"),
@@ -229,6 +232,11 @@ def choose_face(photo: Photo, key: str) -> int:
 
 def face_details(photo: Photo, at: int, network: Classifier | None) -> None:
     """Show the seven shares of a face; with a network, also its attention map."""
+    if not photo.faces.known[at]:
+        if len(photo.faces) > 1:
+            st.caption(text("photo.face.number", n=at + 1))
+        st.info(text("photo.face.unread"), icon=":material/visibility_off:")
+        return
     shares = photo.faces.probabilities[at]
     best = int(shares.argmax())
     first = word(EMOTIONS[best])

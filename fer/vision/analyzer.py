@@ -19,6 +19,7 @@ from fer.vision.classifier import MODEL_FOLDER, Classifier, load_classifier
 from fer.vision.crop import crops
 from fer.vision.detect import Detector, load_detector
 from fer.vision.detect.shared import LimitedDetector, SearchLimit
+from fer.vision.readable import readable
 from fer.vision.stream import FaceStream
 
 PHOTO_LONGEST: Final = 2560  # a photo's longest side when it is searched
@@ -83,13 +84,21 @@ class Analyzer:
             _ = self.detector, self.classifier
 
     def photo(self, frame: Picture) -> Faces:
-        """Return all faces of one BGR picture with their probabilities."""
+        """Return all faces of one BGR picture, with the probabilities of those that can be read."""
         self.load()
         faces = self.detector.detect(frame, longest=PHOTO_LONGEST)
-        return faces.but(probabilities=self.read(frame, faces.boxes))
+        shares = self.read_faces(frame, faces)
+        return faces.but(probabilities=shares, readable=~np.isnan(shares[:, 0]))
+
+    def read_faces(self, frame: Picture, faces: Faces) -> Floats:
+        """Return the seven probabilities of each face; NaN for faces that cannot be read."""
+        which = readable(faces, crops(frame, faces.boxes))
+        shares = np.full((len(faces), len(EMOTIONS)), np.nan, np.float32)
+        shares[which] = self.read(frame, faces.boxes[which])
+        return shares
 
     def read(self, frame: Picture, boxes: Floats) -> Floats:
-        """Return the seven probabilities of the face in each box, (n, 7)."""
+        """Return the seven probabilities of whatever is in each box, (n, 7)."""
         self.load()
         parts = [
             self.classifier.read(crops(frame, boxes[at : at + BATCH], self.classifier.size))
@@ -116,4 +125,6 @@ class Analyzer:
     def live(self, background: bool = True, *, thorough: bool = False) -> FaceStream:
         """Return a stream to feed with the frames of a camera or screen."""
         self.load()
-        return FaceStream(self.live_detector, self.read, background=background, thorough=thorough)
+        return FaceStream(
+            self.live_detector, self.read_faces, background=background, thorough=thorough
+        )

@@ -19,7 +19,7 @@ from fer.faces import Faces, Floats, Picture
 from fer.vision.detect import Detector
 from fer.vision.track import Tracker
 
-ReadFaces = Callable[[Picture, Floats], Floats]  # a frame and boxes to probabilities, (n, 7)
+ReadFaces = Callable[[Picture, Faces], Floats]  # probabilities, (n, 7); NaN: cannot be read
 
 DETECT_EVERY: Final = 1.0  # seconds between searches
 DETECT_AT_LATEST: Final = 2.0  # seconds at most, where a search is costly
@@ -164,7 +164,7 @@ class FaceStream:
         if not len(faces):
             return
         rate = min(READS_PER_FACE * len(faces), READS)
-        new = int((~faces.known).sum())
+        new = self._tracker.unread
         if self._searcher is not None:
             rate = min(rate, READ_SHARE / max(self._read_cost, 1e-6))
             new = min(new, FIRST_READS)
@@ -176,6 +176,6 @@ class FaceStream:
             return
         begun = clock.thread_time()
         picked = faces[np.isin(faces.ids, ids)]
-        self._tracker.read(picked.ids, self._read_faces(frame, picked.boxes), time)
+        self._tracker.read(picked.ids, self._read_faces(frame, picked), time)
         cost = (clock.thread_time() - begun) / len(picked)
         self._read_cost += 0.1 * (cost - self._read_cost) if self._read_cost else cost

@@ -94,7 +94,7 @@ def test_a_real_answer_is_as_described_and_as_the_example(served: Site) -> None:
     told = content("/api/photo", 200)
     check(said, told["schema"])
     face, example = said["faces"][0], told["example"]["faces"][0]
-    assert face.keys() | {"landmarks"} == example.keys()
+    assert face.keys() | {"landmarks", "head"} == example.keys()
     assert face["emotions"].keys() == example["emotions"].keys()
 
 

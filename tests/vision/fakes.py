@@ -19,7 +19,7 @@ def picture(*squares: tuple[int, int, int], size: tuple[int, int] = (320, 240)) 
     """White squares (left, top, side), each with a pattern of its own, on black."""
     frame = np.zeros((size[1], size[0], 3), np.uint8)
     for at, (left, top, side) in enumerate(squares):
-        pattern = np.random.default_rng(at).integers(120, 256, (6, 6, 3), np.uint8)
+        pattern = np.random.default_rng(at).integers(120, 256, (12, 12, 3), np.uint8)
         frame[top : top + side, left : left + side] = cv2.resize(
             pattern, (side, side), interpolation=cv2.INTER_CUBIC
         ).clip(100)

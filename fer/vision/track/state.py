@@ -22,6 +22,7 @@ ROW: Final = np.dtype(
         ("landmarks", np.float32, (len(LANDMARKS), 2)),  # in parts of the box
         ("confidence", np.float32),
         ("probabilities", np.float32, len(EMOTIONS)),
+        ("readable", np.float32),  # share of the last readings in which it could be read
         ("appearance", np.float32, LENGTH),  # a running mean since it was first detected
         ("appearance_detected", np.float32, LENGTH),  # when it was last detected
         ("appearance_recent", np.float32, LENGTH),  # a running mean of the last few frames
@@ -62,6 +63,7 @@ def new_rows(found: Faces, first_id: int, time: float) -> Rows:
     rows = np.zeros(len(found), ROW)
     rows["id"] = np.arange(first_id, first_id + len(found))
     rows["probabilities"] = np.nan
+    rows["readable"] = 1
     rows["last_read"] = rows["lost_at"] = np.nan
     rows["due_order"] = -1
     rows["first_detected"] = rows["last_detected"] = time
@@ -143,20 +145,27 @@ def merge_duplicates(rows: Rows) -> Rows:
 def smooth_readings(rows: Rows, ids: Ids, readings: Any, time: float, half_life: float) -> None:
     """Mix new readings into the rows of these ids; old ones lose half their weight per half life.
 
-    Invalid readings are ignored, and one older than the last does not change the shares.
+    A reading of NaN says that the face could not be read. Other invalid readings are ignored, and
+    one older than the last does not change the shares.
     """
     shares = np.asarray(readings, np.float64).reshape(-1, len(EMOTIONS))
-    sums = shares.sum(axis=1)
     places = {who: at for at, who in enumerate(rows["id"].tolist())}
     which = np.array([places.get(who, -1) for who in ids.ravel().tolist()], np.int64)
-    good = (which >= 0) & np.isfinite(sums) & (shares >= 0).all(axis=1) & (sums > 0)
-    which, shares = which[good], shares[good] / sums[good, None]
+    unread = np.isnan(shares).all(axis=1)
+    sums = shares.sum(axis=1)
+    read = np.isfinite(sums) & (shares >= 0).all(axis=1) & (sums > 0)
+    valid = (which >= 0) & (unread | read)
+    which, shares, read = which[valid], shares[valid], read[valid]
     last = rows["last_read"][which]
     # The first reading is taken as it is; one from before the last reading gets no weight.
-    keep = np.where(np.isnan(last), 0, 0.5 ** (np.fmax(time - last, 0) / half_life))[:, None]
+    keep = np.where(np.isnan(last), 0, 0.5 ** (np.fmax(time - last, 0) / half_life))
+    rows["readable"][which] = keep * rows["readable"][which] + (1 - keep) * read
+    rows["last_read"][which] = np.fmax(last, time)
+    which, shares, keep = which[read], shares[read], keep[read][:, None]
+    shares = shares / shares.sum(axis=1, keepdims=True)
+    keep = np.where(np.isnan(rows["probabilities"][which]), 0, keep)
     mixed = keep * np.nan_to_num(rows["probabilities"][which]) + (1 - keep) * shares
     rows["probabilities"][which] = mixed / mixed.sum(axis=1, keepdims=True)
-    rows["last_read"][which] = np.fmax(last, time)
 
 
 def drop_forgotten(rows: Rows, time: float) -> Rows:

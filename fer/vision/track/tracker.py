@@ -31,6 +31,7 @@ CHANGED: Final = 0.6  # below this, another person is in the place of a tracked 
 LEARNING: Final = 0.25  # weight of the newest appearance in the running mean, per detection
 
 TOUCHING: Final = 0.15  # least overlap of a detected box with the tracked face that it belongs to
+READABLE: Final = 0.5  # least share of a face's last readings in which it could be read
 FADE: Final = 0.8  # a face's confidence is multiplied by this in every search that misses it
 
 
@@ -65,14 +66,20 @@ class Tracker:
     def faces(self) -> Faces:
         """Return the tracked faces in the newest frame, ordered by id."""
         rows = self._tracked[np.argsort(self._tracked["id"])]
-        boxes = rows["box"]
+        boxes, readable = rows["box"], rows["readable"] >= READABLE
         return Faces.of(
             boxes,
             confidence=rows["confidence"],
-            probabilities=rows["probabilities"],
+            probabilities=np.where(readable[:, None], rows["probabilities"], np.nan),
+            readable=readable,
             ids=rows["id"],
             landmarks=boxes[:, None, :2] + rows["landmarks"] * boxes[:, None, 2:],
         )
+
+    @property
+    def unread(self) -> int:
+        """Return the number of faces without any reading yet."""
+        return int(np.isnan(self._tracked["last_read"]).sum())
 
     @property
     def needs_detection(self) -> bool:
@@ -91,7 +98,10 @@ class Tracker:
         return np.asarray(self._tracked["id"][rows], np.int64)
 
     def read(self, ids: npt.ArrayLike, probabilities: npt.ArrayLike, time: float) -> None:
-        """Mix the network's probabilities for these ids, read at that time, into their shares."""
+        """Mix the network's probabilities for these ids, read at that time, into their shares.
+
+        A row of NaN says that the face could not be read.
+        """
         smooth_readings(
             self._tracked, np.asarray(ids), np.asarray(probabilities), time, self.half_life
         )

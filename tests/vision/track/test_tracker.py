@@ -322,7 +322,29 @@ def test_a_first_reading_is_taken_as_it_is_and_half_of_it_stays_for_a_half_life(
     np.testing.assert_allclose(tracker.faces.probabilities[1], (HAPPY + SAD) / 2)
 
 
-@pytest.mark.parametrize("bad", [[np.nan] * 7, [0] * 7, [-1, 2, 0, 0, 0, 0, 0], [np.inf] * 7])
+def test_a_face_that_cannot_be_read_shows_nothing_until_it_can_be_read_again() -> None:
+    tracker, unread = with_faces(1, half_life=0.5), np.full(7, np.nan)
+    tracker.read([0], [HAPPY], 0)
+    tracker.read([0], [unread], 0.25)  # one bad reading in a quarter of a second changes nothing
+    assert tracker.faces.words() == ["happy"]
+    tracker.read([0], [unread], 1.25)
+    assert tracker.faces.words() == [None]
+    assert not tracker.faces.readable.any()
+    tracker.read([0], [SAD], 2.75)
+    assert tracker.faces.readable.all()
+    assert tracker.faces.words() == ["sad"]
+
+
+def test_a_face_that_could_not_be_read_is_no_new_one() -> None:
+    tracker = with_faces(2)
+    assert tracker.unread == 2
+    tracker.read([0], [np.full(7, np.nan)], 0)
+    assert tracker.unread == 1
+
+
+@pytest.mark.parametrize(
+    "bad", [[np.nan] + [0.1] * 6, [0] * 7, [-1, 2, 0, 0, 0, 0, 0], [np.inf] * 7]
+)
 def test_a_reading_that_is_no_distribution_is_ignored(bad: list[float]) -> None:
     tracker = with_faces(1)
     tracker.read([0], [bad], 0)

@@ -329,7 +329,7 @@ def test_a_state_has_one_queue() -> None:
 
 def test_the_recordings_of_a_server_rest_while_one_of_its_lessons_is_live(lesson: Path) -> None:
     class Working(VideoReader):
-        def video(self, source: Video) -> Iterator[Step]:
+        def video(self, source: Video) -> Iterator[AnalyzedFrame]:
             for step in super().video(source):
                 time.sleep(0.03)
                 yield step

@@ -29,7 +29,7 @@ from fer.lesson import Alert, Lesson, Note, Snapshot
 from fer.lesson.lesson import LessonPlan, new_id
 from fer.server.clock import FrameClock
 from fer.server.metrics import Metrics
-from fer.store import Autosave, GoneError, SaveState, Store, broke_off
+from fer.store import Autosave, GoneError, SaveState, Store, end_of_data
 
 State = Literal["waiting", "running", "ended", "lost"]
 Transport = Literal["socket", "webrtc"]
@@ -272,10 +272,10 @@ class LiveLesson:
             self.state = "lost"
         self._registry.forget(self, ended=False)
 
-    def end_where_it_broke_off(self) -> None:
+    def end_at_last_data(self) -> None:
         """End a lesson that nobody finished with its last second or note, and save it."""
         lesson = self.lesson
-        self._end(None if lesson is None else broke_off(lesson))
+        self._end(None if lesson is None else end_of_data(lesson))
 
     def close_stream(self) -> None:
         """Close the stream, after the picture in work; the next picture opens another."""
@@ -470,7 +470,7 @@ class LiveLessons:
             one.close_stream()
         for one in silent:
             if one.runs:
-                one.end_where_it_broke_off()
+                one.end_at_last_data()
             elif one.state == "waiting" and not one.opened:
                 self.forget(one, ended=False)
 

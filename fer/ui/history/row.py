@@ -12,7 +12,7 @@ import streamlit as st
 from fer.lesson.indicators import mood_word
 from fer.lesson.lesson import LONGEST_NAME, clean
 from fer.server.state import State
-from fer.store import GoneError, Kept, Store, StoreError
+from fer.store import GoneError, LessonSummary, Store, StoreError
 from fer.ui.identity import zone
 from fer.ui.text import count, plain, report_words, say
 
@@ -29,7 +29,9 @@ STYLE: Final = """<style>
 </style>"""
 
 
-def row(state: State, store: Store, me: str, kept: Kept, open: Callable[[str], None]) -> None:
+def row(
+    state: State, store: Store, me: str, kept: LessonSummary, open: Callable[[str], None]
+) -> None:
     """The lesson with its buttons; `open` shows it."""
     id, stands = kept.id, standing(state, store, me, kept)
     st.html(STYLE + card(kept, stands))
@@ -50,7 +52,7 @@ def row(state: State, store: Store, me: str, kept: Kept, open: Callable[[str], N
         _delete(state, me, kept, stands)
 
 
-def card(kept: Kept, stands: Standing) -> str:
+def card(kept: LessonSummary, stands: Standing) -> str:
     """A lesson in two lines of HTML."""
     parts = [when(kept.started), report_words().span(kept.duration)]
     parts += [] if kept.faces is None else [count("history.faces", round(kept.faces))]
@@ -72,7 +74,7 @@ def chosen() -> tuple[str, ...]:
     return picked
 
 
-def standing(state: State, store: Store, me: str, kept: Kept) -> Standing:
+def standing(state: State, store: Store, me: str, kept: LessonSummary) -> Standing:
     """Whether a lesson has ended, runs here or in another process, or was cut off."""
     if kept.ended:
         return "ended"
@@ -138,7 +140,7 @@ def _looked(balance: float | None) -> str:
     }[mood_word(balance)]
 
 
-def _rename(state: State, me: str, kept: Kept) -> None:
+def _rename(state: State, me: str, kept: LessonSummary) -> None:
     """Ask for another name, and give it."""
 
     def rename() -> None:
@@ -160,7 +162,7 @@ def _rename(state: State, me: str, kept: Kept) -> None:
             st.form_submit_button(say("history.cancel"), on_click=_leave)
 
 
-def _delete(state: State, me: str, kept: Kept, stands: Standing) -> None:
+def _delete(state: State, me: str, kept: LessonSummary, stands: Standing) -> None:
     """Ask once; then the lesson is gone."""
 
     def deed() -> None:

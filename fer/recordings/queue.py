@@ -107,7 +107,7 @@ class RecordingQueue:
                 )
             if len(self._waiting()) >= self._most_waiting:
                 raise BusyError(
-                    f"the queue is full: {self._most_waiting} recordings wait; try again later"
+                    f"the queue is full: {self._most_waiting} recordings wait; try later"
                 )
 
     def _start_next(self) -> None:

@@ -31,7 +31,7 @@ class Alert:
     def __post_init__(self) -> None:
         if self.what not in INDICATORS:
             raise UsageError(f"an alert is about {', '.join(INDICATORS)}, not {self.what!r}")
-        if not (0 < self.over < 1 and 0 <= self.margin < self.over):
+        if not 0 <= self.margin < self.over < 1:
             raise UsageError("an alert's line lies between 0 and 1, and its margin below the line")
         if not (self.seconds >= 1 and self.faces >= 1 and self.rest >= 0):
             raise UsageError("an alert needs at least one second and one face, and rests 0 or more")

@@ -119,12 +119,21 @@ def import_fault(part: str, name: str, inside: bool) -> str | None:
     if part in WITHOUT_PICTURES and {first, ".".join([first, *rest[:1]])} & PICTURES:
         return f"{part} takes numbers, and may not import {name}"
     if first != "fer":
-        if part not in ONLY_IN.get(first, {part}):
-            return f"{part} may not import {first}"
-        if first in HEAVY and part != "training" and not inside:
-            return f"{part} must import {first} inside the function that needs it"
-        return None
-    other = rest[0] if rest else "fer"
+        return outside_fault(part, first, inside)
+    return inside_fault(part, rest[0] if rest else "fer", inside)
+
+
+def outside_fault(part: str, package: str, inside: bool) -> str | None:
+    """Return why a part may not import a package from outside; None where it may."""
+    if part not in ONLY_IN.get(package, {part}):
+        return f"{part} may not import {package}"
+    if package in HEAVY and part != "training" and not inside:
+        return f"{part} must import {package} inside the function that needs it"
+    return None
+
+
+def inside_fault(part: str, other: str, inside: bool) -> str | None:
+    """Return why a part may not import another part of the project; None where it may."""
     if other == part:
         return None
     if other == "training" and part != "cli":

@@ -1,4 +1,8 @@
-"""A network of no skill in a model folder: it always says the same, so pages can be tried on it."""
+"""A network of no skill in a model folder, so that pages can be tried on it.
+
+A face of one flat grey has the emotion of that grey (GREYS), so that mixed-up faces are noticed.
+Every other face has the same SHARES.
+"""
 
 import json
 from pathlib import Path
@@ -19,6 +23,10 @@ SHARES = {
     "neutral": 0.05,
 }
 
+GREYS = {name: 75 + 25 * at for at, name in enumerate(EMOTIONS)}
+NEAR = 300.0  # of a squared distance from a grey: the next emotion has an eighth of its share
+FLAT, DARK = 6.0, 60.0  # grey levels: less than the one apart, and none below the other
+
 
 def write_tiny_model(folder: Path) -> Path:
     """model.json and emotion.onnx, with the names and shapes of the real ones."""
@@ -26,17 +34,32 @@ def write_tiny_model(folder: Path) -> Path:
     described = {"size": 48, "heads": ["crowd", "fer2013"], "shown": "crowd"}
     (folder / "model.json").write_text(json.dumps(described | {"emotions": [*EMOTIONS]}))
     row = np.log([[SHARES[name] for name in EMOTIONS]]).astype(np.float32)
+    greys = np.array([[GREYS[name] for name in EMOTIONS]], np.float32)
     constants = {
-        "nothing": np.zeros((1, 7), np.float32),
         "row": row,
         "spatial": np.array([2, 3], np.int64),
+        "begin": np.array([12, 12], np.int64),  # the middle of a face, whatever stands beside it
+        "end": np.array([36, 36], np.int64),
+        # Minus the squared distance from each grey, without the part that is alike for all.
+        "slope": 2 * greys / NEAR,
+        "base": -(greys**2) / NEAR,
+        "flat": np.float32(FLAT),
+        "dark": np.float32(DARK),
     }
     nodes = [
         helper.make_node("Cast", ["face"], ["grey"], to=TensorProto.FLOAT),
         helper.make_node("Transpose", ["grey"], ["first"], perm=[0, 3, 1, 2]),
-        helper.make_node("ReduceMean", ["first", "spatial"], ["mean"], keepdims=0),
-        helper.make_node("MatMul", ["mean", "nothing"], ["none"]),
-        helper.make_node("Add", ["none", "row"], ["logits"]),
+        helper.make_node("Slice", ["first", "begin", "end", "spatial"], ["middle"]),
+        helper.make_node("ReduceMean", ["middle", "spatial"], ["mean"], keepdims=0),
+        helper.make_node("ReduceMax", ["middle", "spatial"], ["most"], keepdims=0),
+        helper.make_node("ReduceMin", ["middle", "spatial"], ["least"], keepdims=0),
+        helper.make_node("Sub", ["most", "least"], ["apart"]),
+        helper.make_node("Less", ["apart", "flat"], ["is_flat"]),
+        helper.make_node("Greater", ["least", "dark"], ["is_light"]),
+        helper.make_node("And", ["is_flat", "is_light"], ["is_made"]),
+        helper.make_node("MatMul", ["mean", "slope"], ["sloped"]),
+        helper.make_node("Add", ["sloped", "base"], ["nearness"]),
+        helper.make_node("Where", ["is_made", "nearness", "row"], ["logits"]),
         helper.make_node("Softmax", ["logits"], ["crowd"], axis=1),
         helper.make_node("Softmax", ["logits"], ["fer2013"], axis=1),
         helper.make_node("AveragePool", ["first"], ["small"], kernel_shape=[8, 8], strides=[8, 8]),

@@ -99,15 +99,21 @@ def read_photos(
             progress.clear()
     if as_json:
         print(json.dumps(results, indent=1))
+    failed = _list_failures(results)
+    if stopped:
+        say(f"fer: stopped after {len(results)} of {len(pictures)} pictures; those are kept")
+        return 130
+    return 2 if failed else 0
+
+
+def _list_failures(results: Sequence[dict[str, Any]]) -> bool:
+    """Print which pictures could not be read; return True if there are any."""
     failed = [result["error"] for result in results if "error" in result]
     if len(failed) > 1:
         say(f"fer: {len(failed)} of {len(results)} pictures could not be read:")
     for line in failed:
         say(f"  {line}" if len(failed) > 1 else f"fer: {line}")
-    if stopped:
-        say(f"fer: stopped after {len(results)} of {len(pictures)} pictures; those are kept")
-        return 130
-    return 2 if failed else 0
+    return bool(failed)
 
 
 def told(faces: Faces) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from fer.cli.commands import Commands, reading_options, refuse_where_forbidden
 from fer.cli.terminal import Progress, minutes
 from fer.cli.terminal import message as say
-from fer.emotions import EMOTIONS
+from fer.emotions import EMOTIONS, percent
 from fer.errors import FerError
 from fer.faces import NOBODY, Faces, Picture
 from fer.settings import Settings
@@ -184,7 +184,13 @@ def _told(summary: dict[str, Any]) -> str:
     if not summary["faces"]:
         return f"{frames}: no face found; try another --detector"
     ranked = sorted(summary["emotions"].items(), key=lambda item: -item[1])
-    shares = ", ".join(f"{name} {share * 100:.0f} %" for name, share in ranked if share >= 0.005)
+    shown = percent if summary["faces"] == 1 else _rounded
+    shares = ", ".join(f"{name} {shown(share)} %" for name, share in ranked if share >= 0.005)
     noun = "face" if summary["faces"] == 1 else "faces"
     faces = f"{summary['faces']} {noun}, at most {summary['most_at_once']} at once"
     return f"{frames}: {faces}: {shares}\nwritten: {summary['video']}, {summary['timeline']}"
+
+
+def _rounded(share: float) -> int:
+    """Return the share of several faces in percent, which may be 100."""
+    return round(100 * share)

@@ -33,7 +33,7 @@ class Alert:
             raise UsageError(
                 f"unknown indicator {self.what!r} in an alert; use one of {', '.join(INDICATORS)}"
             )
-        if not (0 < self.over < 1 and 0 <= self.margin < self.over):
+        if not 0 <= self.margin < self.over < 1:
             raise UsageError(
                 "an alert's `over` must lie between 0 and 1, and its margin between 0 and `over`"
             )

@@ -76,7 +76,8 @@ class FrameCounts:
     delays: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED))  # seconds
 
 
-class LiveLesson:
+# Pages, sockets and the registry all do what they do to a lesson through its one owner.
+class LiveLesson:  # noqa: PLR0904
     """One lesson that runs or waits in this process. For any thread."""
 
     def __init__(self, lesson_id: str, registry: LiveLessons) -> None:

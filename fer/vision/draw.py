@@ -202,7 +202,7 @@ def _choices(plates: Plates, own: Sequence[int], picture: tuple[int, int]) -> It
 
 
 def _size(plates: Plates) -> tuple[int, int]:
-    return sum([one.shape[1] for one in plates]), len(plates[0])
+    return sum(one.shape[1] for one in plates), len(plates[0])
 
 
 def _shared(first: Whole, second: Whole) -> Whole:

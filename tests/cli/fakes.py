@@ -11,6 +11,7 @@ from fer.vision.media.videos import Video
 from tests.vision.media.media import RED, Frame
 
 SHARES = [0.82 if name == "happy" else 0.03 for name in EMOTIONS]
+SAD = [0.82 if name == "sad" else 0.03 for name in EMOTIONS]
 DRAWN = (0, 255, 0)
 
 
@@ -24,7 +25,7 @@ class Step:
 
 @dataclass
 class FakeAnalyzer:
-    """Breaks off with `ends` before the frame `at`."""
+    """Breaks off with `ends` before the frame `at`; every fifth frame's face looks sad."""
 
     at: int = -1
     ends: type[BaseException] = KeyboardInterrupt
@@ -39,7 +40,7 @@ class FakeAnalyzer:
         if not len(rows):
             return Faces.none()
         box = [columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1]
-        return Faces.of([box], probabilities=[SHARES])
+        return Faces.of([box], probabilities=[SHARES if self.seen % 5 else SAD])
 
     def video(self, source: Video, *, thorough: bool = False) -> Iterator[Step]:
         self.thorough = thorough

@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 from pathlib import Path
 
 import cv2
@@ -9,7 +10,9 @@ import pytest
 from fer.cli.photo import MANY, read_photos, told
 from fer.errors import UsageError
 from fer.faces import Faces
+from fer.vision.analyzer import Analyzer
 from tests.cli.fakes import DRAWN, SHARES, FakeAnalyzer, annotated
+from tests.vision.fakes import Squares, class_picture
 from tests.vision.media.media import flag
 
 
@@ -32,6 +35,31 @@ def test_a_line_for_each_picture(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert lines[0] == f"{one}: 1 face: happy {max(SHARES) * 100:.0f} %"
     assert lines[1].startswith(f"{none}: no face found; try ")
     assert said.err == ""
+
+
+def test_every_file_and_face_has_its_own_word(
+    tmp_path: Path, tiny_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = {"c.png": ["sad", "happy"], "a.png": ["fear"], "b.png": ["neutral", "angry", "sad"]}
+    for name, each in words.items():
+        save(tmp_path / "in" / name, class_picture(*each))
+    analyzer, out = Analyzer(tiny_model, detector=Squares()), tmp_path / "out"
+    assert read_photos([tmp_path / "in"], analyzer, annotated, out=out) == 0
+    for line, name in zip(capsys.readouterr().out.splitlines(), sorted(words), strict=True):
+        assert line.startswith(f"{tmp_path / 'in' / name}: {len(words[name])} face")
+        assert re.findall(r"(\w+) \d+ %", line) == words[name]
+    with (out / "faces.csv").open(newline="") as file:
+        rows = [(Path(row["file"]).name, row["word"]) for row in csv.DictReader(file)]
+    assert rows == [(name, word) for name in sorted(words) for word in words[name]]
+    assert read_photos([tmp_path / "in"], analyzer, annotated, as_json=True) == 0
+    for result in json.loads(capsys.readouterr().out):
+        shares = [face["emotions"] for face in result["faces"]]
+        assert [max(one, key=one.get) for one in shares] == words[Path(result["file"]).name]
+
+
+def test_no_face_is_told_with_a_hundred_percent() -> None:
+    faces = Faces.of([[0, 0, 9, 9]], probabilities=[[0, 0, 0, 1, 0, 0, 0]])
+    assert told(faces) == "1 face: happy 99 %"
 
 
 def test_many_faces_are_counted() -> None:

@@ -8,10 +8,12 @@ import pytest
 
 from fer.cli import main
 from fer.cli.video import read_video
+from fer.emotions import EMOTIONS
 from fer.errors import DataError, ModelError
+from fer.faces import Faces
 from fer.vision.media.videos import Video
-from tests.cli.fakes import DRAWN, FakeAnalyzer, annotated
-from tests.vision.media.media import SECONDS, TIMES, cut, lengths, write_video
+from tests.cli.fakes import DRAWN, SHARES, FakeAnalyzer, annotated
+from tests.vision.media.media import SECONDS, TIMES, Frame, cut, lengths, write_video
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +43,10 @@ def test_a_video_and_a_timeline_are_written(
     assert lengths(made)["audio"] == pytest.approx(SECONDS, abs=0.05)
     table = rows(tmp_path / "lesson_timeline.csv")
     assert [float(row["time"]) for row in table] == pytest.approx(TIMES)
-    assert {(row["id"], row["word"]) for row in table} == {("3", "happy")}
+    assert {row["id"] for row in table} == {"3"}
+    assert [row["word"] for row in table[:5]] == ["happy"] * 4 + ["sad"]
     said = capsys.readouterr()
-    assert f"{len(TIMES)} frames, 0:02: 1 face, at most 1 at once: happy 100 %" in said.out
+    assert f"{len(TIMES)} frames, 0:02: 1 face, at most 1 at once: happy 80 %, sad 20 %" in said.out
     assert str(made) in said.out
     assert said.err == ""
 
@@ -53,9 +56,27 @@ def test_json_sums_it_up(lesson: Path, tmp_path: Path, capsys: pytest.CaptureFix
     summary = json.loads(capsys.readouterr().out)
     assert summary["frames"] == SECONDS / 0.5
     assert summary["faces"] == summary["most_at_once"] == 1
-    assert summary["emotions"]["happy"] == 1
+    assert summary["emotions"] == dict.fromkeys(EMOTIONS, 0) | {"happy": 1}
     assert summary["broken"] is None
     assert Path(summary["video"]).exists()
+
+
+def test_one_face_is_never_told_with_a_hundred_percent(
+    lesson: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert read(lesson, tmp_path, every=0.5) == 0  # its four frames are all happy
+    assert "1 face, at most 1 at once: happy 99 %\n" in capsys.readouterr().out
+
+
+def test_several_faces_may_all_look_alike(
+    lesson: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Two(FakeAnalyzer):
+        def photo(self, frame: Frame) -> Faces:
+            return Faces.of([[0, 0, 9, 9], [20, 0, 9, 9]], probabilities=[SHARES] * 2)
+
+    assert read(lesson, tmp_path, Two(), every=0.5) == 0
+    assert "at most 2 at once: happy 100 %\n" in capsys.readouterr().out
 
 
 def test_blur_reaches_the_drawing(lesson: Path, tmp_path: Path) -> None:

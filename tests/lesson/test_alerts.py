@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from fer.errors import UsageError
 from fer.lesson import Alert, Fired, Lesson
 from fer.lesson.alerts import CALM, Monitor, Monitors
-from tests.lesson.classes import crowd, new_lesson, run
+from tests.lesson.classes import crowd, faces, new_lesson, run
+from tests.lesson.classes import one as face
 
 ALERT = Alert("negative", over=0.4, seconds=20, faces=5, margin=0.1, rest=60)
 BAD, GOOD = crowd(sad=6, happy=4), crowd(sad=1, happy=9)  # 60 % and 10 %
@@ -130,6 +131,8 @@ def test_occurrences_are_apart_and_long_enough(tenths: list[int | None], seconds
         ({"over": 0.0, "margin": 0.0}, "between 0 and 1"),
         ({"rest": -1}, "rest of 0 or more"),
         ({"margin": 0.4}, "margin between 0 and"),
+        ({"margin": -0.1}, "margin between 0 and"),
+        ({"over": 1.5}, "between 0 and 1"),
         ({"seconds": 0}, "at least one second"),
         ({"faces": 0}, "one face"),
     ],
@@ -158,6 +161,32 @@ def test_a_share_just_at_the_margin_does_not_end_it() -> None:
     fired = monitor.step(0, 0.75, 5)
     assert monitor.step(1, 0.25, 5) is None
     assert monitor.fired == fired is not None
+
+
+def test_a_share_is_of_the_faces_that_were_read() -> None:
+    """Four of the six faces of these seconds were read, three of them look negative."""
+    unread = [float("nan")] * 7
+    seen = faces(*[face("sad")] * 3, face("happy"), unread, unread)
+    lesson = new_lesson(replace(ALERT, seconds=2))
+    for tenth in range(25):
+        lesson.add(seen, tenth / 10)
+    assert [(one.start, one.peak) for one in lasting(lesson)] == [(0.0, 0.75)]
+
+
+def test_faces_are_counted_in_a_picture_and_not_in_a_second() -> None:
+    """Four faces in ten pictures are four faces, too few for this alert."""
+    lesson = new_lesson(replace(ALERT, seconds=2))
+    for tenth in range(100):
+        lesson.add(crowd(sad=4), tenth / 10)
+    assert lesson.fired == []
+
+
+@pytest.mark.parametrize("readings", [0, 1])
+def test_where_next_to_nothing_was_read_the_share_is_of_that(readings: int) -> None:
+    unread = [float("nan")] * 7
+    lesson = new_lesson(replace(ALERT, seconds=1))
+    run(lesson, faces(*[face("sad")] * readings, *[unread] * 5), range(4))
+    assert [one.peak for one in lesson.fired] == [1.0] * readings
 
 
 @pytest.mark.parametrize("change", [{"margin": 0.0}, {"faces": 1}, {"rest": 0}, {"seconds": 1}])

@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 
 from fer.emotions import EMOTIONS
 from fer.lesson import INDICATORS, mood
-from fer.lesson.indicators import indicators, mood_word
+from fer.lesson.indicators import balance, indicators, mood_word
 from tests.lesson.classes import mixed, one
 
 
@@ -38,6 +38,8 @@ def names(row: list[float]) -> list[str]:
             ["negative"],
         ),  # disgust does not confuse
         (mixed(happy=0.5, sad=0.5), ["negative", "positive"]),
+        (mixed(happy=0.49, sad=0.26, neutral=0.25), []),  # a half, and nothing less
+        (mixed(happy=0.26, sad=0.49, neutral=0.25), []),
     ],
 )
 def test_indicators_of_one_face(row: list[float], expected: list[str]) -> None:
@@ -82,6 +84,11 @@ def test_balance_is_happy_minus_negative_and_liveliness_is_not_neutral() -> None
 )
 def test_a_mood_is_named_only_beyond_a_quarter(balance: float, word: str) -> None:
     assert mood_word(balance) == word
+
+
+def test_each_row_of_shares_has_its_own_balance() -> None:
+    rows = np.array([one("happy"), one("fear"), mixed(happy=0.5, disgust=0.25, neutral=0.25)])
+    assert balance(rows).tolist() == [1, -1, 0.25]
 
 
 def test_a_mood_has_six_decimals() -> None:

@@ -16,7 +16,7 @@ from fer.faces import Faces
 from fer.lesson import Alert
 from fer.lesson.lesson import WHEN, LessonPlan
 from fer.lesson.seconds import gaps
-from fer.server.lessons import ABANDONED, STREAM_IDLE, STREAM_YIELDS, LiveLesson, LiveLessons
+from fer.server.lessons import LiveLesson, LiveLessons
 from fer.store import Autosave, Store
 from tests.server.fakes import Clock, FakeAnalyzer
 
@@ -24,6 +24,7 @@ FRAME = np.zeros((48, 64, 3), np.uint8)
 HAPPY = Faces.of([[0, 0, 9, 9]] * 3, probabilities=[[0, 0, 0, 1, 0, 0, 0]] * 3)
 NINE = datetime(2026, 3, 2, 9, tzinfo=UTC)
 ID, OWNER = "lesson-1", "somebody"
+QUARTER = 15 * 60.0  # of an hour: who sends nothing for longer has gone
 
 
 class FakeConnection:
@@ -118,6 +119,42 @@ def test_nothing_is_loaded_before_the_first_frame(
     live.feed(FRAME, 1.0)
     live.feed(FRAME, 2.0)
     assert len(analyzer.streams) == 1
+
+
+def test_the_rate_counts_the_frames_of_the_last_five_seconds(
+    lessons: LiveLessons, now: Clock
+) -> None:
+    live = lessons.open(None, "socket")
+    live.feed(FRAME, 1.0)
+    assert live.rate() == 0  # of one frame there is no rate
+    now.at += 2.0
+    live.feed(FRAME, 3.0)
+    assert live.rate() == 0.5  # two frames, two seconds apart
+    now.at += 1.0
+    live.feed(FRAME, 4.0)
+    assert live.rate() == pytest.approx(2 / 3)
+    now.at += 2.0
+    assert live.rate() == pytest.approx(2 / 5)  # the first is five seconds old, and counts
+    now.at += 0.25
+    assert live.rate() == pytest.approx(1 / 3.25)
+    now.at += 10.0
+    assert live.rate() == 0
+
+
+def test_frames_at_one_moment_have_a_finite_rate(lessons: LiveLessons) -> None:
+    live = lessons.open(None, "socket")
+    for at in range(3):
+        live.feed(FRAME, at)
+    assert live.rate() == pytest.approx(2000)
+
+
+def test_the_delay_is_the_median_of_the_last_sixty_four(lessons: LiveLessons) -> None:
+    live = lessons.open(None, "socket")
+    for seconds in [9.0] * 33 + [0.5] * 32:
+        live.note_delay(seconds)
+    assert live.delay() == 4.75  # the first of the slow ones is forgotten, half are slow
+    live.note_delay(0.5)
+    assert live.delay() == 0.5
 
 
 def test_rate_and_delay_are_of_the_last_seconds(lessons: LiveLessons, now: Clock) -> None:
@@ -225,7 +262,7 @@ def test_a_page_alone_takes_no_place(lessons: LiveLessons) -> None:
 
 def test_a_late_return_goes_on(lessons: LiveLessons, now: Clock) -> None:
     live = lessons.open(None, "socket")
-    now.at += STREAM_IDLE + 1
+    now.at += 121
     assert lessons.open(live.id, "socket") is live
 
 
@@ -234,8 +271,11 @@ def test_a_left_lesson_makes_room_when_all_is_full(
 ) -> None:
     left = lessons.open(None, "socket")
     left.feed(FRAME, 1.0)
-    now.at += STREAM_YIELDS + 1
+    now.at += 15
     others = [lessons.open(None, "socket") for _ in range(2)]
+    with pytest.raises(BusyError):
+        lessons.open(None, "socket")  # only what is idle for more than 15 seconds yields
+    now.at += 0.5
     assert left.opened  # it may come back as long as nobody needs its place
     lessons.open(None, "socket")
     assert not left.opened
@@ -249,12 +289,12 @@ def test_a_lesson_that_runs_without_a_stream_needs_a_place_again(
     lessons.join(ID, OWNER, LessonPlan())
     live = lessons.open(ID, "socket")
     live.feed(FRAME, 1.0)
-    now.at += STREAM_IDLE + 1
+    now.at += 121
     lessons.sweep()
     assert lessons.running(ID, OWNER) is live
     live.feed(FRAME, 2.0)  # the next picture opens a stream
     assert [stream.closed for stream in analyzer.streams] == [True, False]
-    now.at += STREAM_IDLE + 1
+    now.at += 121
     lessons.sweep()
     for _ in range(3):
         lessons.open(None, "socket")
@@ -351,6 +391,14 @@ def test_pictures_for_an_ended_lesson_are_refused(lessons: LiveLessons) -> None:
     assert len(lessons) == 0
 
 
+def test_the_last_256_ended_lessons_are_remembered(lessons: LiveLessons) -> None:
+    for number in range(257):
+        lessons.open(f"lesson-{number:03}", "socket").finish()
+    with pytest.raises(LiveError, match="has ended"):
+        lessons.open("lesson-001", "socket")
+    assert lessons.open("lesson-000", "socket").opened  # its page has a new id by then
+
+
 def test_finishing_waits_for_the_picture_in_work(
     lessons: LiveLessons, analyzer: FakeAnalyzer
 ) -> None:
@@ -370,9 +418,9 @@ def test_finishing_waits_for_the_picture_in_work(
 def test_a_lesson_that_waits_is_forgotten_without_its_page(world: World) -> None:
     lessons = world.process().lessons
     lessons.join(ID, OWNER, LessonPlan())
-    world.seconds = ABANDONED
+    world.seconds = QUARTER
     lessons.join("lesson-2", OWNER, LessonPlan())
-    world.seconds = ABANDONED + 1
+    world.seconds = QUARTER + 1
     lessons.sweep()
     assert lessons.get(ID, OWNER) is None
     assert lessons.get("lesson-2", OWNER) is not None
@@ -402,7 +450,7 @@ def test_what_was_cut_off_long_ago_is_over(world: World) -> None:
     first = world.process()
     first.begin()
     first.lessons.save_due()
-    world.seconds = ABANDONED + 60
+    world.seconds = QUARTER + 60
     assert world.process().lessons.resume(OWNER) is None
     assert world.kept().ended is not None
 
@@ -429,7 +477,7 @@ def test_a_process_that_was_left_behind_changes_nothing(world: World, left: str)
     elif left == "finishing":
         old.finish()
     elif left == "sweeping":
-        world.seconds += ABANDONED
+        world.seconds += QUARTER
         first.lessons.sweep()
     else:
         first.lessons.close()
@@ -465,10 +513,10 @@ def test_an_abandoned_lesson_ends_where_it_broke_off(world: World, noted: float 
     if noted is not None:
         world.seconds = noted
         live.mark("note", "a late word counts too")
-    world.seconds = 59 + ABANDONED
+    world.seconds = 59 + QUARTER
     process.lessons.sweep()
     assert process.lessons.running(ID, OWNER) is live
-    world.seconds = 60 + ABANDONED
+    world.seconds = 60 + QUARTER
     process.lessons.sweep()
     assert process.lessons.get(ID, OWNER) is None
     assert world.kept().ended == (noted or 60)
@@ -479,10 +527,10 @@ def test_a_lesson_that_nobody_went_on_with_ends_where_it_broke_off(world: World)
     first.begin()
     first.teach(60)
     first.lessons.close()
-    world.seconds += ABANDONED / 2
+    world.seconds += 450
     again = world.process()
     assert again.lessons.resume(OWNER) == ID  # a page was opened, and nothing more
-    world.seconds += ABANDONED + 1
+    world.seconds += QUARTER + 1
     again.lessons.sweep()
     assert world.kept().ended == 60
 
@@ -568,9 +616,9 @@ def test_a_snapshot_is_made_about_once_a_second(lessons: LiveLessons, now: Clock
     first = live.snapshot()
     assert first is not None
     assert (first.faces, first.version) == (len(HAPPY), 1)
-    now.at += 0.8
+    now.at += 0.875
     assert live.snapshot() is first
-    now.at += 0.2
+    now.at += 0.0625
     second = live.snapshot()
     assert second is not None
     assert second.version == 2

@@ -2,8 +2,19 @@
 
 import pytest
 
-from fer.server.limits import Bucket, Buckets
+from fer.server.limits import Bucket, Buckets, Limits
 from tests.server.fakes import Clock
+
+
+def test_what_one_client_may_use() -> None:
+    """Whoever changes one of these changes what the server holds in memory or lets somebody do."""
+    limits = Limits()
+    assert limits.frame_bytes == 3_000_000
+    assert (limits.frame_pixels, limits.frames_a_second) == (8_000_000, 60)
+    assert (limits.idle_seconds, limits.send_seconds, limits.photo_seconds) == (30, 5, 30)
+    assert limits.photo_bytes == 15_000_000
+    assert (limits.photos_waiting, limits.photos_of_one) == (8, 4)
+    assert (limits.photo_burst, limits.photos_a_second) == (10, 1)
 
 
 def test_a_bucket_gives_its_burst_and_then_its_rate() -> None:
@@ -38,10 +49,10 @@ def test_a_clients_use_is_its_own() -> None:
 def test_who_was_unseen_for_longest_is_forgotten(seen_again: bool) -> None:
     buckets = Buckets(rate=0.0, burst=1.0, now=Clock())
     assert buckets.take("first")
-    for at in range(Buckets.MOST - 1):
+    for at in range(4095):
         assert buckets.take(str(at))
     if seen_again:
         assert not buckets.take("first")
     assert buckets.take("one more")
-    assert len(buckets) == Buckets.MOST
+    assert len(buckets) == 4096
     assert buckets.take("first") is not seen_again

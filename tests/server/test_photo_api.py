@@ -253,6 +253,17 @@ def test_pictures_at_once_are_bounded(limits: Limits, status: int) -> None:
         assert post(served, jpeg()).status_code == 200  # what was taken is given back
 
 
+def test_by_default_one_client_has_four_pictures_at_once() -> None:
+    analyzer = FakeAnalyzer()
+    with site(analyzer=analyzer) as served, ThreadPoolExecutor(5) as pool:
+        analyzer.may_go.clear()
+        sent = [pool.submit(post, served, jpeg()) for _ in range(5)]
+        answered, waiting = wait(sent, timeout=10, return_when=FIRST_COMPLETED)
+        analyzer.may_go.set()
+        assert [one.result().status_code for one in answered] == [429]
+        assert [one.result().status_code for one in waiting] == [200] * 4
+
+
 def test_pictures_are_analysed_one_after_the_other() -> None:
     class Counting(FakeAnalyzer):
         now = most = 0

@@ -13,7 +13,7 @@ from fer.ui.photo import csv_of, json_of
 from fer.vision.analyzer import Analyzer
 from fer.vision.photos import Photos
 from tests.tiny_model import SHARES
-from tests.vision.fakes import Squares, picture
+from tests.vision.fakes import Squares, class_picture, picture
 from tests.vision.test_photos import TWO, encoded
 
 
@@ -43,6 +43,21 @@ def test_the_table_has_a_row_a_face(reader: Analyzer) -> None:
         side,
         side,
     ]
+
+
+def test_every_row_is_of_its_own_face(reader: Analyzer) -> None:
+    words = {"a.png": ["sad", "neutral", "angry"], "b.png": ["fear"]}
+    photos = [
+        Photos(reader).read(encoded(class_picture(*each)), name) for name, each in words.items()
+    ]
+    rows = list(csv.DictReader(io.StringIO(csv_of(photos).removeprefix(EXCEL_MARK))))
+    assert [(row["file"], row["id"], row["word"]) for row in rows] == [
+        (name, str(at), word) for name, each in words.items() for at, word in enumerate(each, 1)
+    ]
+    told = json.loads(json_of(photos, []))
+    for photo in told:
+        most = [max(face["emotions"], key=face["emotions"].get) for face in photo["faces"]]
+        assert most == words[photo["file"]]
 
 
 def test_the_data_hold_the_records_and_the_faults(reader: Analyzer) -> None:

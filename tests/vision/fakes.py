@@ -11,6 +11,7 @@ from fer.faces import Faces
 from fer.vision.boxes import overlaps
 from fer.vision.classifier import Crops, Reading
 from fer.vision.detect import LONGEST
+from tests.tiny_model import GREYS
 
 HAPPY = EMOTIONS.index("happy")
 
@@ -23,6 +24,19 @@ def picture(*squares: tuple[int, int, int], size: tuple[int, int] = (320, 240)) 
         frame[top : top + side, left : left + side] = cv2.resize(
             pattern, (side, side), interpolation=cv2.INTER_CUBIC
         ).clip(100)
+    return frame
+
+
+def made_face(frame: np.ndarray, left: int, top: int, side: int, word: str) -> None:
+    """Draw a face that the tests' network (`tests.tiny_model`) calls by this word."""
+    frame[top : top + side, left : left + side] = GREYS[word]
+
+
+def class_picture(*words: str, side: int = 40) -> np.ndarray:
+    """A class in one row, one made face for each word."""
+    frame = np.zeros((3 * side, 20 + (side + 20) * len(words), 3), np.uint8)
+    for at, word in enumerate(words):
+        made_face(frame, 20 + (side + 20) * at, side, side, word)
     return frame
 
 

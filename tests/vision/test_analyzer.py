@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from fer import Analyzer, Faces
+from fer.emotions import EMOTIONS
 from fer.errors import ModelError, UsageError
 from fer.vision.analyzer import BATCH, PHOTO_LONGEST
-from tests.vision.fakes import Network, Squares, picture
+from tests.vision.fakes import Network, Squares, class_picture, made_face, picture
 
 
 def analyzer(detector: Squares | None = None, network: Network | None = None) -> Analyzer:
@@ -41,6 +42,20 @@ def test_many_faces_are_read_in_batches_that_bound_the_memory() -> None:
     assert network.batches == [BATCH, 3]
 
 
+def test_each_of_many_faces_has_its_own_reading(tiny_model: Path) -> None:
+    """Also across the batches that they are read in."""
+    frame = np.zeros((400, 400, 3), np.uint8)
+    places = [(10 + 30 * (at % 10), 10 + 30 * (at // 10), 20) for at in range(BATCH + 3)]
+    expected = {}
+    for at, (left, top, side) in enumerate(places):
+        word = EMOTIONS[at * 3 % len(EMOTIONS)]
+        made_face(frame, left, top, side, word)
+        expected[left, top] = word
+    faces = Analyzer(tiny_model, detector=Squares()).photo(frame)
+    corners = [(left, top) for left, top, *_ in faces.boxes.astype(int).tolist()]
+    assert dict(zip(corners, faces.words(), strict=True)) == expected
+
+
 class Recorded:
     """A recording of one square that moves a pixel a frame."""
 
@@ -60,6 +75,25 @@ def test_a_video_gives_every_frame_in_order_with_progress() -> None:
         assert step.faces.ids.tolist() == [0]
         assert step.faces.boxes[0] == pytest.approx([20 + at, 30, 60, 60], abs=3)
         assert step.faces.words() == ["happy"]
+
+
+def test_in_a_video_everybody_keeps_their_own_reading(tiny_model: Path) -> None:
+    """Two faces that move, and from the twentieth frame on a third one to their left."""
+    known = class_picture("sad", "surprise", side=80)
+    frames = []
+    for at in range(60):
+        frame = np.zeros((300, 500, 3), np.uint8)
+        right = 100 + at // 4
+        frame[20 : 20 + known.shape[0], right : right + known.shape[1]] = known
+        if at >= 20:
+            made_face(frame, 10, 50, 60, "angry")
+        frames.append((at / 10, frame))
+    steps = list(Analyzer(tiny_model, detector=Squares()).video(frames))
+    told = [dict(zip(one.faces.ids.tolist(), one.faces.words(), strict=True)) for one in steps]
+    assert {tuple(sorted(one.items())) for one in told[:20]} == {((0, "sad"), (1, "surprise"))}
+    assert told[-1] == {0: "sad", 1: "surprise", 2: "angry"}
+    lefts = dict(zip(steps[-1].faces.ids.tolist(), steps[-1].faces.boxes[:, 0], strict=True))
+    assert lefts[2] < 20 < lefts[0] < lefts[1]
 
 
 def test_a_video_of_unknown_length_has_no_progress() -> None:

@@ -9,13 +9,15 @@ import cv2
 import numpy as np
 import pytest
 
+from fer.emotions import EMOTIONS
 from fer.errors import DataError
 from fer.faces import Faces
 from fer.vision.analyzer import Analyzer
 from fer.vision.draw import annotated
 from fer.vision.media.pictures import decode
 from fer.vision.photos import LARGEST, SCREEN, SMALLEST, Photo, Photos, in_rows, screen_picture
-from tests.vision.fakes import Network, Squares, picture
+from tests.tiny_model import GREYS
+from tests.vision.fakes import Network, Squares, class_picture, made_face, picture
 
 TWO = [(40, 60, 60), (200, 60, 60)]
 
@@ -46,6 +48,27 @@ def test_faces_are_numbered_as_one_reads() -> None:
     faces = in_rows(Faces.of(boxes[order]))
     assert np.array_equal(faces.boxes, boxes)
     assert faces.ids.tolist() == [*range(1, len(grid) + 1)]
+
+
+def test_the_words_and_crops_of_faces_are_those_of_their_numbers(reader: Analyzer) -> None:
+    frame = np.zeros((400, 400, 3), np.uint8)
+    words = ["sad", "angry", "neutral", "fear", "surprise", "happy"]
+    for at, word in enumerate(words):  # in two rows of three, each a little askew
+        made_face(frame, 20 + 130 * (at % 3), 60 + 150 * (at // 3) + 7 * (at * 5 % 3), 80, word)
+    photo = Photos(reader).read(encoded(frame), "a.png")
+    assert photo.faces.ids.tolist() == [1, 2, 3, 4, 5, 6]
+    assert photo.faces.words() == words
+    assert photo.crops.mean(axis=(1, 2)).tolist() == [GREYS[word] for word in words]
+
+
+def test_pictures_that_are_read_at_once_are_not_mixed_up(reader: Analyzer) -> None:
+    photos = Photos(reader)
+    files = {word: encoded(class_picture(word, "happy", word)) for word in EMOTIONS}
+    with ThreadPoolExecutor(8) as pool:
+        read = [*pool.map(photos.read, files.values(), files)]
+    assert [photo.name for photo in read] == [*EMOTIONS]
+    for photo in read:
+        assert photo.faces.words() == [photo.name, "happy", photo.name]
 
 
 def test_no_faces_need_no_numbers() -> None:

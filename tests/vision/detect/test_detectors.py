@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from fer.errors import ModelError, UsageError
-from fer.faces import Faces
-from fer.vision.boxes import keep_best, overlaps
+from fer.vision.boxes import overlaps
 from fer.vision.detect import KINDS, Detector, load_detector
 from fer.vision.detect.base import faces_of, reduction, shrunk
 from fer.vision.detect.centerface import CenterFaceDetector
@@ -159,16 +158,6 @@ def test_a_missing_cascade_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "haarcascade_frontalface_default.xml").write_text("<no/>")
     with pytest.raises(ModelError, match="no Haar cascade here"):
         HaarDetector(tmp_path)
-
-
-def test_of_boxes_on_one_face_the_surest_stays() -> None:
-    boxes = Faces.of([[0, 0, 10, 10], [1, 0, 10, 10], [50, 0, 10, 10], [2, 0, 10, 10]]).boxes
-    assert keep_best(boxes, np.array([0.5, 0.9, 0.3, 0.6], np.float32)).tolist() == [1, 2]
-
-
-def test_a_part_of_a_face_is_no_second_face() -> None:
-    boxes = Faces.of([[0, 0, 40, 40], [5, 25, 20, 12], [30, 30, 40, 40]]).boxes
-    assert keep_best(boxes, np.array([0.9, 0.8, 0.7], np.float32)).tolist() == [0, 2]
 
 
 def test_boxes_that_are_none_are_dropped() -> None:

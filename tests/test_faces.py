@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from fer.emotions import EMOTIONS
 from fer.faces import LANDMARKS, NOBODY, Faces
-from fer.vision.boxes import overlaps
 
 SIDES = st.floats(1, 2000, width=32)
 BOXES = st.lists(st.tuples(st.floats(-500, 2000, width=32), st.floats(-500, 2000), SIDES, SIDES))
@@ -122,18 +121,3 @@ def test_a_slice_of_everything_is_the_same(boxes: list[tuple[float, ...]]) -> No
     assert faces[:] == faces
     assert faces[np.ones(len(faces), bool)] == faces
     assert len(faces.to_records()) == len(faces) == len(boxes)
-
-
-@given(BOXES)
-def test_overlaps_are_shares_and_alike_both_ways(boxes: list[tuple[float, ...]]) -> None:
-    rows = Faces.of(boxes).boxes
-    shared = overlaps(rows, rows)
-    assert ((shared >= 0) & (shared <= 1 + 1e-3)).all()
-    assert np.allclose(shared, shared.T, atol=1e-3)
-
-
-def test_overlap_is_intersection_over_union() -> None:
-    first = Faces.of([[0, 0, 10, 10]]).boxes
-    others = Faces.of([[0, 0, 10, 10], [5, 0, 10, 10], [10, 0, 10, 10], [2, 2, 5, 5]]).boxes
-    expected = [1, 50 / 150, 0, 25 / 100]
-    assert overlaps(first, others)[0] == pytest.approx(expected)

@@ -45,7 +45,7 @@ def bench(
     result["cold_start"] = cold.measure(model)
     if galleries is not None and (galleries / detection.TRUTH).is_file():
         say("recall after two seconds")
-        result["recall"] = detection.measure(analyzers, galleries)
+        result["recall"] = detection.galleries(analyzers, galleries)
     return result
 
 
@@ -89,7 +89,7 @@ def lines(result: dict[str, Any]) -> list[str]:
     ]
     for row in result.get("recall", []):
         out.append(
-            f"{row['detector']:12}{row['tiles']} tiles: {row['recall']:.1%} found after "
+            f"{row['detector']:12}{row['kind']}: {row['recall']:.1%} found after "
             f"{detection.SECONDS:.0f} s, {row['false_boxes']:.2f} false boxes a picture"
         )
     return out

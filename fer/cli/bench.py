@@ -39,6 +39,18 @@ def add_command(commands: Commands, settings: Settings) -> None:
         metavar="DIR",
         help="pictures with known faces (faces.json), to measure recall",
     )
+    one.add_argument(
+        "--pictures",
+        type=Path,
+        metavar="DIR",
+        help="measure only the detectors, on pictures with known faces (faces.json)",
+    )
+    one.add_argument(
+        "--curve",
+        type=Path,
+        metavar="SVG",
+        help="with --pictures: also plot recall over false boxes for every threshold",
+    )
     one.add_argument("--plot", type=Path, metavar="SVG", help="also plot how the work grows")
     one.add_argument(
         "--live",
@@ -59,8 +71,15 @@ def bench(options: argparse.Namespace) -> None:
     """Measure and print the result."""
     if options.minutes and not options.live:
         raise UsageError("--minutes goes with --live")
+    if options.curve and not options.pictures:
+        raise UsageError("--curve goes with --pictures")
+    if options.live and options.pictures:
+        raise UsageError("--live and --pictures measure different things: give one of them")
     if options.live:
         live(options)
+        return
+    if options.pictures:
+        pictures(options)
         return
     from fer.bench import bench, lines
 
@@ -77,6 +96,27 @@ def bench(options: argparse.Namespace) -> None:
     print(json.dumps(result) if options.json else "\n".join(lines(result)))
 
 
+def pictures(options: argparse.Namespace) -> None:
+    """Measure the detectors on a folder of pictures with known faces."""
+    from fer.bench import detection, usable
+
+    known = detection.known_pictures(options.pictures)
+    analyzers = usable(options.model, options.detectors)
+    analyzers.pop("auto")  # it is one of the others
+    found = detection.scores(
+        analyzers,
+        known,
+        say=lambda name: message(f"fer: measuring {name} …"),
+    )
+    if options.curve is not None:
+        options.curve.write_text(recall_plot({key: one.curve() for key, one in found.items()}))
+    measured = detection.rows(found)
+    if options.json:
+        print(json.dumps({"pictures": len(known), "rows": measured}))
+    else:
+        print("\n".join(detection.lines(measured, len(known))))
+
+
 def live(options: argparse.Namespace) -> None:
     """Measure the app with the environment's settings, which alone name its model."""
     from fer.bench import live
@@ -88,6 +128,22 @@ def live(options: argparse.Namespace) -> None:
         settings, minutes=options.minutes or 0, say=lambda what: message(f"fer: {what} …")
     )
     print(json.dumps(result) if options.json else "\n".join(live.lines(result)))
+
+
+def recall_plot(curves: Mapping[tuple[str, str], Sequence[tuple[float, float]]]) -> str:
+    """Return an SVG file with a chart for each path: a line for each detector."""
+    from fer.training.reports.charts import Axes, lines
+    from fer.training.reports.curves import picture
+
+    charts = []
+    for path in dict.fromkeys(path for _, path in curves):
+        series = {kind: curve for (kind, one), curve in curves.items() if one == path}
+        least = min((recall for curve in series.values() for _, recall in curve), default=0.0)
+        axes = Axes(
+            across=f"{path}: false boxes a picture", up="recall", y_range=(min(least, 0.95), 1)
+        )
+        charts.append(lines(series, axes, marks=True))
+    return picture(charts)
 
 
 def plot(growth: Sequence[Mapping[str, Any]]) -> str:

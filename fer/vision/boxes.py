@@ -32,10 +32,15 @@ def overlaps(first: Floats, second: Floats) -> Floats:
 
 def within(first: Floats, second: Floats) -> Floats:
     """Return the shared area as a share of the smaller of both boxes, (n, m)."""
+    return np.maximum(inside(first, second), inside(second, first).T)
+
+
+def inside(first: Floats, second: Floats) -> Floats:
+    """Return the shared area as a share of each box of the first list, (n, m)."""
     shared = overlaps(first, second)
-    areas = first[:, None, 2:].prod(axis=2), second[None, :, 2:].prod(axis=2)
-    common = shared * (areas[0] + areas[1]) / (1 + shared)
-    return np.asarray(common / np.minimum(*areas), np.float32)
+    area = first[:, None, 2:].prod(axis=2)
+    both = area + second[None, :, 2:].prod(axis=2)
+    return np.asarray(shared * both / (1 + shared) / np.maximum(area, 1e-9), np.float32)
 
 
 def keep_best(

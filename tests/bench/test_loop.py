@@ -1,14 +1,12 @@
 """The whole loop and its parts, with a detector that needs no file."""
 
-import json
 import os
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
-from fer.bench import cold, detection, lines
+from fer.bench import cold, lines
 from fer.bench.feed import FPS, LENGTH, Feed, Vp8, gallery
 from fer.bench.loop import FLOOR, MOST, LoopRun, measure
 from fer.cli.bench import plot
@@ -105,26 +103,6 @@ def test_a_slow_detection_is_spread_over_the_frames_until_the_next() -> None:
     assert row["stages"]["track"] < 50  # the searches within the run aren't charged to it
 
 
-def test_each_true_box_counts_once() -> None:
-    truth = Faces.of([[0, 0, 10, 10], [50, 0, 10, 10]]).boxes
-    twice = Faces.of([[0, 0, 10, 10], [1, 0, 10, 10], [90, 90, 5, 5]]).boxes
-    assert detection.matches(twice, truth) == 1
-    assert detection.matches(truth, truth) == 2
-    assert detection.matches(truth[:0], truth) == 0
-
-
-def test_recall_counts_the_boxes_that_are_shown(tmp_path: Path) -> None:
-    frame = np.zeros((120, 160, 3), np.uint8)
-    for left in (10, 60, 110):
-        frame[40:80, left : left + 30] = 200
-    cv2.imwrite(str(tmp_path / "25_mild_0.png"), frame)
-    corners = [[10, 40, 40, 80], [60, 40, 90, 80], [10, 90, 30, 110]]  # one not there, one unknown
-    (tmp_path / "faces.json").write_text(json.dumps({"25_mild_0.png": corners}))
-    assert detection.measure({"auto": analyzer()}, tmp_path) == [
-        {"detector": "auto", "tiles": 25, "recall": round(2 / 3, 4), "false_boxes": 1.0}
-    ]
-
-
 def test_a_new_process_loads_no_heavy_packages() -> None:
     from fer.vision.classifier import MODEL_FOLDER
 
@@ -158,7 +136,7 @@ def test_the_result_has_a_line_for_each_measurement() -> None:
     loop = measure({"auto": analyzer()}, [Feed(MOST, SMALL)], 2, Usual(), 1)
     forms = {"unit": "ms", "batches": [1], "forms": {"onnx": [2.0]}}
     start = {"import_s": 0.25, "ready_s": 1.0, "rss_mb": 190.0}
-    found = [{"detector": "auto", "tiles": 25, "recall": 1.0, "false_boxes": 0.25}]
+    found = [{"detector": "auto", "kind": "25 tiles", "recall": 1.0, "false_boxes": 0.25}]
     text = "\n".join(lines({"forms": forms, **loop, "cold_start": start, "recall": found}))
     for words in ("times the work at 49 faces", "after 1.00 s, 190 MB", "100.0% found after 2 s"):
         assert words in text

@@ -2,12 +2,15 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fer.faces import Faces, Floats
 from fer.vision.boxes import (
     corrected,
     distinct,
     doubled,
+    inside,
     keep_best,
     outside,
     overlaps,
@@ -196,3 +199,27 @@ def test_a_box_at_the_limit_has_not_drifted() -> None:
     then, found = boxes((0, 0, 65, 10)), boxes((35, 0, 65, 10))
     assert overlaps(then, found) == np.float32(0.3)
     assert correct(then, then, found, 50)[0] == pytest.approx(0.3 * 35)
+
+
+SIDES = st.floats(1, 2000, width=32)
+BOXES = st.lists(st.tuples(st.floats(-500, 2000, width=32), st.floats(-500, 2000), SIDES, SIDES))
+
+
+@given(BOXES)
+def test_overlaps_are_shares_and_alike_both_ways(several: list[tuple[float, ...]]) -> None:
+    rows = Faces.of(several).boxes
+    shared = overlaps(rows, rows)
+    assert ((shared >= 0) & (shared <= 1 + 1e-3)).all()
+    assert np.allclose(shared, shared.T, atol=1e-3)
+
+
+def test_inside_is_a_share_of_the_first_box_and_within_of_the_smaller() -> None:
+    small, large = Faces.of([[0, 0, 10, 10]]).boxes, Faces.of([[5, 0, 20, 20]]).boxes
+    assert inside(small, large)[0, 0] == pytest.approx(50 / 100)
+    assert inside(large, small)[0, 0] == pytest.approx(50 / 400)
+    assert within(large, small)[0, 0] == within(small, large)[0, 0] == pytest.approx(50 / 100)
+
+
+def test_boxes_side_by_side_all_stay() -> None:
+    several = Faces.of([[0, 0, 10, 10], [8, 0, 10, 10]]).boxes  # a tenth of both is shared
+    assert sorted(keep_best(several, np.array([0.5, 0.9], np.float32)).tolist()) == [0, 1]

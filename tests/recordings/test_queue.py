@@ -17,7 +17,7 @@ from fer.errors import BusyError, DataError, ModelError
 from fer.lesson.lesson import LessonPlan
 from fer.lesson.seconds import whole
 from fer.recordings.job import UNSEEN, RecordingJob, RecordingOrder
-from fer.recordings.queue import NICE, RecordingQueue
+from fer.recordings.queue import RecordingQueue
 from fer.recordings.upload import RecordingFile, recorded_at
 from fer.server.lessons import LiveLessons
 from fer.server.state import State
@@ -263,7 +263,7 @@ def test_reading_has_a_lower_priority(lesson: Path) -> None:
 
     reader, ours = PriorityReader(), os.getpriority(os.PRIO_PROCESS, 0)
     finished(RecordingQueue(reader).begin(ME, data(lesson), ORDER))
-    assert reader.priority == min(ours + NICE, 19)
+    assert reader.priority == min(ours + 10, 19)
     assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == ours
 
 
@@ -328,3 +328,18 @@ def test_a_state_has_one_queue() -> None:
     one, other = state(), state()
     assert one.recordings is one.recordings
     assert one.recordings is not other.recordings
+
+
+def test_the_recordings_of_a_server_rest_while_one_of_its_lessons_is_live(lesson: Path) -> None:
+    class Working(VideoReader):
+        def video(self, source: Video) -> Iterator[Step]:
+            for step in super().video(source):
+                time.sleep(0.03)
+                yield step
+
+    analyzer: Any = Working()
+    state = State(Settings(), analyzer, LiveLessons(analyzer), b"secret")
+    state.lessons.open(None, "socket")
+    before = time.monotonic()
+    finished(state.recordings.begin(ME, data(lesson), ORDER))
+    assert time.monotonic() - before >= 4 * 0.03 * FRAMES

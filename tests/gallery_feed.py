@@ -1,9 +1,9 @@
-"""Made-up galleries of a video call, where it is known in every frame who is where.
+"""Simulated galleries of a video call with the true position of everybody in every frame.
 
-People are tiles, drawn ones or ones cut from pictures of galleries. A call lays them out on a grid
-that has as many places as it needs, lets them move a little, and has them join, leave, come back,
-switch the camera off and change places. `Scanner` stands in for a face detector with its faults,
-and `judged` tells how well a tracker does on it all.
+People are tiles, drawn or cut from pictures of galleries. A call lays them out on a grid, moves
+them a little, and lets them join, leave, come back, switch the camera off and change places.
+`FaultyDetector` simulates a face detector with its faults, and `measure_tracker` compares a
+tracker's ids and boxes with the truth.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ CLOSE = 1.06  # how much of a tile lies beyond its frame, so that its picture ca
 
 
 class Person(NamedTuple):
-    """Somebody's tile: the whole picture, and the face's box in it."""
+    """A person's tile: the whole picture, and the face's box in it."""
 
     picture: Picture
     face: Floats  # [x, y, width, height]
 
 
-class Moment(NamedTuple):
-    """One frame of a feed, and whose face is where."""
+class Scene(NamedTuple):
+    """One frame of a feed with each person's box."""
 
     time: float
     frame: Picture
@@ -48,7 +48,7 @@ class Moment(NamedTuple):
 
 
 def cut_people(name: str) -> list[Person]:
-    """The tiles with a known face of one of the shared galleries, such as 25_mild_0."""
+    """Return the tiles with a known face of a shared gallery, such as 25_mild_0."""
     picture = cv2.imread(str(GALLERIES / f"{name}.jpg"))
     assert picture is not None, f"{name} is not in {GALLERIES}"
     corners = json.loads((GALLERIES / "faces.json").read_text())[f"{name}.jpg"]
@@ -67,7 +67,7 @@ def cut_people(name: str) -> list[Person]:
 
 
 def drawn_people(count: int, seed: int = 0) -> list[Person]:
-    """People drawn with a few strokes: a room, a shirt, hair and a face in colours of their own."""
+    """Return people drawn with a few strokes: room, shirt, hair and face in random colours."""
     chance = np.random.default_rng(seed)
     return [_drawn(chance) for _ in range(count)]
 
@@ -105,7 +105,7 @@ def _drawn(chance: np.random.Generator) -> Person:
 
 @dataclass
 class Call:
-    """Who is in the call, place by place, and how that changes.
+    """The people in a simulated call and their places, which change over time.
 
     `changes_every` is the mean time in seconds between changes; None leaves everybody in place.
     """
@@ -118,8 +118,8 @@ class Call:
     smallest_grid: int = 3
     reflows: list[float] = field(default_factory=list, init=False)  # when something changed
 
-    def feed(self, seconds: float, fps: float) -> Iterator[Moment]:
-        """The call's frames; the same seed gives the same ones."""
+    def feed(self, seconds: float, fps: float) -> Iterator[Scene]:
+        """Yield the call's scenes; the same seed gives the same ones."""
         chance = np.random.default_rng(self.seed)
         places = list(range(self.present))
         away = list(range(self.present, len(self.people)))
@@ -140,7 +140,7 @@ class Call:
             return math.inf
         return 1 + float(chance.exponential(self.changes_every - 1))
 
-    def _moment(self, time: float, places: list[int], off: set[int], phases: Floats) -> Moment:
+    def _moment(self, time: float, places: list[int], off: set[int], phases: Floats) -> Scene:
         width, height = self.size
         frame = np.full((height, width, 3), DARK, np.uint8)
         side = max(math.ceil(math.sqrt(len(places))), self.smallest_grid)
@@ -156,11 +156,11 @@ class Call:
             box = _show(self.people[who], tile, time, phases[who])
             boxes.append(box + np.float32([left + 2, top + 2, 0, 0]))
             people.append(who)
-        return Moment(time, frame, np.array(people, np.int64), np.float32(boxes).reshape(-1, 4))
+        return Scene(time, frame, np.array(people, np.int64), np.float32(boxes).reshape(-1, 4))
 
 
 def _change(places: list[int], away: list[int], off: set[int], chance: np.random.Generator) -> None:
-    """One change: somebody leaves, joins or comes back, two swap, or a camera goes off or on."""
+    """Make one change: a person leaves, joins or returns, two swap, or a camera goes off or on."""
     what = chance.choice(["leave", "join", "swap", "camera"])
     if what == "leave" and len(places) > 2:
         away.append(places.pop(int(chance.integers(len(places)))))
@@ -176,7 +176,7 @@ def _change(places: list[int], away: list[int], off: set[int], chance: np.random
 
 
 def _show(person: Person, tile: Picture, time: float, phases: Floats) -> Floats:
-    """The person's picture in the tile, moved and zoomed a little; the face's box there."""
+    """Draw the person into the tile, moved and zoomed a little; return the face's box there."""
     height, width = tile.shape[:2]
     whole_height, whole_width = person.picture.shape[:2]
     zoom = CLOSE * max(width / whole_width, height / whole_height)
@@ -190,30 +190,30 @@ def _show(person: Person, tile: Picture, time: float, phases: Floats) -> Floats:
 
 
 @dataclass
-class Scanner:
-    """A face detector with faults: it jitters, misses, is blind for a while, sees ghosts."""
+class FaultyDetector:
+    """Simulates a face detector's faults: jitter, misses, long gaps and false boxes."""
 
     seed: int = 0
     jitter: float = 0.05  # standard deviation of place and size, in parts of the box
-    misses: float = 0.15  # of the faces, anew in every scan
+    misses: float = 0.15  # of the faces, anew in every search
     blind_every: float = 60.0  # seconds between a face's longer gaps, on average
     blind_for: float = 2.0
-    ghosts: float = 0.4  # false boxes a scan
+    ghosts: float = 0.4  # false boxes per search
 
     def __post_init__(self) -> None:
         self._chance = np.random.default_rng(self.seed)
         self._blind_until: dict[int, float] = {}
         self._last = 0.0
 
-    def scan(self, moment: Moment) -> Faces:
-        """What it finds in the frame."""
-        chance, since = self._chance, moment.time - self._last
-        self._last = moment.time
-        for who in moment.people.tolist():
+    def detect(self, scene: Scene) -> Faces:
+        """Return the simulated faces of a scene."""
+        chance, since = self._chance, scene.time - self._last
+        self._last = scene.time
+        for who in scene.people.tolist():
             if chance.random() < since / self.blind_every:
-                self._blind_until[who] = moment.time + chance.uniform(0, self.blind_for)
-        seen = np.array([self._blind_until.get(p, -1) <= moment.time for p in moment.people], bool)
-        boxes = moment.boxes[seen & (chance.random(len(seen)) >= self.misses)]
+                self._blind_until[who] = scene.time + chance.uniform(0, self.blind_for)
+        seen = np.array([self._blind_until.get(p, -1) <= scene.time for p in scene.people], bool)
+        boxes = scene.boxes[seen & (chance.random(len(seen)) >= self.misses)]
         noise = chance.normal(0, self.jitter, boxes.shape)
         noisy = np.concatenate(
             [
@@ -222,7 +222,7 @@ class Scanner:
             ],
             axis=1,
         )
-        height, width = moment.frame.shape[:2]
+        height, width = scene.frame.shape[:2]
         count = int(chance.poisson(self.ghosts))
         sides = chance.uniform(0.05, 0.1, (count, 1)) * height
         corners = chance.uniform(0, 1, (count, 2)) * (np.array([width, height]) - sides)
@@ -234,7 +234,7 @@ class Scanner:
 
 @dataclass
 class Verdict:
-    """How well a tracker did."""
+    """A tracker's results against the truth."""
 
     track_seconds: float = 0  # over all people, with a box on the face
     face_seconds: float = 0  # over all people, with or without one
@@ -248,60 +248,60 @@ class Verdict:
 
     @property
     def hand_overs_in_1000(self) -> float:
-        """Hand-overs in 1,000 seconds of tracks."""
+        """Return the hand-overs per 1,000 seconds of tracks."""
         return 1000 * self.hand_overs / max(self.track_seconds, 1)
 
 
-def judged(
+def measure_tracker(
     call: Call,
     seconds: float,
     fps: float,
-    scanner: Scanner,
+    detector: FaultyDetector,
     tracker: Tracker | None = None,
     every: float = 1.0,
     delay: float = 0.4,
 ) -> Verdict:
-    """Runs a tracker on a call as the pipeline does: a scan now and then, its answer late."""
+    """Run a tracker on a call as a stream does: with delayed detections, once a second."""
     tracker = Tracker() if tracker is None else tracker
     verdict = Verdict()
     person_of: dict[int, int] = {}
     last: dict[int, tuple[int, float]] = {}  # a person's newest id, and when it was on the face
     waiting: tuple[float, Faces] | None = None
-    scanned = -math.inf
-    for moment in call.feed(seconds, fps):
-        tracker.move(moment.frame, moment.time)
-        if waiting and moment.time >= waiting[0] + delay:
+    searched = -math.inf
+    for scene in call.feed(seconds, fps):
+        tracker.move(scene.frame, scene.time)
+        if waiting and scene.time >= waiting[0] + delay:
             tracker.match(waiting[1], waiting[0])
             waiting = None
-        if waiting is None and (moment.time - scanned >= every or tracker.unsettled):
-            waiting, scanned = (moment.time, scanner.scan(moment)), moment.time
+        if waiting is None and (scene.time - searched >= every or tracker.needs_detection):
+            waiting, searched = (scene.time, detector.detect(scene)), scene.time
         changed = call.reflows[-1] if call.reflows else -math.inf
-        _judge(verdict, moment, tracker.faces, person_of, last, changed, 1 / fps)
+        _count(verdict, scene, tracker.faces, person_of, last, changed, 1 / fps)
     return verdict
 
 
-def _judge(
+def _count(
     verdict: Verdict,
-    moment: Moment,
+    scene: Scene,
     faces: Faces,
     person_of: dict[int, int],
     last: dict[int, tuple[int, float]],
     changed: float,
     step: float,
 ) -> None:
-    shared = overlaps(faces.boxes, moment.boxes)
+    shared = overlaps(faces.boxes, scene.boxes)
     on_somebody = shared.max(axis=1, initial=0) >= 0.3
-    verdict.face_seconds += step * len(moment.people)
+    verdict.face_seconds += step * len(scene.people)
     verdict.stray_seconds += step * float((~on_somebody).sum())
     for at in np.flatnonzero(on_somebody).tolist():
-        who, person = int(faces.ids[at]), int(moment.people[shared[at].argmax()])
+        who, person = int(faces.ids[at]), int(scene.people[shared[at].argmax()])
         verdict.track_seconds += step
         verdict.hand_overs += person_of.get(who, person) != person
         person_of[who] = person
         if person in last:
             old, when = last[person]
-            at_rest = changed < when and moment.time - when <= 2
+            at_rest = changed < when and scene.time - when <= 2
             verdict.changed_ids += old != who
             verdict.needless += old != who and at_rest
             verdict.kept_ids += old == who and changed > when
-        last[person] = (who, moment.time)
+        last[person] = (who, scene.time)

@@ -240,7 +240,7 @@ def _part(found: Mask) -> dict[str, Any]:
 
 def as_photo(analyzer: Analyzer, frame: Picture, known: KnownPicture) -> tuple[KnownPicture, Faces]:
     """Return the faces found in the whole picture with the settings for photos."""
-    return known, analyzer.detector.scan(frame, longest=PHOTO_LONGEST)
+    return known, analyzer.detector.detect(frame, longest=PHOTO_LONGEST)
 
 
 def as_fitted(

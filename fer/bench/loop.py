@@ -36,24 +36,24 @@ class Timed:
         self._analyzer = analyzer
         self.name = analyzer.detector.name
         self.full_every = analyzer.detector.full_every
-        self.detect = self.classify = 0.0
+        self.detect_s = self.classify_s = 0.0
 
-    def scan(self, frame: Picture, smallest: float = 0, longest: int = LONGEST) -> Faces:
+    def detect(self, frame: Picture, smallest: float = 0, longest: int = LONGEST) -> Faces:
         begun = time.process_time()
-        found = self._analyzer.detector.scan(frame, smallest, longest)
-        self.detect += time.process_time() - begun
+        found = self._analyzer.detector.detect(frame, smallest, longest)
+        self.detect_s += time.process_time() - begun
         return found
 
-    def look(self, frame: Picture, known: Floats) -> Faces:
+    def redetect(self, frame: Picture, known: Floats) -> Faces:
         begun = time.process_time()
-        found = self._analyzer.detector.look(frame, known)
-        self.detect += time.process_time() - begun
+        found = self._analyzer.detector.redetect(frame, known)
+        self.detect_s += time.process_time() - begun
         return found
 
     def read(self, frame: Picture, boxes: Floats) -> Floats:
         begun = time.process_time()
         shares = self._analyzer.read(frame, boxes)
-        self.classify += time.process_time() - begun
+        self.classify_s += time.process_time() - begun
         return shares
 
 
@@ -71,15 +71,15 @@ class LoopRun:
             name: [] for name in ("decode", "track", "classify", "draw", "encode")
         }
         self._walls: list[float] = []
-        self._scans: list[float] = []
-        self._looks: list[float] = []
+        self._detections: list[float] = []
+        self._redetections: list[float] = []
         self._at = 0
         self._frame: Picture = np.zeros((1, 1, 3), np.uint8)
 
     def step(self) -> None:
         """Measure the loop of one frame, from its packets to the answer's packets."""
         timed = self._timed
-        timed.detect = timed.classify = 0.0
+        timed.detect_s = timed.classify_s = 0.0
         packets = next(self._packets)
         wall, begun = time.perf_counter(), time.process_time()
         frame = self._stream.decode(packets)
@@ -93,8 +93,8 @@ class LoopRun:
         self._stream.encode(frame)
         spent = {
             "decode": decoded - begun,
-            "track": read - decoded - timed.detect - timed.classify,
-            "classify": timed.classify,
+            "track": read - decoded - timed.detect_s - timed.classify_s,
+            "classify": timed.classify_s,
             "draw": drawn - copied,
             "encode": time.process_time() - drawn,
         }
@@ -107,15 +107,15 @@ class LoopRun:
     def search(self) -> None:
         """Measure a detection in the whole frame, and one around the known faces."""
         begun = time.process_time()
-        self.detector.scan(self._frame)
+        self.detector.detect(self._frame)
         scanned = time.process_time()
-        self.detector.look(self._frame, self._live.faces.boxes)
-        self._scans.append(scanned - begun)
-        self._looks.append(time.process_time() - scanned)
+        self.detector.redetect(self._frame, self._live.faces.boxes)
+        self._detections.append(scanned - begun)
+        self._redetections.append(time.process_time() - scanned)
 
     def row(self) -> dict[str, Any]:
         """Return the measurement, in milliseconds."""
-        scan, look = float(np.median(self._scans)), float(np.median(self._looks))
+        scan, look = float(np.median(self._detections)), float(np.median(self._redetections))
         cost = look + (scan - look) / self.detector.full_every
         stages = {name: float(np.median(spent)) for name, spent in self._stages.items()}
         stages["classify"] = float(np.mean(self._stages["classify"]))

@@ -33,7 +33,7 @@ def models(options: argparse.Namespace) -> None:
 
     if options.what == "fetch":
         for file in FETCHABLE:
-            fetch(file, options.to, say=message)
+            fetch(file, options.to, log=message)
     rows = status(options.to)
     if options.json:
         print(json.dumps(rows, indent=1))

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from fer.vision.media.videos import Video
 
 
-class Step(Protocol):
-    """One frame, read: `fer.vision.analyzer.Step`."""
+class AnalyzedFrame(Protocol):
+    """One frame, read: `fer.vision.analyzer.AnalyzedFrame`."""
 
     @property
     def time(self) -> float: ...
@@ -37,7 +37,7 @@ class Step(Protocol):
 class VideoReader(Protocol):
     """Detects, follows and reads faces: `fer.vision.analyzer.Analyzer`, or a test's fake."""
 
-    def video(self, source: Video, *, thorough: bool = False) -> Iterable[Step]: ...
+    def video(self, source: Video, *, thorough: bool = False) -> Iterable[AnalyzedFrame]: ...
 
 
 class Drawing(Protocol):
@@ -167,7 +167,7 @@ def read_video(
     return 2 if source.broken or recording.lacks else 0
 
 
-def _shown(steps: Iterable[Step], source: Video) -> Iterator[Step]:
+def _shown(steps: Iterable[AnalyzedFrame], source: Video) -> Iterator[AnalyzedFrame]:
     """Yield the frames, and show on the terminal how far the video is read."""
     progress = Progress(source.path.name)
     whole = f" of {minutes(source.duration)}" if source.duration else ""

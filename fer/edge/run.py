@@ -83,7 +83,7 @@ def run(options: Options) -> int:
         network = OnnxClassifier(runtime_folder(Path(options.model)))
         stream = stack.enter_context(Analyzer(detector=search, classifier=network).live())
         give_back()
-        camera = Camera(options.camera, options.fps, say=message)
+        camera = Camera(options.camera, options.fps, log=message)
         stack.callback(camera.close)
         read_camera(
             camera, stream, report=report, ending=ending, screens=screens, blur=options.blur

@@ -15,7 +15,7 @@ from fer.errors import FerError
 from fer.lesson.lesson import LessonPlan
 from fer.recordings.upload import RecordingFile, recorded_at
 from fer.store import Store, StoreError
-from fer.vision.analyzer import Step
+from fer.vision.analyzer import AnalyzedFrame
 from fer.vision.media.videos import Video
 
 LOG: Final = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ REST: Final = 3.0
 class VideoReader(Protocol):
     """Detects, follows and classifies the faces of a video: an Analyzer, or a test's fake."""
 
-    def video(self, source: Video) -> Iterable[Step]: ...
+    def video(self, source: Video) -> Iterable[AnalyzedFrame]: ...
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,9 @@ class RecordingJob:
     now: Callable[[], float] = clock.monotonic
 
     def __post_init__(self) -> None:
-        self.newest: Step | None = None  # the frame that was read last; None once the job is over
+        self.newest: AnalyzedFrame | None = (
+            None  # the frame that was read last; None once the job is over
+        )
         self.waiting = True  # until the queue starts it
         self.over = False
         self.partial = False  # whether reading was stopped before the recording's end

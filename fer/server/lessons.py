@@ -71,7 +71,6 @@ class FrameCounts:
     """Counts of a lesson's frames."""
 
     dropped: int = 0
-    answered: int = 0
     answers: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED))  # times
     delays: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED))  # seconds
 
@@ -148,7 +147,7 @@ class LiveLesson:  # noqa: PLR0904
             if self._connection is not connection:
                 return
             self._connection = None
-            unused = self.transport == "socket" and not self._counts.answered
+            unused = self.transport == "socket" and not self._counts.answers
         if unused:
             self._registry.release_place(self)
 
@@ -301,7 +300,6 @@ class LiveLesson:  # noqa: PLR0904
         faces = self._stream.feed(frame, self._frame_clock.time(time, begun))
         self.faces, self.size = faces, (frame.shape[1], frame.shape[0])
         with self._lock:
-            self._counts.answered += 1
             self._counts.answers.append(self._registry.now())
         self.add(faces)
         return faces
@@ -544,10 +542,10 @@ class LiveLessons:
         live = self._lessons.get(lesson_id)
         if live is not None and live.opened:
             return []
-        idle = self._free_idle_places(STREAM_IDLE, keep=lesson_id)
+        idle = self._free_idle_places(STREAM_IDLE)
         if not self._has_room(lesson_id):
             # A reloaded page may have left a lesson without frames.
-            idle += self._free_idle_places(STREAM_YIELDS, keep=lesson_id)
+            idle += self._free_idle_places(STREAM_YIELDS)
         return idle
 
     def _get_or_make(self, lesson_id: str) -> LiveLesson:
@@ -558,11 +556,10 @@ class LiveLessons:
             self._lessons[lesson_id] = LiveLesson(lesson_id, self)
         return self._lessons[lesson_id]
 
-    def _free_idle_places(self, seconds: float, keep: str = "") -> list[LiveLesson]:
+    def _free_idle_places(self, seconds: float) -> list[LiveLesson]:
         """Free the places of lessons idle for `seconds`; return them. The caller holds the lock."""
         since = self.now() - seconds
-        open_ones = [one for one in self._lessons.values() if one.opened and one.id != keep]
-        idle = [one for one in open_ones if one.last_frame < since]
+        idle = [one for one in self._lessons.values() if one.opened and one.last_frame < since]
         for one in idle:
             one.opened = False
             if one.plan is None and not one.runs:

@@ -23,7 +23,7 @@ from fer.ui.consent import acknowledged, plan_of
 from fer.ui.identity import owner
 from fer.ui.layout import part
 from fer.ui.text import report_words, say
-from fer.vision.analyzer import Step
+from fer.vision.analyzer import AnalyzedFrame
 from fer.vision.draw import draw
 
 PREVIEW: Final = (960, 540)  # pixels that the preview fits into
@@ -157,7 +157,7 @@ def progress(job: RecordingJob) -> str:
     return " · ".join(parts)
 
 
-def preview(step: Step, *, blur: bool) -> npt.NDArray[np.uint8]:
+def preview(step: AnalyzedFrame, *, blur: bool) -> npt.NDArray[np.uint8]:
     """The frame that was read last, small, with its boxes."""
     height, width = step.frame.shape[:2]
     scale = min(PREVIEW[0] / width, PREVIEW[1] / height, 1.0)

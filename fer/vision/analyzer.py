@@ -1,4 +1,4 @@
-"""Photos, recordings and live pictures by the same detector and network."""
+"""Analyze photos, videos and streams with one detector and one network."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fer.machine import cpu_limit
 from fer.vision.classifier import MODEL_FOLDER, Classifier, load_classifier
 from fer.vision.crop import crops
 from fer.vision.detect import Detector, load_detector
-from fer.vision.detect.shared import InTurn, Turns
+from fer.vision.detect.shared import LimitedDetector, SearchLimit
 from fer.vision.stream import FaceStream
 
 PHOTO_LONGEST: Final = 2560  # a photo's longest side when it is searched
@@ -26,19 +26,19 @@ BATCH: Final = 16  # faces read at once; more would need memory and save nothing
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
-    """One frame of a recording and what was found in it."""
+class AnalyzedFrame:
+    """One frame of a video and its faces."""
 
-    time: float
+    time: float  # seconds from the start
     frame: Picture
     faces: Faces
-    progress: float | None  # 0 to 1; None where the recording doesn't tell how long it is
+    progress: float | None  # 0 to 1; None if the video's duration is unknown
 
 
 class Analyzer:
-    """Finds, reads and follows faces. What it needs is loaded with the first picture.
+    """Detects, reads and tracks faces. The models are loaded with the first picture.
 
-    With `share_searches` the live streams search by turns, as on a server with many lessons.
+    With `share_searches` all streams share a limit on searches, for a server with many lessons.
     """
 
     def __init__(
@@ -58,38 +58,38 @@ class Analyzer:
 
     @cached_property
     def detector(self) -> Detector:
-        """What finds the faces."""
-        # OpenCV's own threads cost more than they give on pictures of this size, and would take
-        # the processor from other lessons.
+        """Return the face detector."""
+        # With pictures of this size OpenCV's own threads cost more time than they save, and they
+        # would take the processor from other lessons.
         cv2.setNumThreads(1)
         given = self._given_detector
         return load_detector(given, self._files) if isinstance(given, str) else given
 
     @cached_property
     def live_detector(self) -> Detector:
-        """Return the detector of live streams: one for all, by turns, where searches are shared."""
+        """Return the detector of streams: limited to few searches at once if they are shared."""
         if not self._share_searches:
             return self.detector
-        return InTurn(self.detector, Turns(round(cpu_limit()) or 1))
+        return LimitedDetector(self.detector, SearchLimit(round(cpu_limit()) or 1))
 
     @cached_property
     def classifier(self) -> Classifier:
-        """What reads them."""
+        """Return the network that reads the faces."""
         return self._given_classifier or load_classifier(self._model, self._runtime)
 
     def load(self) -> None:
-        """Loads everything now, so that the first picture is answered as fast as the next."""
+        """Load the models now, so that the first picture takes no longer than the next."""
         with self._loading:
             _ = self.detector, self.classifier
 
     def photo(self, frame: Picture) -> Faces:
-        """Every face of one BGR picture, read."""
+        """Return all faces of one BGR picture with their probabilities."""
         self.load()
-        faces = self.detector.scan(frame, longest=PHOTO_LONGEST)
+        faces = self.detector.detect(frame, longest=PHOTO_LONGEST)
         return faces.but(probabilities=self.read(frame, faces.boxes))
 
     def read(self, frame: Picture, boxes: Floats) -> Floats:
-        """The seven probabilities of the face in each box."""
+        """Return the seven probabilities of the face in each box, (n, 7)."""
         self.load()
         parts = [
             self.classifier.read(crops(frame, boxes[at : at + BATCH], self.classifier.size))
@@ -100,19 +100,20 @@ class Analyzer:
 
     def video(
         self, source: Iterable[tuple[float, Picture]], *, thorough: bool = False
-    ) -> Iterator[Step]:
-        """Every frame of a recording in order, with its faces.
+    ) -> Iterator[AnalyzedFrame]:
+        """Yield every frame of a video in order, with its faces.
 
-        `source` gives times in seconds and frames; where it has a `duration`, steps tell progress.
-        A `thorough` one searches every frame: otherwise who comes in is found within a second.
+        `source` yields (seconds, frame). If it has a `duration`, the results have a progress.
+        With `thorough` every frame is searched; otherwise new faces are found within a second.
         """
         duration = getattr(source, "duration", None)
         with self.live(background=False, thorough=thorough) as live:
             for time, frame in source:
                 faces = live.feed(frame, time)
-                yield Step(time, frame, faces, min(time / duration, 1.0) if duration else None)
+                progress = min(time / duration, 1.0) if duration else None
+                yield AnalyzedFrame(time, frame, faces, progress)
 
     def live(self, background: bool = True, *, thorough: bool = False) -> FaceStream:
-        """What is fed the frames of a camera or screen as they come."""
+        """Return a stream to feed with the frames of a camera or screen."""
         self.load()
         return FaceStream(self.live_detector, self.read, background=background, thorough=thorough)

@@ -1,10 +1,10 @@
-"""The network in model/: crops of faces in, calibrated probabilities out, one batch a call.
+"""Load and run the network in model/: it turns crops of faces into calibrated probabilities.
 
     model/model.json     size, channels, heads, which head the product shows
     model/emotion.onnx   the runtime form, int8: what the app loads, without TensorFlow
     model/emotion.keras  the Keras form, the same network before quantising
 
-Both answer alike within the bound that `python -m fer export` checked when it wrote them.
+Both give the same probabilities within the bound that `python -m fer export` checked.
 """
 
 from __future__ import annotations
@@ -24,39 +24,42 @@ from fer.faces import Floats
 from fer.machine import asset, asset_missing
 
 MODEL_FOLDER: Final = asset("model")
-EXPORT: Final = "export"  # the folder inside a run that its export goes to by itself
-LARGEST: Final = 1024  # pixels; a description that asks for more is damaged
-FREE_SIZE: Final = 48  # what a network that takes any size is given: FER2013's
+EXPORT: Final = "export"  # the folder inside a run folder for the exported model
+LARGEST: Final = 1024  # pixels; a description with a larger size is damaged
+FREE_SIZE: Final = 48  # pixels, FER2013's: the size of crops for a network that takes any
 
 Crops = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What the network says of a batch of crops."""
+    """The network's output for a batch of crops."""
 
-    heads: dict[str, Floats]  # a head's name: probabilities, (n, 7)
+    heads: dict[str, Floats]  # each head's probabilities, (n, 7)
     shown: str  # the head that the product shows
-    attention: Floats | None = None  # (n, 7, h, w): how much each place spoke for each emotion
+    attention: Floats | None = None  # (n, 7, h, w): what each place added to each emotion's logit
 
     @property
     def probabilities(self) -> Floats:
-        """The shown head's probabilities, (n, 7)."""
+        """Return the shown head's probabilities, (n, 7)."""
         return self.heads[self.shown]
 
 
 class Classifier(Protocol):
-    """Reads batches of grey square crops; safe to call from several threads."""
+    """Reads batches of grey square crops. Safe to call from several threads."""
 
     size: int  # of the crops it takes, in pixels
 
     def read(self, crops: Crops) -> Reading:
-        """Probabilities for each crop, and where the runtime form gives it, the attention map."""
+        """Return each crop's probabilities and, if the model file has it, the attention map."""
         ...
 
 
 def describe(folder: str | Path = MODEL_FOLDER) -> dict[str, Any]:
-    """model.json: what the network takes and gives; of a run that is not exported, its config."""
+    """Return model.json: the network's size, channels, heads and shown head.
+
+    For a run folder without an export, it is made from the run's config.json.
+    """
     if Path(folder) == MODEL_FOLDER and not MODEL_FOLDER.is_dir():
         raise ModelError(asset_missing(MODEL_FOLDER))
     home = runtime_folder(Path(folder))
@@ -65,34 +68,32 @@ def describe(folder: str | Path = MODEL_FOLDER) -> dict[str, Any]:
     try:
         described: dict[str, Any] = json.loads(path.read_text())
         if of_run:
-            described = _described_by(described["recipe"])
+            described = _description_from(described["recipe"])
         size, heads, shown = described["size"], described["heads"], described["shown"]
-        channels = described.setdefault("channels", 1)  # older descriptions only knew grey
+        channels = described.setdefault("channels", 1)  # older files have none: grey
         fits = type(size) is int and 0 < size <= LARGEST and channels in (1, 3)
         if not (fits and shown in heads and described["emotions"] == [*EMOTIONS]):
-            raise ValueError(
-                "its size, channels, heads or emotions are not as this version writes them"
-            )
+            raise ValueError("its size, channels, heads or emotions are not of this version")
     except (OSError, ValueError, KeyError, TypeError) as fault:
-        raise ModelError(f"{path}: no model description ({fault})") from fault
+        raise ModelError(f"{path}: not a model description ({fault})") from fault
     return described
 
 
-def _described_by(recipe: dict[str, Any]) -> dict[str, Any]:
-    """What follows for a network from the recipe it was trained by."""
+def _description_from(recipe: dict[str, Any]) -> dict[str, Any]:
+    """Return the description of a network that was trained with this recipe."""
     heads = ["crowd", "fer2013"] if recipe["targets"] == "both" else ["emotion"]
     size, channels = recipe["sizes"][-1][1], recipe.get("channels", 1)
-    told = {"size": size, "channels": channels, "heads": heads, "shown": heads[0]}
-    return told | {"emotions": [*EMOTIONS]}
+    description = {"size": size, "channels": channels, "heads": heads, "shown": heads[0]}
+    return description | {"emotions": [*EMOTIONS]}
 
 
 def load_classifier(folder: str | Path = MODEL_FOLDER, runtime: str = "onnx") -> Classifier:
-    """The model in a folder, warmed up: its runtime form ("onnx") or its Keras form ("keras").
+    """Return the model in a folder, warmed up: its runtime form ("onnx") or Keras form ("keras").
 
-    Of a run folder, "onnx" means the export inside it, or its Keras form where there is none yet.
+    For a run folder, "onnx" means the export inside it, or the Keras form if there is none yet.
     """
     if runtime not in ("onnx", "keras"):
-        raise ModelError(f"no runtime is called {runtime!r}: take onnx or keras")
+        raise ModelError(f"no runtime is called {runtime!r}; choose onnx or keras")
     path = Path(folder)
     if runtime == "onnx":
         path = runtime_folder(path)
@@ -105,7 +106,7 @@ def load_classifier(folder: str | Path = MODEL_FOLDER, runtime: str = "onnx") ->
 
 
 def runtime_folder(path: Path) -> Path:
-    """Where the runtime form of a model or run folder lies: itself, or the export inside a run."""
+    """Return the folder of the runtime form: `path` itself, or the export inside a run folder."""
     inside = path / EXPORT
     return inside if holds_run(path) and (inside / "model.json").exists() else path
 
@@ -154,17 +155,17 @@ class OnnxClassifier:
 
 
 class KerasClassifier:
-    """The Keras form: of a model folder, a run folder (its best epoch), or a .keras file."""
+    """The Keras form of a model folder, of a run folder (its best epoch) or of a .keras file."""
 
     def __init__(self, path: str | Path = MODEL_FOLDER) -> None:
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # no page of notes about processors
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # hide its notes about the processor
         file = keras_file(Path(path))
         try:
             import keras
         except ImportError as fault:
             raise ModelError(
-                f"{file}: the Keras form needs TensorFlow: install requirements.txt, or let "
-                f"python -m fer export write the runtime form"
+                f"{file}: the Keras form needs TensorFlow; install requirements.txt, or write the "
+                f"runtime form with python -m fer export"
             ) from fault
         try:
             model = keras.saving.load_model(file, compile=False)
@@ -184,7 +185,7 @@ class KerasClassifier:
         self._logits = [type(layer).__name__ for layer in model.layers][-1] != "Softmax"
 
     def logits(self, crops: Crops) -> dict[str, Floats]:
-        """What each head says before the softmax (of a shipped model: the log of what it says)."""
+        """Return each head's logits; for a model that ends in a softmax, the log of its output."""
         batch = batch_for(self.size)
         parts: list[dict[str, Any]] = [
             self.model.predict_on_batch(
@@ -207,25 +208,26 @@ class KerasClassifier:
 
 
 def keras_file(path: Path) -> Path:
-    """The .keras file a model folder, a run folder or the path itself means."""
+    """Return the .keras file of a model folder or a run folder, or the path if it is a file."""
     candidates = [path / "emotion.keras", path / "best.keras", path / "last.keras"]
     if path.is_file():
         return path
     for candidate in candidates:
         if candidate.is_file():
             return candidate
-    raise ModelError(f"{path}: no model here (looked for emotion.keras, best.keras, last.keras)")
+    raise ModelError(f"{path}: no model here (expected emotion.keras, best.keras or last.keras)")
 
 
 def batch_for(size: int) -> int:
-    """How many faces of this size to read at once, so that memory stays within a gigabyte."""
+    """Return how many faces of this size to read at once within one gigabyte of memory."""
     return min(256, max(8, 256 * FREE_SIZE**2 // size**2))
 
 
 def inputs(crops: Crops, size: int, channels: int = 1) -> Crops:
-    """Crops as the network takes them, (n, size, size, channels), or a clear error.
+    """Return the crops as the network's input, (n, size, size, channels).
 
-    A network for colours learned from FER2013's grey faces three times, and is given the same.
+    A network with three channels gets the grey face three times, as in its training. Raises
+    ValueError if the crops have another shape or type.
     """
     if crops.dtype != np.uint8 or crops.ndim != 3 or crops.shape[1:] != (size, size):
         raise ValueError(
@@ -235,7 +237,7 @@ def inputs(crops: Crops, size: int, channels: int = 1) -> Crops:
 
 
 def softmax(logits: npt.NDArray[np.floating[Any]]) -> Floats:
-    """Rows of logits as probabilities."""
+    """Return the probabilities of rows of logits."""
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
 

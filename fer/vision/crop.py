@@ -1,7 +1,8 @@
-"""The one way a face becomes what the network takes: grey, square, 48 x 48 or enlarged from it.
+"""Cut out faces for the network: grey, square, 48 x 48 pixels or enlarged from that.
 
-Photo, live, video and training all come through here, since another way of resizing changes what
-the network says: area averaging and linear interpolation differ by up to 38 grey levels.
+Photos, streams, videos and training all use this module, because another method of resizing
+changes the network's output: area averaging and linear interpolation differ by up to 38 grey
+levels.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ DOWN: Final = 0.0  # how far the square's middle lies below the box's, in height
 
 
 def squares(boxes: Floats) -> npt.NDArray[np.int64]:
-    """The square around each box that is cut out: [left, top, side] in whole pixels."""
+    """Return the square to cut out for each box: [left, top, side] in whole pixels."""
     heights = boxes[:, 3]
     sides = np.maximum(np.round(SIDE * heights), 1)
     left = np.round(boxes[:, 0] + boxes[:, 2] / 2 - sides / 2)
@@ -30,7 +31,10 @@ def squares(boxes: Floats) -> npt.NDArray[np.int64]:
 
 
 def crops(frame: Picture, boxes: Floats, size: int = SIZE) -> Picture:
-    """Every box's face, (n, size, size) grey; beyond the picture's edge its last pixels go on."""
+    """Return the face in every box in grey, (n, size, size).
+
+    Beyond the picture's edge the last pixels are repeated.
+    """
     out = np.empty((len(boxes), size, size), np.uint8)
     for at, (left, top, side) in enumerate(squares(boxes).tolist()):
         out[at] = fitted(_cut(frame, left, top, side), size)
@@ -38,10 +42,10 @@ def crops(frame: Picture, boxes: Floats, size: int = SIZE) -> Picture:
 
 
 def fitted(face: Picture, size: int = SIZE) -> Picture:
-    """A square picture of a face, BGR or grey, as a network of this size takes it.
+    """Return a square picture of a face, BGR or grey, in grey and in this size.
 
-    Networks for larger faces learned from FER2013's 48 pixels enlarged, so that is what they get
-    of every other picture too: finer detail than they ever saw would only confuse them.
+    Networks for larger sizes were trained on FER2013's 48 pixels enlarged, so every face is reduced
+    to 48 pixels first: finer detail was never in the training data and would lower the accuracy.
     """
     if face.ndim == 3:
         face = _grey(face)
@@ -51,15 +55,15 @@ def fitted(face: Picture, size: int = SIZE) -> Picture:
 def _resized(face: Picture, size: int) -> Picture:
     if face.shape == (size, size):
         return face
-    # Averaging where the face is large; there is nothing to average where it is small.
-    way = cv2.INTER_AREA if face.shape[0] >= size else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(face, (size, size), interpolation=way), np.uint8)
+    method = cv2.INTER_AREA if face.shape[0] >= size else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(face, (size, size), interpolation=method), np.uint8)
 
 
 def _cut(frame: Picture, left: int, top: int, side: int) -> Picture:
+    """Return a square of the frame; beyond the edge the last pixels are repeated."""
     height, width = frame.shape[:2]
     right, bottom = left + side, top + side
-    # A box wholly outside still gets the nearest pixels.
+    # A box fully outside the frame gets the nearest pixels.
     inside: Any = frame[
         min(max(top, 0), height - 1) : max(min(bottom, height), 1),
         min(max(left, 0), width - 1) : max(min(right, width), 1),

@@ -1,8 +1,8 @@
-"""Faces onto a picture: a box, the emotion's word, how sure the network is, and the id.
+"""Draw faces on a picture: a box, the emotion's word, its share and the id.
 
-The word always stands beside the colour, so nobody has to tell colours apart. A face that is not
-read yet gets a thin grey box; one whose first emotion has less than half of the probability gets a
-thin box, a dark plate and a question mark.
+The emotion is always written beside its colour, for people who cannot tell the colours apart. A
+face that is not read yet gets a thin grey box. One with a share below SURE gets a thin box, a dark
+plate and a question mark.
 """
 
 from __future__ import annotations
@@ -20,21 +20,22 @@ from PIL import Image, ImageDraw, ImageFont
 from fer.emotions import COLOURS, SURE, is_light, percent
 from fer.faces import NOBODY, Faces, Picture
 
-Plates = tuple[Picture, ...]  # pieces of text, side by side
+Plates = tuple[Picture, ...]  # pictures of a label's words, drawn side by side
 Whole = npt.NDArray[np.int64]
 Colour = tuple[int, int, int]  # blue, green, red
 
 DARK: Final[Colour] = (32, 32, 32)
 GREY: Final[Colour] = (190, 190, 190)
-# Few sizes of text: the plates are kept, and a label doesn't flicker as a face comes nearer.
+# Few text sizes, so that plates can be cached and a label doesn't flicker as a face comes nearer.
 TEXT_SIZES: Final = np.array((11, 13, 16, 20, 25, 31, 39, 49, 61, 76, 95))
-HEAD: Final = (0.25, 0.45, 0.25, 0.25)  # what a head adds to the face: left, top, right, bottom
+# How far a head goes beyond the face's box, in parts of its sides: left, top, right, bottom.
+HEAD: Final = (0.25, 0.45, 0.25, 0.25)
 BLOCKS: Final = 6  # a blurred head is at most this many blocks wide and high
 SMALLEST_BLOCK: Final = 4
 
 
 class Label(NamedTuple):
-    """A label's plates, and where the first one's corner is."""
+    """A label's plates and its top left corner."""
 
     left: int
     top: int
@@ -42,7 +43,7 @@ class Label(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """What is drawn for a face: lines around the box, outside of it, and a label once it's read."""
+    """What is drawn for a face: lines outside its box, and a label once it is read."""
 
     box: tuple[int, int, int, int]  # left, top, right, bottom
     line: int
@@ -51,14 +52,14 @@ class Mark(NamedTuple):
 
 
 def annotated(frame: Picture, faces: Faces, *, ids: bool = True, blur: bool = False) -> Picture:
-    """A copy of the picture with the faces drawn on it."""
+    """Return a copy of the picture with the faces drawn on it."""
     copy = frame.copy()
     draw(copy, faces, ids=ids, blur=blur)
     return copy
 
 
 def draw(frame: Picture, faces: Faces, *, ids: bool = True, blur: bool = False) -> None:
-    """Draw the faces into the picture; with blur, nobody can be recognised in it any more."""
+    """Draw the faces into the picture; with `blur`, make the heads unrecognisable first."""
     if not frame.flags.c_contiguous:  # OpenCV can't draw into every view
         frame[...] = annotated(np.ascontiguousarray(frame), faces, ids=ids, blur=blur)
         return
@@ -67,7 +68,7 @@ def draw(frame: Picture, faces: Faces, *, ids: bool = True, blur: bool = False) 
             _pixelate(frame, left, top, right, bottom)
     found = marks(faces, frame.shape, ids=ids)
     for (left, top, right, bottom), line, colour, _ in found:
-        # Ring by ring, since OpenCV takes twice as long for a wide line; a dark one sets it off.
+        # Line by line, as OpenCV takes twice as long for a wide one; the outermost is dark.
         for out in range(line + 1):
             corner = right + out, bottom + out
             ink = colour if out < line else DARK
@@ -78,7 +79,7 @@ def draw(frame: Picture, faces: Faces, *, ids: bool = True, blur: bool = False) 
 
 
 def marks(faces: Faces, shape: tuple[int, ...], *, ids: bool = True) -> list[Mark]:
-    """What to draw into a picture of this shape, for every face that is in it."""
+    """Return what to draw into a picture of this shape for every face inside it."""
     height, width = shape[:2]
     corners = _corners(faces, shape)
     left, top, right, bottom = corners.T
@@ -86,7 +87,7 @@ def marks(faces: Faces, shape: tuple[int, ...], *, ids: bool = True) -> list[Mar
     if not seen.all():
         faces, corners = faces[seen], corners[seen]
     shares = np.where(faces.known, faces.probabilities.max(axis=1), 0)
-    lines = _lines(faces, shares, shape)
+    lines = _line_widths(faces, shares, shape)
     words, people = faces.words(), faces.ids if ids else np.full(len(faces), NOBODY)
     sizes = _text_sizes(faces, shape).tolist()
     rows = zip(words, shares.tolist(), people.tolist(), sizes, strict=True)
@@ -102,7 +103,7 @@ def marks(faces: Faces, shape: tuple[int, ...], *, ids: bool = True) -> list[Mar
 
 
 def plates_of(word: str, share: float, person: int, size: int) -> Plates:
-    """What a label says: the word, the percentage, and the id if there is one."""
+    """Return a label's plates: the emotion's word, its share and the id if there is one."""
     named = plate(word if share >= SURE else word + "?", size)
     number = plate(f"{percent(share)}%", size)
     return (named, number) if person == NOBODY else (named, number, plate(f"#{person}", size))
@@ -110,7 +111,7 @@ def plates_of(word: str, share: float, person: int, size: int) -> Plates:
 
 @lru_cache(maxsize=1024)
 def plate(text: str, size: int) -> Picture:
-    """A piece of text on its ground: an emotion's colour behind its word, dark behind the rest."""
+    """Return a text on its background: an emotion's colour for its word, dark for other texts."""
     ground = colour_of(text) if text in COLOURS else DARK
     font = ImageFont.load_default(size)
     pad = round(0.3 * size)
@@ -118,25 +119,28 @@ def plate(text: str, size: int) -> Picture:
     ImageDraw.Draw(picture).text((pad, round(1.03 * size)), text, 255, font, anchor="ls")
     share = np.asarray(picture, np.float32)[..., None] / 255
     mixed = np.rint(share * ink_on(ground) + (1 - share) * ground).astype(np.uint8)
-    mixed.flags.writeable = False  # everybody who asks gets the same one
+    mixed.flags.writeable = False  # all callers share the cached array
     return mixed
 
 
 @lru_cache(maxsize=len(COLOURS))
 def colour_of(word: str) -> Colour:
-    """An emotion's colour as OpenCV takes it."""
+    """Return an emotion's colour for OpenCV."""
     red, green, blue = bytes.fromhex(COLOURS[word][1:])
     return blue, green, red
 
 
 def ink_on(colour: Colour) -> Colour:
-    """Black or white, whichever can be read on this colour."""
+    """Return black or white, whichever is readable on this colour."""
     blue, green, red = colour
     return (0, 0, 0) if is_light(red, green, blue) else (255, 255, 255)
 
 
 def _corners(faces: Faces, shape: tuple[int, ...]) -> Whole:
-    """Whole pixels, at least one each way; boxes far beyond the picture are cut off out there."""
+    """Return the boxes' corners in whole pixels, at least one pixel wide and high.
+
+    Coordinates far outside the picture are limited, so that they fit OpenCV's integers.
+    """
     corners = faces.boxes.astype(np.float64)
     corners[:, 2:] += corners[:, :2]
     far = 4.0 * max(shape[:2])
@@ -146,11 +150,11 @@ def _corners(faces: Faces, shape: tuple[int, ...]) -> Whole:
 
 
 def _unit(shape: tuple[int, ...]) -> float:
-    """How much larger than 720 lines the picture is: it will be shown that much smaller."""
+    """Return the picture's shorter side over 720, at least 1: it will be shown reduced by that."""
     return max(1.0, min(shape[:2]) / 720)
 
 
-def _lines(faces: Faces, shares: npt.NDArray[np.float32], shape: tuple[int, ...]) -> Whole:
+def _line_widths(faces: Faces, shares: npt.NDArray[np.float32], shape: tuple[int, ...]) -> Whole:
     wanted = np.minimum(2 * _unit(shape), faces.boxes[:, 2] / 12)
     wanted = wanted * np.where(shares >= SURE, 1, 0.5)
     return np.maximum(np.rint(wanted), 1).astype(np.int64)
@@ -166,7 +170,7 @@ def _text_sizes(faces: Faces, shape: tuple[int, ...]) -> Whole:
 def _placed(
     plates: list[Plates], boxes: Whole, known: npt.NDArray[np.bool_], picture: tuple[int, int]
 ) -> list[Label]:
-    """A label above each known face; where that covers something, where it covers the least."""
+    """Return a label above each read face, or where it covers the least if that covers anything."""
     own = boxes[known]
     wide, high = np.array([_size(row) for row in plates], np.int64).reshape(-1, 2).T
     left = np.maximum(np.minimum(own[:, 0], picture[0] - wide), 0)
@@ -174,13 +178,13 @@ def _placed(
     above = np.array([left, top, left + wide, top + high]).T
     covers = (_shared(above, boxes) > 0).any(axis=1)
     covers |= np.triu(_shared(above, above) > 0, 1).any(axis=0)
-    # In a crowd where most would cover something, everybody's label is shorter.
+    # In a crowd where most labels would cover something, all are shortened.
     if covers.sum() > max(12, len(plates) / 2) and max(map(len, plates)) > 1:
         return _placed([row[: max(len(row) - 1, 1)] for row in plates], boxes, known, picture)
     result = list(map(Label, left.tolist(), top.tolist(), plates))
     taken = np.concatenate([boxes, above[~covers]])
     for at in np.flatnonzero(covers).tolist():
-        # The longest form comes first, and argmin takes the first of equals.
+        # argmin takes the first of equals, which is the longest form.
         choices = list(_choices(plates[at], own[at].tolist(), picture))
         corners, sizes = [one[:2] for one in choices], [_size(one.plates) for one in choices]
         places = np.concatenate([corners, np.add(corners, sizes)], axis=1)
@@ -191,7 +195,7 @@ def _placed(
 
 
 def _choices(plates: Plates, own: Sequence[int], picture: tuple[int, int]) -> Iterator[Label]:
-    """The label, then shorter forms of it, each above and below the face, flush left and right."""
+    """Yield the label and its shorter forms, above and below the face, flush left and right."""
     left, top, right, bottom = own
     for count in range(len(plates), 0, -1):
         wide, high = _size(plates[:count])
@@ -206,7 +210,7 @@ def _size(plates: Plates) -> tuple[int, int]:
 
 
 def _shared(first: Whole, second: Whole) -> Whole:
-    """How many pixels each box of one list shares with each of another, (n, m)."""
+    """Return the shared area of each box of one list with each of another in pixels, (n, m)."""
     left, top, right, bottom = first.T[:, :, None]
     wide = np.minimum(right, second[:, 2]) - np.maximum(left, second[:, 0])
     high = np.minimum(bottom, second[:, 3]) - np.maximum(top, second[:, 1])
@@ -234,10 +238,10 @@ def _pixelate(frame: Picture, left: int, top: int, right: int, bottom: int) -> N
 
 
 def _blocks(start: float, end: float, length: int) -> tuple[int, int, int]:
-    """The blocks that hide this stretch of a picture: where they start, their length, how many.
+    """Return start, length and number of the blocks that hide this stretch of a picture's side.
 
-    A block is a share of the whole stretch, so a head at the edge isn't cut into finer blocks; it
-    has whole pixels, because averaging them is three times as fast.
+    A block is a share of the whole stretch, also of the part outside the picture, so a head at the
+    edge gets no finer blocks. Blocks have whole pixels: averaging those is three times as fast.
     """
     block = max(SMALLEST_BLOCK, math.ceil((end - start + 2) / BLOCKS))
     first, last = max(math.floor(start), 0), min(math.ceil(end), length)

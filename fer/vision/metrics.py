@@ -1,4 +1,4 @@
-"""Read model/metrics.json: what was measured of the network in model/."""
+"""Read model/metrics.json: the measured accuracy of the network in model/."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fer.vision.classifier import runtime_folder
 
 @dataclass(frozen=True)
 class Bin:
-    """The faces of which the network was about equally sure."""
+    """The faces for which the network's confidence was in one interval."""
 
     n: int
     confidence: float
@@ -23,7 +23,7 @@ class Bin:
 
 @dataclass(frozen=True)
 class Figures:
-    """What was measured of one head against its own truth."""
+    """What was measured of one head against the labels that it was trained on."""
 
     head: str
     split: str
@@ -31,20 +31,20 @@ class Figures:
     accuracy: float
     balanced_accuracy: float
     ece: float
-    confusion: list[list[int]]  # rows: the truth; columns: what the network said
+    confusion: list[list[int]]  # rows: the label; columns: the network's answer
     reliability: list[Bin]
 
     def rows(self) -> list[list[float]]:
-        """The confusion as shares of each row."""
+        """Return the confusion matrix as shares of each row."""
         return [[_share(count, sum(row)) for count in row] for row in self.confusion]
 
     def recall(self) -> dict[str, float]:
-        """Of the faces that are each emotion, the share that is found."""
+        """Return each emotion's recall: the share of its faces that the network recognised."""
         rows = self.rows()
         return {name: rows[at][at] for at, name in enumerate(EMOTIONS)}
 
     def precision(self) -> dict[str, float]:
-        """Of the faces called each emotion, the share that is."""
+        """Return each emotion's precision: the share of faces so named that are labelled so."""
         return {
             name: _share(self.confusion[at][at], sum(self.column(at)))
             for at, name in enumerate(EMOTIONS)
@@ -55,26 +55,26 @@ class Figures:
 
 
 def read_metrics(folder: Path) -> dict[str, Any] | None:
-    """What `python -m fer evaluate` wrote beside the model; None where it was not measured yet."""
+    """Return what `python -m fer evaluate` wrote beside the model; None if it was not run yet."""
     path = runtime_folder(folder) / "metrics.json"
     if not path.exists():
         return None
     try:
         read = json.loads(path.read_text())
     except (OSError, ValueError) as fault:
-        raise ModelError(f"{path}: not readable ({fault})") from fault
+        raise ModelError(f"{path}: cannot be read ({fault})") from fault
     if not isinstance(read, dict):
-        raise ModelError(f"{path}: not a table of figures")
+        raise ModelError(f"{path}: not a JSON object")
     return read
 
 
 def figures(metrics: dict[str, Any], head: str) -> Figures:
-    """One head's figures; those at the top level where the head has none of its own."""
+    """Return one head's figures, or those at the top level if the head has none of its own."""
     found = (metrics.get("heads") or {}).get(head, metrics)
     try:
         confusion = [[int(count) for count in row] for row in found["confusion"]]
         if [len(row) for row in confusion] != [len(EMOTIONS)] * len(EMOTIONS):
-            raise ValueError("the confusion is not 7 by 7")
+            raise ValueError("the confusion matrix is not 7 by 7")
         return Figures(
             head=head,
             split=str(metrics["split"]),

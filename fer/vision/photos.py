@@ -1,7 +1,7 @@
-"""The one photo service: a file's bytes in, its faces and small copies out.
+"""The photo service: read the faces in the bytes of a picture file.
 
-The page and the API read pictures through the process's `Photos`. It holds the limits: one picture
-at work at a time, since the largest takes about 300 MB while it is read and lessons run beside it.
+The page and the API share the process's `Photos` and its limits. One picture is read at a time,
+as the largest takes about 300 MB meanwhile and lessons run in the same process.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from fer.vision.draw import DARK, TEXT_SIZES, draw, plate
 from fer.vision.media.pictures import decode
 
 LARGEST: Final = 15_000_000  # bytes of a file
-AT_ONCE: Final = 1  # pictures at work in a process
-SCREEN: Final = (1600, 900)  # what the copy for the screen fits into
+AT_ONCE: Final = 1  # pictures read at once in a process
+SCREEN: Final = (1600, 900)  # the largest width and height of the copy for the screen
 SMALLEST: Final = 480  # pixels: a smaller picture is enlarged to this, so that labels fit on it
 QUALITY: Final = 92  # of the copy, a JPEG
 ROW: Final = 0.7  # heights of a face: a face lower than that begins a new row
-CHOSEN: Final = (255, 255, 255)
+CHOSEN: Final = (255, 255, 255)  # the colour of the frame around the chosen face
 GAP: Final = 4  # pixels between a face's box and its number
 
 
 class PhotoReader(Protocol):
-    """What finds and reads faces: `vision.analyzer.Analyzer`, or a test's fake."""
+    """Detects and reads faces: `vision.analyzer.Analyzer`, or a test's fake."""
 
     def photo(self, frame: Picture) -> Faces: ...
     def read(self, frame: Picture, boxes: Floats) -> Floats: ...
@@ -41,19 +41,19 @@ class PhotoReader(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Photo:
-    """One picture that was read. It holds no large pixels."""
+    """The faces of one picture, and reduced copies; it does not keep the picture itself."""
 
     name: str
     faces: Faces  # in the picture's own pixels, numbered from 1 in reading order
     size: tuple[int, int]  # width and height
-    crops: Picture  # (n, size, size): the faces as the network took them
+    crops: Picture  # (n, size, size): the faces as the network's input
     screen: bytes  # a copy that fits the screen, as JPEG
     scale: float  # the copy's size over the picture's
-    whole: bool = False  # whether its middle was taken as one face
+    whole: bool = False  # whether its middle square was read as one face
 
 
 class Photos:
-    """Reads pictures, AT_ONCE at a time. For any thread."""
+    """Reads pictures, at most `at_once` at a time. Safe to call from several threads."""
 
     def __init__(self, reader: PhotoReader, at_once: int = AT_ONCE) -> None:
         self.reader = reader
@@ -69,7 +69,7 @@ class Photos:
     def read(self, data: bytes, name: str, *, whole: bool = False) -> Photo:
         """Read a file's faces, or with `whole` its middle square as one face.
 
-        Raises DataError if the file is too large or no picture that can be read.
+        Raises DataError if the file is too large or cannot be read as a picture.
         """
         _check_size(data, name)
         with self._places:
@@ -88,7 +88,7 @@ class Photos:
             return cv2.imencode(".png", frame)[1].tobytes()
 
     def _middle(self, frame: Picture) -> Faces:
-        """Return the picture's middle square as its one face."""
+        """Return the picture's middle square as its only face."""
         height, width = frame.shape[:2]
         side = min(height, width)
         box = np.array([[(width - side) // 2, (height - side) // 2, side, side]], np.float32)
@@ -150,7 +150,7 @@ def _screen_copy(frame: Picture) -> tuple[bytes, float]:
 def _check_size(data: bytes, name: str) -> None:
     if len(data) > LARGEST:
         raise DataError(
-            f"{name}: {len(data) / 1e6:.1f} MB are more than the {LARGEST / 1e6:g} MB that are "
-            "read; make the picture smaller first",
+            f"{name}: {len(data) / 1e6:.1f} MB exceed the limit of {LARGEST / 1e6:g} MB; "
+            "make the picture smaller first",
             "size",
         )

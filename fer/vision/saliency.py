@@ -1,7 +1,7 @@
-"""Where the network looked: the class activation map of one face as a heat map.
+"""Class activation maps: show which parts of a face led to an emotion, as a heat map.
 
 The network ends in an average over its last feature map and one dense layer, so an emotion's logit
-is the average of its map: the map says exactly what each place added to it.
+is the average of its map: each value is exactly what that place added to the logit.
 """
 
 from __future__ import annotations
@@ -17,24 +17,25 @@ from fer.faces import Picture
 
 
 def heat(attention: npt.NDArray[np.float32], emotion: str, size: int) -> npt.NDArray[np.float32]:
-    """One face's (7, h, w) map for one emotion: 0 where nothing spoke for it, 1 where most did.
+    """Return one emotion's heat map, (size, size), from one face's maps, (7, h, w).
 
-    Only the difference between the emotions counts for the answer, so each place is taken against
-    the mean of all seven there; all share one scale, so a word that nothing spoke for is cold.
+    It is 0 where a place added nothing to the emotion and 1 at the highest value of all seven.
+    Only differences between emotions change the probabilities, so the mean of all seven is
+    subtracted at each place.
     """
-    spoke = np.moveaxis(attention - attention.mean(axis=0), 0, -1)  # OpenCV wants channels last
-    large = cv2.resize(np.ascontiguousarray(spoke), (size, size), interpolation=cv2.INTER_CUBIC)
+    added = np.moveaxis(attention - attention.mean(axis=0), 0, -1)  # OpenCV wants channels last
+    large = cv2.resize(np.ascontiguousarray(added), (size, size), interpolation=cv2.INTER_CUBIC)
     warm = np.maximum(large, 0)
     share = warm[..., EMOTIONS.index(emotion)] / (float(warm.max()) or 1.0)
     return np.asarray(share, np.float32)
 
 
 def overlay(face: Picture, attention: npt.NDArray[np.float32], emotion: str) -> Picture:
-    """A square face, grey or BGR, with the map laid over it, in BGR."""
+    """Return a square face, grey or BGR, with an emotion's heat map laid over it, in BGR."""
     side = face.shape[0]
     base: Any = cv2.cvtColor(face, cv2.COLOR_GRAY2BGR) if face.ndim == 2 else face
     warmth = heat(attention, emotion, side)
     coloured = cv2.applyColorMap((warmth * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
-    share = (0.15 + 0.45 * warmth)[..., None]  # the face stays visible where little was seen
+    share = (0.15 + 0.45 * warmth)[..., None]  # the face stays visible where the map is low
     mixed: Picture = (base * (1 - share) + coloured * share).astype(np.uint8)
     return mixed

@@ -1,8 +1,8 @@
-"""The loop of a live picture: follow in every frame, read a few faces, search now and then.
+"""The loop over a stream's frames: track every frame, read some faces, detect once a second.
 
-Searching a whole picture costs a hundred times what following does, so it happens about once a
-second, in a thread of its own, on the frame of then; the tracker carries what was found to the
-frame of now. Reading goes round the faces, as many a second as the processor bears.
+Detection takes a hundred times the work of tracking, so it runs about once a second in its own
+thread, on the frame of that time; the tracker then moves the result to the newest frame. Faces
+are read in turn, as many per second as the processor allows.
 """
 
 from __future__ import annotations
@@ -19,65 +19,73 @@ from fer.faces import Faces, Floats, Picture
 from fer.vision.detect import Detector
 from fer.vision.track import Tracker
 
-Read = Callable[[Picture, Floats], Floats]
+ReadFaces = Callable[[Picture, Floats], Floats]  # a frame and boxes to probabilities, (n, 7)
 
-SCAN_EVERY: Final = 1.0  # seconds between searches
-SCAN_LATEST: Final = 2.0  # seconds at most, where a search is costly
-SCAN_SHARE: Final = 0.15  # of one processor that searching should take at most, if that can be
-RESCAN: Final = 0.4  # seconds until the next search where the picture has just changed
+DETECT_EVERY: Final = 1.0  # seconds between searches
+DETECT_AT_LATEST: Final = 2.0  # seconds at most, where a search is costly
+DETECT_SHARE: Final = 0.15  # share of one processor for searches, as far as the limits above allow
+DETECT_AFTER_CHANGE: Final = 0.4  # seconds until the next search after a scene cut
 
-FACE_READS: Final = 10.0  # times a second that a face is read, where there are few
-READS: Final = 120.0  # readings a second, of all faces together
-READ_SHARE: Final = 0.25  # of one processor that reading may take
-FIRST_READS: Final = 12  # faces at most that are read in one frame because they are new
+READS_PER_FACE: Final = 10.0  # a second, at most
+READS: Final = 120.0  # a second, of all faces together, at most
+READ_SHARE: Final = 0.25  # share of one processor for reading
+FIRST_READS: Final = 12  # new faces read in one frame, at most
 
 
 def search_wait(cost: float) -> float:
-    """Seconds between searches that take so many seconds of the processor each."""
-    return min(max(cost / SCAN_SHARE, SCAN_EVERY), SCAN_LATEST)
+    """Return the seconds between searches that take `cost` seconds of CPU time each."""
+    return min(max(cost / DETECT_SHARE, DETECT_EVERY), DETECT_AT_LATEST)
 
 
-class Scan(NamedTuple):
-    """A search's result: of the frame of that time, and the processor seconds it took."""
+class SearchResult(NamedTuple):
+    """The faces found in one frame."""
 
     faces: Faces
-    known: Faces  # that were looked for; none where the whole picture was searched
-    time: float
-    cost: float
+    known: Faces  # the faces that were redetected; none if the whole frame was searched
+    time: float  # of the frame
+    cost: float  # seconds of CPU time
 
 
 class FaceStream:
-    """Takes frames with their times from any thread; always answers with the newest state.
+    """Reads the faces in a stream of frames. Safe to call from several threads.
 
-    A frame that comes while another is worked on is left out, so nothing ever queues. With
-    `background=False` searches happen within `feed`, and the same frames always give the same
-    faces, however fast the machine is. With `thorough` every frame is searched whole.
+    A frame that comes while another is being processed is left out, so no frame waits in a queue.
+    With `background=False` searches run inside `feed`, and the same frames give the same faces on
+    every machine. With `thorough` every whole frame is searched.
     """
 
     def __init__(
-        self, detector: Detector, read: Read, *, background: bool = True, thorough: bool = False
+        self,
+        detector: Detector,
+        read: ReadFaces,
+        *,
+        background: bool = True,
+        thorough: bool = False,
     ) -> None:
         self._detector, self._read_faces, self._thorough = detector, read, thorough
         self._tracker = Tracker()
         self._searcher = ThreadPoolExecutor(1, "search") if background else None
         self._lock = threading.Lock()
-        self._searching: Future[Scan] | None = None
+        self._searching: Future[SearchResult] | None = None
         self._searches = 0
-        self._searched = -np.inf  # time of the newest frame that a search was begun on
-        self._search_cost = 0.0
-        self._read_cost = 0.0  # seconds a face
-        self._reads_owed = 0.0
+        self._searched = -np.inf  # time of the newest frame that was given to a search
+        self._search_cost = 0.0  # seconds of CPU time, on average
+        self._read_cost = 0.0  # seconds of CPU time per face, on average
+        self._reads_owed = 0.0  # readings allowed since the last one
         self._time: float | None = None
         self._faces = Faces.none()
-        self.left_out = 0  # frames that came too fast
+        self.left_out = 0  # frames that came while another was being processed
 
     @property
     def faces(self) -> Faces:
-        """The newest state."""
+        """Return the faces of the newest frame."""
         return self._faces
 
     def feed(self, frame: Picture, time: float | None = None) -> Faces:
-        """The faces as of this BGR frame; `time` in seconds, by default the clock's."""
+        """Return the faces in this BGR frame; `time` in seconds, by default the clock's.
+
+        If another frame is being processed, this one is left out and the last faces are returned.
+        """
         if not self._lock.acquire(blocking=False):
             self.left_out += 1
             return self._faces
@@ -88,7 +96,7 @@ class FaceStream:
             self._lock.release()
 
     def close(self) -> None:
-        """Ends the search in progress, if there is one."""
+        """Wait for the running search, if any, and end its thread."""
         if self._searcher is not None:
             self._searcher.shutdown(wait=True, cancel_futures=True)
 
@@ -109,53 +117,53 @@ class FaceStream:
     def _search(self, frame: Picture, time: float) -> None:
         if self._searching is not None and self._searching.done():
             future, self._searching = self._searching, None
-            self._take_in(future.result())
+            self._match(future.result())
         if self._searching is not None or not self._search_due(time):
             return
         known = self._tracker.faces
         regular = self._searches % self._detector.full_every == 0
-        whole = self._thorough or self._tracker.unsettled or regular
+        whole = self._thorough or self._tracker.needs_detection or regular
         self._searches += 1
         self._searched = time
         if whole or not len(known):
             known = Faces.none()
         if self._searcher is None:
-            self._take_in(self._scan(frame, time, known))
+            self._match(self._detect(frame, time, known))
         else:
-            # A copy: whoever fed the frame may draw on it meanwhile.
-            self._searching = self._searcher.submit(self._scan, frame.copy(), time, known)
+            # A copy, because the caller may draw on its frame meanwhile.
+            self._searching = self._searcher.submit(self._detect, frame.copy(), time, known)
 
     def _search_due(self, time: float) -> bool:
         if self._thorough:
             return True
-        wait = SCAN_EVERY
-        if self._tracker.unsettled:
-            wait = RESCAN
-        elif self._searcher is not None:  # a recording is searched alike on every machine
+        wait = DETECT_EVERY
+        if self._tracker.needs_detection:
+            wait = DETECT_AFTER_CHANGE
+        elif self._searcher is not None:  # without a thread, results must not depend on speed
             wait = search_wait(self._search_cost)
         return not 0 <= time - self._searched < wait
 
-    def _scan(self, frame: Picture, time: float, known: Faces) -> Scan:
+    def _detect(self, frame: Picture, time: float, known: Faces) -> SearchResult:
         begun = clock.thread_time()
         if len(known):
-            found = self._detector.look(frame, known.boxes)
+            found = self._detector.redetect(frame, known.boxes)
         else:
-            found = self._detector.scan(frame)
-        return Scan(found, known, time, clock.thread_time() - begun)
+            found = self._detector.detect(frame)
+        return SearchResult(found, known, time, clock.thread_time() - begun)
 
-    def _take_in(self, scan: Scan) -> None:
-        if len(scan.known):
-            self._tracker.look(scan.faces, scan.known.ids, scan.time)
+    def _match(self, result: SearchResult) -> None:
+        if len(result.known):
+            self._tracker.match_around(result.faces, result.known.ids, result.time)
         else:
-            self._tracker.match(scan.faces, scan.time)
-        # Whole scans and looks take turns, so what they cost is told by their average.
-        self._search_cost += 0.5 * (scan.cost - self._search_cost)
+            self._tracker.match(result.faces, result.time)
+        # Searches of the whole frame and around known faces differ in cost: take the average.
+        self._search_cost += 0.5 * (result.cost - self._search_cost)
 
     def _read(self, frame: Picture, time: float, passed: float) -> None:
         faces = self._tracker.faces
         if not len(faces):
             return
-        rate = min(FACE_READS * len(faces), READS)
+        rate = min(READS_PER_FACE * len(faces), READS)
         new = int((~faces.known).sum())
         if self._searcher is not None:
             rate = min(rate, READ_SHARE / max(self._read_cost, 1e-6))

@@ -14,7 +14,7 @@ from fer.errors import ModelError
 from fer.faces import Faces
 from fer.vision.analyzer import Analyzer
 from fer.vision.detect.haar import HaarDetector
-from fer.vision.stream import SCAN_LATEST
+from fer.vision.stream import DETECT_AT_LATEST
 from tests.vision.fakes import Network, Squares
 
 SMALL = (320, 240)
@@ -50,7 +50,7 @@ def test_a_gallery_moves_and_repeats(count: int) -> None:
 
 
 def test_haar_finds_the_face_of_the_feed() -> None:
-    assert len(HaarDetector().scan(gallery(9))) == 9
+    assert len(HaarDetector().detect(gallery(9))) == 9
 
 
 def test_every_stage_is_measured_and_nothing_else() -> None:
@@ -84,14 +84,14 @@ def test_without_keras_the_comparison_is_left_out() -> None:
 
 def test_a_slow_detection_is_spread_over_the_frames_until_the_next() -> None:
     class Slow(Squares):
-        def scan(self, *words: object, **more: object) -> Faces:
+        def detect(self, *words: object, **more: object) -> Faces:
             until = os.times().user + 0.4
             while os.times().user < until:
                 pass
-            return super().scan(*words, **more)  # type: ignore[arg-type]
+            return super().detect(*words, **more)  # type: ignore[arg-type]
 
-        def look(self, frame: np.ndarray, known: np.ndarray) -> Faces:
-            return self.scan(frame)
+        def redetect(self, frame: np.ndarray, known: np.ndarray) -> Faces:
+            return self.detect(frame)
 
     run = LoopRun("slow", Analyzer(detector=Slow(), classifier=Network()), Feed(1, SMALL))
     for _ in range(12):
@@ -99,7 +99,9 @@ def test_a_slow_detection_is_spread_over_the_frames_until_the_next() -> None:
     run.search()
     row = run.row()
     assert row["scan_ms"] >= 390
-    assert row["stages"]["detect"] == pytest.approx(row["scan_ms"] / (SCAN_LATEST * FPS), rel=0.3)
+    assert row["stages"]["detect"] == pytest.approx(
+        row["scan_ms"] / (DETECT_AT_LATEST * FPS), rel=0.3
+    )
     assert row["stages"]["track"] < 50  # the searches within the run aren't charged to it
 
 
@@ -114,7 +116,7 @@ def test_a_new_process_loads_no_heavy_packages() -> None:
 
 
 def test_a_new_process_that_fails_names_the_reason(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="no model description"):
+    with pytest.raises(ModelError, match="not a model description"):
         cold.measure(tmp_path)
 
 

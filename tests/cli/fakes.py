@@ -16,7 +16,7 @@ DRAWN = (0, 255, 0)
 
 
 @dataclass(frozen=True)
-class Step:
+class AnalyzedFrame:
     time: float
     frame: Frame
     faces: Faces
@@ -42,12 +42,12 @@ class FakeAnalyzer:
         box = [columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1]
         return Faces.of([box], probabilities=[SHARES if self.seen % 5 else SAD])
 
-    def video(self, source: Video, *, thorough: bool = False) -> Iterator[Step]:
+    def video(self, source: Video, *, thorough: bool = False) -> Iterator[AnalyzedFrame]:
         self.thorough = thorough
         for time, frame in source:
             faces = self.photo(frame)
             progress = time / source.duration if source.duration else None
-            yield Step(time, frame, faces.but(ids=[3] * len(faces)), progress)
+            yield AnalyzedFrame(time, frame, faces.but(ids=[3] * len(faces)), progress)
 
 
 def annotated(frame: Frame, faces: Faces, *, blur: bool = False) -> Frame:

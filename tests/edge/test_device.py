@@ -59,7 +59,7 @@ def reports_of(count: int, wait: float, **more: Any) -> list[dict[str, Any]]:
             ending.set()
         return capture
 
-    camera = Camera("0", 1000, say=quiet, opener=opener, pauses=(0.05,))
+    camera = Camera("0", 1000, log=quiet, opener=opener, pauses=(0.05,))
     try:
         read_camera(camera, OneHappyFace(), report=reports.append, ending=ending, **more)
     finally:
@@ -94,7 +94,7 @@ def test_blur_hides_the_faces() -> None:
 
     def inside(blur: bool) -> int:
         screen, ending = FakeScreen(), threading.Event()
-        camera = Camera("0", 1000, say=quiet, opener=lambda _: Sharp(1000))
+        camera = Camera("0", 1000, log=quiet, opener=lambda _: Sharp(1000))
         threading.Timer(0.3, ending.set).start()
         read_camera(
             camera,
@@ -113,14 +113,14 @@ def test_blur_hides_the_faces() -> None:
 def test_a_file_ends_with_a_last_report(tmp_path: Path) -> None:
     video = write_class(tmp_path / "short.mp4", faces=1, seconds=0.5)
     reports: list[dict[str, Any]] = []
-    camera = Camera(str(video), 100, say=quiet)
+    camera = Camera(str(video), 100, log=quiet)
     read_camera(camera, OneHappyFace(), report=reports.append, ending=threading.Event())
     assert [line["faces"] for line in reports] == [1]
 
 
 def test_a_file_that_is_not_a_video_raises_its_error(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_text("words")
-    camera = Camera(str(tmp_path / "a.mp4"), 100, say=quiet)
+    camera = Camera(str(tmp_path / "a.mp4"), 100, log=quiet)
     with pytest.raises(DataError, match="not a video"):
         read_camera(camera, OneHappyFace(), report=lambda _: None, ending=threading.Event())
 

@@ -23,7 +23,7 @@ from fer.server.lessons import LiveLessons
 from fer.server.state import State
 from fer.settings import Settings
 from fer.store import Store
-from fer.vision.analyzer import Step
+from fer.vision.analyzer import AnalyzedFrame
 from fer.vision.media.videos import Video
 from tests.recordings.video_reader import VideoReader
 from tests.server.fakes import Clock, FakeAnalyzer
@@ -257,7 +257,7 @@ def test_reading_has_a_lower_priority(lesson: Path) -> None:
     class PriorityReader(VideoReader):
         priority = 0
 
-        def video(self, source: Video) -> Iterator[Step]:
+        def video(self, source: Video) -> Iterator[AnalyzedFrame]:
             self.priority = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
             yield from super().video(source)
 
@@ -332,7 +332,7 @@ def test_a_state_has_one_queue() -> None:
 
 def test_the_recordings_of_a_server_rest_while_one_of_its_lessons_is_live(lesson: Path) -> None:
     class Working(VideoReader):
-        def video(self, source: Video) -> Iterator[Step]:
+        def video(self, source: Video) -> Iterator[AnalyzedFrame]:
             for step in super().video(source):
                 time.sleep(0.03)
                 yield step

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from fer.faces import Faces
-from fer.vision.analyzer import Step
+from fer.vision.analyzer import AnalyzedFrame
 from fer.vision.media.videos import Video
 from tests.server.fakes import HAPPY, Clock, FakeAnalyzer
 
@@ -26,7 +26,7 @@ class VideoReader(FakeAnalyzer):
         self.held = frames < 1_000_000
         self._allowed.release(min(frames, 100))
 
-    def video(self, source: Video) -> Iterator[Step]:
+    def video(self, source: Video) -> Iterator[AnalyzedFrame]:
         for time, frame in source:
             if self.held:
                 assert self._allowed.acquire(timeout=20)
@@ -38,4 +38,4 @@ class VideoReader(FakeAnalyzer):
             boxes = [[20 * at, 10, 16, 16] for at in range(self.faces)]
             seen = Faces.of(boxes, probabilities=[HAPPY] * self.faces) if boxes else Faces.none()
             share = min(time / source.duration, 1.0) if source.duration else None
-            yield Step(time, frame, seen, share)
+            yield AnalyzedFrame(time, frame, seen, share)

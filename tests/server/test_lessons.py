@@ -1,24 +1,26 @@
 """Live lessons: their whole life, places, owners, several processes, and locks."""
 
+import gc
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
 
 from fer.errors import BusyError, LiveError
-from fer.faces import Faces
+from fer.faces import Faces, Picture
 from fer.lesson import Alert
 from fer.lesson.lesson import WHEN, LessonPlan
 from fer.lesson.seconds import gaps
 from fer.server.lessons import LiveLesson, LiveLessons
 from fer.store import Autosave, Store
-from tests.server.fakes import Clock, FakeAnalyzer
+from tests.server.fakes import Clock, FakeAnalyzer, FakeStream
 
 FRAME = np.zeros((48, 64, 3), np.uint8)
 HAPPY = Faces.of([[0, 0, 9, 9]] * 3, probabilities=[[0, 0, 0, 1, 0, 0, 0]] * 3)
@@ -244,10 +246,10 @@ def test_by_default_there_are_sixteen_places_freed_after_two_minutes(
         lessons.open(None, "socket").feed(FRAME, 1.0)
     with pytest.raises(BusyError, match="16 lessons"):
         lessons.open(None, "socket")
-    now.at += 119
+    now.at += 120
     lessons.sweep()
     assert len(lessons) == 16
-    now.at += 2
+    now.at += 0.5
     lessons.sweep()
     assert len(lessons) == 0
     assert all(stream.closed for stream in analyzer.streams)
@@ -307,6 +309,117 @@ def test_a_lesson_without_a_picture_keeps_no_place(lessons: LiveLessons) -> None
     live.connect(connection)
     live.disconnect(connection)
     assert len(lessons) == 0
+
+
+def test_a_page_keeps_its_lesson_although_its_connection_sent_nothing(
+    lessons: LiveLessons,
+) -> None:
+    lessons.join(ID, OWNER, LessonPlan())
+    live, connection = lessons.open(ID, "socket"), FakeConnection()
+    live.connect(connection)
+    live.disconnect(connection)
+    assert len(lessons) == 0
+    assert lessons.get(ID, OWNER) is live
+
+
+@pytest.mark.parametrize("transport", ["socket", "webrtc"])
+def test_a_lost_connection_leaves_a_lesson_its_place(
+    lessons: LiveLessons, transport: Literal["socket", "webrtc"]
+) -> None:
+    live, connection = lessons.open(None, transport), FakeConnection()
+    live.connect(connection)
+    if transport == "socket":  # over WebRTC the pictures do not come by this connection
+        live.feed(FRAME, 1.0)
+    live.disconnect(connection)
+    assert live.opened
+
+
+@pytest.mark.parametrize("how", ["idle", "garbage", "ended"])
+def test_of_a_lesson_without_a_page_nothing_stays_in_memory(
+    lessons: LiveLessons, now: Clock, how: str
+) -> None:
+    live, connection = lessons.open(ID, "socket"), FakeConnection()
+    kept = weakref.ref(live)
+    if how == "garbage":
+        live.connect(connection)
+        live.disconnect(connection)
+    elif how == "ended":
+        live.finish()
+    else:
+        now.at += 121
+        lessons.sweep()
+    del live
+    gc.collect()
+    assert kept() is None
+
+
+def test_a_lesson_that_ended_leaves_nothing_in_memory(lessons: LiveLessons) -> None:
+    lessons.join(ID, OWNER, LessonPlan())
+    live = lessons.open(ID, "socket")
+    live.feed(FRAME, 1.0)
+    assert live.finish() is not None
+    assert live.finish() is None  # there is nothing more to end
+    kept = weakref.ref(live)
+    del live
+    gc.collect()
+    assert kept() is None
+
+
+def test_an_idle_page_keeps_its_lesson(lessons: LiveLessons, now: Clock) -> None:
+    lessons.join(ID, OWNER, LessonPlan())
+    live = lessons.open(ID, "socket")
+    now.at += 121
+    lessons.sweep()
+    assert len(lessons) == 0
+    assert lessons.get(ID, OWNER) is live
+
+
+def test_pictures_without_a_page_are_answered_as_long_as_they_come(
+    lessons: LiveLessons, now: Clock
+) -> None:
+    live = lessons.open(None, "socket")
+    for _ in range(20):
+        now.at += 60
+        live.feed(FRAME, now.at)
+        lessons.sweep()
+    assert lessons.all() == [live]
+
+
+def test_lessons_are_counted_by_what_brings_their_frames(lessons: LiveLessons) -> None:
+    for transport in ("socket", "webrtc", "socket"):
+        lessons.open(None, transport)  # type: ignore[arg-type]  # a literal in a loop
+    assert (lessons.count("socket"), lessons.count("webrtc")) == (2, 1)
+
+
+def test_the_last_frame_is_known_of_open_lessons_only(lessons: LiveLessons, now: Clock) -> None:
+    lessons.join(ID, OWNER, LessonPlan())
+    assert lessons.last_frame("lesson-9") is None
+    assert lessons.last_frame(ID) is None
+    live = lessons.open(ID, "socket")
+    now.at += 5
+    live.feed(FRAME, 1.0)
+    now.at += 5
+    assert lessons.last_frame(ID) == now.at - 5
+
+
+def test_metrics_have_the_time_that_a_frame_took(
+    lessons: LiveLessons, analyzer: FakeAnalyzer, now: Clock
+) -> None:
+    live = lessons.open(None, "webrtc")
+    live.feed(FRAME, 1.0)
+
+    class Slow(FakeStream):
+        def feed(self, frame: Picture, time: float | None = None) -> Faces:
+            now.at += 0.25
+            return super().feed(frame, time)
+
+    live.close_stream()
+    analyzer.live = lambda: Slow(analyzer, 1)  # type: ignore[method-assign]  # a fake's own
+    live.feed(FRAME, 2.0)
+    read = lessons.metrics.registry.get_sample_value
+    by = {"transport": "webrtc"}
+    assert read("fer_frames_total", by) == 2
+    assert read("fer_frame_seconds_sum", by) == 0.25
 
 
 def test_many_threads_never_open_too_many(analyzer: FakeAnalyzer) -> None:
@@ -424,6 +537,8 @@ def test_a_lesson_that_waits_is_forgotten_without_its_page(world: World) -> None
     lessons.sweep()
     assert lessons.get(ID, OWNER) is None
     assert lessons.get("lesson-2", OWNER) is not None
+    assert lessons.join(ID, OWNER, LessonPlan()) is not None  # its page was only asleep
+    assert lessons.open(ID, "socket").opened
 
 
 def test_a_killed_server_costs_what_was_not_saved_yet(world: World) -> None:
@@ -444,6 +559,41 @@ def test_a_killed_server_costs_what_was_not_saved_yet(world: World) -> None:
     assert counted[:50].all()
     assert [gap.kind for gap in gaps(lesson.rows(), lesson.pauses)] == ["lost"]
     assert world.process().lessons.resume(OWNER) is None  # it is over
+
+
+def test_a_lesson_is_adopted_in_the_second_in_which_it_was_saved(world: World) -> None:
+    first = world.process()
+    first.begin()
+    first.lessons.save_due()
+    world.seconds = 0.25
+    assert world.process().lessons.resume(OWNER) == ID
+
+
+def test_who_cannot_save_takes_over_no_lesson(world: World) -> None:
+    world.process().begin()
+    first = world.process()
+    first.begin()
+    first.lessons.save_due()
+    assert LiveLessons(FakeAnalyzer(), first.store, now=Clock()).resume(OWNER) is None
+    assert LiveLessons(FakeAnalyzer(), now=Clock()).resume(OWNER) is None
+
+
+@pytest.mark.parametrize("how", ["idle", "disconnected"])
+def test_an_adopted_lesson_runs_without_a_picture(world: World, how: str) -> None:
+    first = world.process()
+    first.begin()
+    first.teach(10)
+    lessons, connection = world.process().lessons, FakeConnection()
+    assert lessons.resume(OWNER) == ID
+    live = lessons.open(ID, "socket")
+    live.connect(connection)
+    if how == "idle":
+        world.seconds += 121
+        lessons.sweep()
+    else:
+        live.disconnect(connection)
+    assert len(lessons) == 0
+    assert lessons.running(ID, OWNER) is live
 
 
 def test_what_was_cut_off_long_ago_is_over(world: World) -> None:
@@ -474,6 +624,7 @@ def test_a_process_that_was_left_behind_changes_nothing(world: World, left: str)
         first.lessons.save_due()
         assert first.lessons.get(ID, OWNER) is None  # it has found out
         assert old.state == "lost"
+        assert first.lessons.open(ID, "socket").opened  # whoever sends pictures gets answers
     elif left == "finishing":
         old.finish()
     elif left == "sweeping":
@@ -561,8 +712,14 @@ def test_a_deleted_lesson_is_not_saved_and_takes_nothing_more(world: World) -> N
     assert Store(world.url).find(OWNER).found == 0
     assert process.analyzer.streams[0].closed  # the stream stayed open in version 0.1
     assert len(connection.reasons) == 1
+    assert not live.opened
     with pytest.raises(LiveError, match="has ended"):
         live.feed(FRAME, 2.0)
+    with pytest.raises(LiveError, match="has ended"):
+        process.lessons.open(ID, "socket")
+    assert live.lesson is not None
+    live.add(HAPPY)
+    assert live.lesson.rows()["frames"].sum() == 2
 
 
 def test_an_ended_lesson_is_saved_later_if_the_store_fails(world: World) -> None:
@@ -576,12 +733,35 @@ def test_an_ended_lesson_is_saved_later_if_the_store_fails(world: World) -> None
     lesson = live.finish()
     assert lesson is not None
     assert live.saved.fault
+    assert len(process.lessons) == 0
     path.rmdir()
     hidden.rename(path)
     world.seconds += 6
     process.lessons.save_due()
     assert world.kept().ended is not None
     assert process.lessons.get(ID, OWNER) is None
+    with pytest.raises(LiveError, match="has ended"):
+        process.lessons.open(ID, "socket")
+
+
+def test_without_a_store_a_server_stops_as_well(
+    lessons: LiveLessons, analyzer: FakeAnalyzer
+) -> None:
+    lessons.open(None, "socket").feed(FRAME, 1.0)
+    lessons.close()
+    assert analyzer.streams[0].closed
+
+
+def test_a_server_that_stops_saves_nothing_later(world: World) -> None:
+    process, turns = world.process(), threading.Event()
+    autosave = Autosave(process.store, every=0.04)
+    lessons = LiveLessons(process.analyzer, process.store, autosave)
+    autosave.start(turns.set)
+    assert turns.wait(10)
+    lessons.close()
+    turns.clear()
+    assert not turns.wait(0.1)
+    assert process.store.engine.pool.checkedin() == 0  # its connections are closed
 
 
 # What a page does.
@@ -626,6 +806,30 @@ def test_a_snapshot_is_made_about_once_a_second(lessons: LiveLessons, now: Clock
     third = live.snapshot()
     assert third is not None
     assert (third.paused, third.version) == (True, 3)
+
+
+def test_a_snapshot_is_nine_tenths_of_a_second_old_at_most(analyzer: FakeAnalyzer) -> None:
+    clock = Clock(0.0)
+    lessons = LiveLessons(analyzer, now=clock)
+    lessons.join(ID, OWNER, LessonPlan())
+    live = lessons.open(ID, "socket")
+    live.add(HAPPY)
+    first = live.snapshot()
+    clock.at = 0.9
+    assert live.snapshot() is not first
+
+
+def test_a_stored_lesson_is_renamed_in_the_store(world: World) -> None:
+    process = world.process()
+    process.begin().finish()
+    process.lessons.rename(ID, OWNER, "Geometry")
+    assert world.kept().info.name == "Geometry"
+
+
+def test_without_a_store_there_is_nothing_to_rename_or_delete(lessons: LiveLessons) -> None:
+    lessons.rename(ID, OWNER, "Geometry")
+    lessons.delete(ID, OWNER)
+    assert lessons.resume(OWNER) is None
 
 
 @pytest.mark.parametrize("by", ["page", "history"])

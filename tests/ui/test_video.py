@@ -22,7 +22,7 @@ from fer.ui.consent import GIVEN
 from fer.ui.identity import ALONE
 from fer.ui.text import texts
 from fer.ui.video import PREVIEW, fault_of, preview
-from fer.vision.analyzer import Step
+from fer.vision.analyzer import AnalyzedFrame
 from tests.recordings.video_reader import VideoReader
 from tests.server.fakes import HAPPY
 from tests.server.server import wait_until
@@ -291,8 +291,8 @@ def test_a_preview_is_small_and_may_hide_faces(blur: bool) -> None:
     chance = np.random.default_rng(5)
     frame = chance.integers(0, 256, (1080, 1920, 3), np.uint8)
     face = Faces.of([[600, 300, 400, 500]], probabilities=[HAPPY])
-    plain = preview(Step(0.0, frame, Faces.none(), None), blur=blur)
-    shown = preview(Step(0.0, frame, face, None), blur=blur)
+    plain = preview(AnalyzedFrame(0.0, frame, Faces.none(), None), blur=blur)
+    shown = preview(AnalyzedFrame(0.0, frame, face, None), blur=blur)
     assert shown.shape == (PREVIEW[1], PREVIEW[0], 3)
     scale = PREVIEW[0] / 1920
     middle = (slice(round(500 * scale), round(600 * scale)), slice(round(700 * scale), 430))

@@ -42,7 +42,7 @@ def class_picture(*words: str, side: int = 40) -> np.ndarray:
 
 @dataclass
 class Squares:
-    """Finds what isn't black; remembers what it was asked, and may be made to wait."""
+    """Finds what isn't black. Records its calls; `may_go` makes it wait, `fault` makes it fail."""
 
     name: str = "squares"
     full_every: int = 4
@@ -52,7 +52,7 @@ class Squares:
     may_go: threading.Event | None = None
     fault: Exception | None = None
 
-    def scan(self, frame: np.ndarray, smallest: float = 0, longest: int = LONGEST) -> Faces:
+    def detect(self, frame: np.ndarray, smallest: float = 0, longest: int = LONGEST) -> Faces:
         self.asked.append((smallest, longest))
         self.threads.add(threading.get_ident())
         if self.may_go is not None:
@@ -64,15 +64,15 @@ class Squares:
         boxes = [row[:4] for row in stats[1:] if row[3] > 8]
         return Faces.of(np.array(boxes).reshape(-1, 4), confidence=np.full(len(boxes), 0.9))
 
-    def look(self, frame: np.ndarray, known: np.ndarray) -> Faces:
+    def redetect(self, frame: np.ndarray, known: np.ndarray) -> Faces:
         self.looked += 1
-        found = self.scan(frame)
+        found = self.detect(frame)
         return found[overlaps(found.boxes, known).max(axis=1, initial=0) > 0.3]
 
 
 @dataclass
 class Network:
-    """Calls every face happy; counts what it reads, and may take long."""
+    """Reads every face as happy and records the batches."""
 
     size: int = 48
     batches: list[int] = field(default_factory=list)

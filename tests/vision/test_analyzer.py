@@ -57,7 +57,7 @@ def test_each_of_many_faces_has_its_own_reading(tiny_model: Path) -> None:
 
 
 class Recorded:
-    """A recording of one square that moves a pixel a frame."""
+    """Return a video of one square that moves a pixel per frame."""
 
     def __init__(self, frames: int, duration: float | None) -> None:
         self.frames, self.duration = frames, duration
@@ -110,7 +110,7 @@ def test_a_video_is_read_alike_every_time() -> None:
 @pytest.mark.parametrize("reader", ["photo", "video"])
 def test_nothing_is_loaded_before_the_first_picture(reader: str, tmp_path: Path) -> None:
     empty = Analyzer(tmp_path, detector=Squares())
-    with pytest.raises(ModelError, match="no model description"):
+    with pytest.raises(ModelError, match="not a model description"):
         getattr(empty, reader)(picture()) if reader == "photo" else next(
             empty.video([(0, picture())])
         )

@@ -17,6 +17,9 @@ from fer.vision.boxes import (
     within,
 )
 
+SIDES = st.floats(1, 2000, width=32)
+BOXES = st.lists(st.tuples(st.floats(-500, 2000, width=32), st.floats(-500, 2000), SIDES, SIDES))
+
 
 def boxes(*rows: tuple[float, ...]) -> Floats:
     return np.array(rows, np.float32).reshape(-1, 4)
@@ -29,6 +32,14 @@ def beside(share: float) -> Floats:
 
 
 SURE = np.array([0.9, 0.8], np.float32)
+
+
+@given(BOXES)
+def test_overlaps_are_shares_and_alike_both_ways(several: list[tuple[float, ...]]) -> None:
+    rows = Faces.of(several).boxes
+    shared = overlaps(rows, rows)
+    assert ((shared >= 0) & (shared <= 1 + 1e-3)).all()
+    assert np.allclose(shared, shared.T, atol=1e-3)
 
 
 def test_an_overlap_is_the_shared_area_over_the_area_of_both() -> None:
@@ -61,6 +72,12 @@ def test_within_is_the_share_of_the_smaller_box() -> None:
     expected = pytest.approx([0.5, 1, 0], abs=1e-6)
     assert within(large, small)[0].tolist() == expected
     assert within(small, large)[:, 0].tolist() == expected
+
+
+def test_inside_is_a_share_of_the_first_box_and_within_of_the_smaller() -> None:
+    small, large = boxes((0, 0, 10, 10)), boxes((5, 0, 20, 20))
+    assert inside(small, large)[0, 0] == pytest.approx(50 / 100)
+    assert inside(large, small)[0, 0] == pytest.approx(50 / 400)
 
 
 def test_of_boxes_on_one_face_the_surest_stays() -> None:
@@ -199,27 +216,3 @@ def test_a_box_at_the_limit_has_not_drifted() -> None:
     then, found = boxes((0, 0, 65, 10)), boxes((35, 0, 65, 10))
     assert overlaps(then, found) == np.float32(0.3)
     assert correct(then, then, found, 50)[0] == pytest.approx(0.3 * 35)
-
-
-SIDES = st.floats(1, 2000, width=32)
-BOXES = st.lists(st.tuples(st.floats(-500, 2000, width=32), st.floats(-500, 2000), SIDES, SIDES))
-
-
-@given(BOXES)
-def test_overlaps_are_shares_and_alike_both_ways(several: list[tuple[float, ...]]) -> None:
-    rows = Faces.of(several).boxes
-    shared = overlaps(rows, rows)
-    assert ((shared >= 0) & (shared <= 1 + 1e-3)).all()
-    assert np.allclose(shared, shared.T, atol=1e-3)
-
-
-def test_inside_is_a_share_of_the_first_box_and_within_of_the_smaller() -> None:
-    small, large = Faces.of([[0, 0, 10, 10]]).boxes, Faces.of([[5, 0, 20, 20]]).boxes
-    assert inside(small, large)[0, 0] == pytest.approx(50 / 100)
-    assert inside(large, small)[0, 0] == pytest.approx(50 / 400)
-    assert within(large, small)[0, 0] == within(small, large)[0, 0] == pytest.approx(50 / 100)
-
-
-def test_boxes_side_by_side_all_stay() -> None:
-    several = Faces.of([[0, 0, 10, 10], [8, 0, 10, 10]]).boxes  # a tenth of both is shared
-    assert sorted(keep_best(several, np.array([0.5, 0.9], np.float32)).tolist()) == [0, 1]

@@ -105,7 +105,7 @@ def test_crops_of_another_form_are_refused(bad: np.ndarray) -> None:
 
 
 def test_a_folder_without_a_model_says_so(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"model\.json: no model description"):
+    with pytest.raises(ModelError, match=r"model\.json: not a model description"):
         OnnxClassifier(tmp_path)
     with pytest.raises(ModelError, match="no model here"):
         KerasClassifier(tmp_path)
@@ -144,8 +144,10 @@ def test_a_description_of_what_no_network_takes_is_refused(
 
 def test_a_runtime_form_without_its_heads_is_refused(tmp_path: Path) -> None:
     write_tiny_model(tmp_path)
-    told = json.loads((tmp_path / "model.json").read_text())
-    (tmp_path / "model.json").write_text(json.dumps(told | {"heads": ["mood"], "shown": "mood"}))
+    described = json.loads((tmp_path / "model.json").read_text())
+    (tmp_path / "model.json").write_text(
+        json.dumps(described | {"heads": ["mood"], "shown": "mood"})
+    )
     with pytest.raises(ModelError, match="not the heads it should"):
         OnnxClassifier(tmp_path)
 
@@ -172,7 +174,7 @@ def test_of_a_run_folder_the_export_inside_it_is_taken(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"size": 48, "heads": [], "shown": "x"}'])
 def test_a_description_that_is_none_says_so(tmp_path: Path, content: str) -> None:
     (tmp_path / "model.json").write_text(content)
-    with pytest.raises(ModelError, match="no model description"):
+    with pytest.raises(ModelError, match="not a model description"):
         describe(tmp_path)
 
 
@@ -191,7 +193,7 @@ def test_a_file_that_is_no_model_is_one_line(tmp_path: Path, content: bytes) -> 
 
 
 def test_a_runtime_by_another_name_is_refused() -> None:
-    with pytest.raises(ModelError, match="take onnx or keras"):
+    with pytest.raises(ModelError, match="choose onnx or keras"):
         load_classifier(runtime="tflite")
 
 

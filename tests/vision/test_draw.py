@@ -1,4 +1,4 @@
-"""Boxes and labels on drawn pictures: what is touched, what can be read, what can't be known."""
+"""Boxes and labels drawn on pictures: which pixels change, and that labels are readable."""
 
 from itertools import combinations
 
@@ -50,7 +50,7 @@ def gallery(columns: int) -> Faces:
 
 
 def around(mark: Mark) -> Box:
-    """What a mark's lines reach: the coloured ones and the dark one outside of them."""
+    """Return the rectangle of a mark's lines: the coloured ones and the dark one outside."""
     left, top, right, bottom = mark.box
     reach = mark.line + 1
     return left - reach, top - reach, right + reach, bottom + reach
@@ -94,11 +94,11 @@ def test_a_sure_word_stands_on_its_colour_and_a_guess_on_dark(word: str) -> None
     assert tuple(plate(word + "?", 13)[0, 0]) == DARK
 
 
-@pytest.mark.parametrize(("share", "says"), [(SURE, ["sad", "50%"]), (0.34, ["sad?", "34%"])])
-def test_a_label_says_the_word_and_the_share(share: float, says: list[str]) -> None:
+@pytest.mark.parametrize(("share", "texts"), [(SURE, ["sad", "50%"]), (0.34, ["sad?", "34%"])])
+def test_a_label_says_the_word_and_the_share(share: float, texts: list[str]) -> None:
     [mark] = marks(faces_at([[600, 300, 60, 60]], "sad", share), HD)
     assert mark.label is not None
-    wanted = [plate(text, 13) for text in [*says, "#1"]]
+    wanted = [plate(text, 13) for text in [*texts, "#1"]]
     assert all(map(np.array_equal, mark.label.plates, wanted))
     assert len(mark.label.plates) == 3
 
@@ -189,15 +189,15 @@ def test_a_face_that_fills_the_picture_has_its_label_inside() -> None:
 
 
 def test_lines_and_text_grow_with_the_face_and_the_picture() -> None:
-    def looks(scale: int) -> tuple[int, int]:
+    def sizes(scale: int) -> tuple[int, int]:
         box = [300.0 * scale, 300.0 * scale, 60.0 * scale, 60.0 * scale]
         [mark] = marks(faces_at([box]), (720 * scale, 1280 * scale, 3))
         assert mark.label is not None
         return mark.line, mark.label.plates[0].shape[0]
 
-    assert looks(3)[0] == 3 * looks(1)[0]
+    assert sizes(3)[0] == 3 * sizes(1)[0]
     # The sizes of text are steps of a quarter, so three times as large is so within a step.
-    assert looks(3)[1] == pytest.approx(3 * looks(1)[1], rel=0.25)
+    assert sizes(3)[1] == pytest.approx(3 * sizes(1)[1], rel=0.25)
     small, large = (
         label_box(marks(faces_at([[300, 300, side, side]]), HD)[0]) for side in (24, 100)
     )
@@ -236,7 +236,7 @@ def test_every_view_of_a_picture_can_be_drawn_into(view: tuple[slice, ...], blur
 
 
 def head(box: list[float], shape: tuple[int, ...]) -> np.ndarray:
-    """Where a face and its brow and chin are, without the background that a head box adds."""
+    """Return the slices of a face with brow and chin, without the background around the head."""
     mask = np.zeros(shape[:2], bool)
     x, y, width, height = box
     top, bottom = int(max(y - 0.2 * height, 0)), int(max(y + 1.1 * height, 0))

@@ -17,8 +17,8 @@ def of(confusion: list[list[int]]) -> Figures:
 
 def with_cell(cells: dict[tuple[str, str], int]) -> Figures:
     table = [[0] * 7 for _ in EMOTIONS]
-    for (truth, said), count in cells.items():
-        table[EMOTIONS.index(truth)][EMOTIONS.index(said)] = count
+    for (truth, answer), count in cells.items():
+        table[EMOTIONS.index(truth)][EMOTIONS.index(answer)] = count
     return of(table)
 
 

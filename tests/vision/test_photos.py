@@ -1,4 +1,4 @@
-"""What is kept of a picture, how it is marked, and what can be taken away."""
+"""The photo service: limits, numbering, the copy for the screen and the download."""
 
 import threading
 import time
@@ -167,7 +167,7 @@ def test_numbers_stay_within_the_smallest_picture() -> None:
 
 
 class Slow:
-    """A reader that says how many pictures are at work at once."""
+    """A reader that counts how many pictures are read at once."""
 
     classifier = Network()
 
@@ -189,7 +189,7 @@ class Slow:
 
 
 def test_one_picture_is_at_work_whoever_asks() -> None:
-    """A page and the API together would take twice the memory."""
+    """Two pictures at once, from page and API, would take twice the memory."""
     reader = Slow()
     photos = Photos(reader)
     data = encoded(picture(*TWO))
@@ -207,6 +207,6 @@ def test_a_file_has_fifteen_megabytes_at_most(method: str, reader: Analyzer) -> 
     padded = small + bytes(LARGEST - len(small))  # a PNG ends before these
     call = getattr(Photos(reader), method)
     call(padded, "a.png")
-    with pytest.raises(DataError, match=r"a\.png: 15\.0 MB are more than the 15 MB") as caught:
+    with pytest.raises(DataError, match=r"a\.png: 15\.0 MB exceed the limit of 15 MB") as caught:
         call(padded + b"\0", "a.png")
     assert caught.value.fault == "size"

@@ -7,13 +7,13 @@ import pytest
 
 from fer.faces import Faces
 from fer.vision.stream import (
-    FACE_READS,
+    DETECT_AFTER_CHANGE,
+    DETECT_AT_LATEST,
+    DETECT_EVERY,
+    DETECT_SHARE,
     FIRST_READS,
     READS,
-    RESCAN,
-    SCAN_EVERY,
-    SCAN_LATEST,
-    SCAN_SHARE,
+    READS_PER_FACE,
     FaceStream,
     search_wait,
 )
@@ -23,7 +23,7 @@ FPS = 30
 
 
 class Reads:
-    """Says happy, and counts the faces that it was asked about."""
+    """Reads every face as happy and counts the faces."""
 
     def __init__(self, cost: float = 0.0) -> None:
         self.counts: list[int] = []
@@ -69,7 +69,7 @@ def test_faces_are_there_at_once_and_stay_the_same() -> None:
 
 def test_whole_scans_are_rare_and_looks_in_between_cost_less() -> None:
     detector = Squares()
-    feed(FaceStream(detector, Reads(), background=False), grid(4), 8.5 * SCAN_EVERY)
+    feed(FaceStream(detector, Reads(), background=False), grid(4), 8.5 * DETECT_EVERY)
     searches = len(detector.asked)
     assert searches == pytest.approx(8.5, abs=1)
     assert searches - detector.looked == pytest.approx(searches / detector.full_every, abs=1)
@@ -92,14 +92,14 @@ def test_a_changed_picture_is_searched_at_once() -> None:
     for at in range(10):
         live.feed(grid(4), at / FPS)
     before = len(detector.asked)
-    for at in range(10, 10 + int(2 * RESCAN * FPS)):
+    for at in range(10, 10 + int(2 * DETECT_AFTER_CHANGE * FPS)):
         live.feed(grid(9), at / FPS)
     assert len(detector.asked) > before
     assert len(live.faces) == 9
 
 
 @pytest.mark.parametrize(
-    ("count", "rate"), [(1, FACE_READS), (4, 4 * FACE_READS), (49, READS), (100, READS)]
+    ("count", "rate"), [(1, READS_PER_FACE), (4, 4 * READS_PER_FACE), (49, READS), (100, READS)]
 )
 def test_reading_goes_round_as_often_as_is_bearable(count: int, rate: float) -> None:
     reads = Reads()
@@ -207,13 +207,13 @@ def test_time_may_go_back() -> None:
 
 
 def test_costly_searches_come_more_rarely_but_not_too_rarely() -> None:
-    assert search_wait(0.0) == SCAN_EVERY
-    assert search_wait(1.5 * SCAN_EVERY * SCAN_SHARE) == pytest.approx(1.5 * SCAN_EVERY)
-    assert search_wait(100.0) == SCAN_LATEST
+    assert search_wait(0.0) == DETECT_EVERY
+    assert search_wait(1.5 * DETECT_EVERY * DETECT_SHARE) == pytest.approx(1.5 * DETECT_EVERY)
+    assert search_wait(100.0) == DETECT_AT_LATEST
 
 
 def test_a_thorough_one_searches_every_frame_whole() -> None:
-    """So that whoever comes in is found in the very first frame."""
+    """A new face must be found in its first frame."""
     detector = Squares()
     live = FaceStream(detector, Reads(), background=False, thorough=True)
     for at in range(10):

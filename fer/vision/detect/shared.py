@@ -1,9 +1,8 @@
-"""Searching for many lessons at once, without taking the processor from following their faces.
+"""Limit how many lessons search for faces at once, so that tracking keeps its processor time.
 
-A search takes as much work as following ten frames, and the memory of its own run of the detector.
-Were each lesson to search when it likes, eight of them would keep two processors busy with that
-alone. So they take turns here, with a pause after each; on a busy server a lesson then searches
-more seldom, and the tracker follows meanwhile.
+A search takes as much work as tracking ten frames, and memory for its own run of the detector.
+Eight lessons without a limit would keep two processors busy with searches alone. With the limit,
+each lesson searches less often on a busy server, and the tracker moves the boxes meanwhile.
 """
 
 from __future__ import annotations
@@ -21,8 +20,11 @@ FEW: Final = 4  # processors; with fewer, searching gets half of one, else one i
 Clock = Callable[[], float]
 
 
-class Turns:
-    """So many at a time, and after each a pause as long as the work that it was."""
+class SearchLimit:
+    """Allows one search at a time per FEW processors, and on fewer a pause after each.
+
+    The pause is as long as the CPU time of the search.
+    """
 
     def __init__(
         self,
@@ -37,10 +39,10 @@ class Turns:
         self._next = -float("inf")
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Waits for one's turn, and holds it for the block."""
+    def slot(self) -> Iterator[None]:
+        """Wait until a search is allowed, and hold its place for the block."""
         with self._free:
-            # Paused before and not after, so that who searches alone never waits for the answer.
+            # Pause before and not after a search, so that a single lesson gets its result at once.
             if self._pausing and (wait := self._next - self._now()) > 0:
                 self._sleep(wait)
             begun = self._spent()
@@ -50,19 +52,19 @@ class Turns:
                 self._next = self._now() + self._spent() - begun
 
 
-class InTurn:
-    """A detector whose searches take turns."""
+class LimitedDetector:
+    """A detector whose searches wait for a `SearchLimit`."""
 
-    def __init__(self, detector: Detector, turns: Turns) -> None:
+    def __init__(self, detector: Detector, limit: SearchLimit) -> None:
         self.name, self.full_every = detector.name, detector.full_every
-        self._detector, self._turns = detector, turns
+        self._detector, self._limit = detector, limit
 
-    def scan(self, frame: Picture, smallest: float = 0, longest: int = LONGEST) -> Faces:
-        """The faces of the picture."""
-        with self._turns.turn():
-            return self._detector.scan(frame, smallest, longest)
+    def detect(self, frame: Picture, smallest: float = 0, longest: int = LONGEST) -> Faces:
+        """Return the faces of the picture, once a search is allowed."""
+        with self._limit.slot():
+            return self._detector.detect(frame, smallest, longest)
 
-    def look(self, frame: Picture, known: Floats) -> Faces:
-        """The faces around these boxes."""
-        with self._turns.turn():
-            return self._detector.look(frame, known)
+    def redetect(self, frame: Picture, known: Floats) -> Faces:
+        """Return the faces near these boxes, once a search is allowed."""
+        with self._limit.slot():
+            return self._detector.redetect(frame, known)

@@ -15,7 +15,7 @@ import numpy as np
 from fer.faces import Faces, Floats, Picture
 from fer.vision.boxes import keep_best
 from fer.vision.detect import LONGEST, Detector
-from fer.vision.detect.base import LooksByScan, reduction, shrunk
+from fer.vision.detect.base import ReducedRedetection, reduction, shrunk
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ TILING: Final = Tiling(width=256, height=192, shared=40, edge=6)
 ENOUGH: Final = 32  # pixels: a face of this height is found as well as any larger one
 
 
-class SmallSearch(LooksByScan):
+class SmallSearch(ReducedRedetection):
     """Runs any detector in tiles of a picture that is reduced first.
 
     What a detector needs grows with the picture it is given at once: CenterFace takes 160 MB for
@@ -124,16 +124,18 @@ class SmallSearch(LooksByScan):
         self.name, self.full_every = detector.name, detector.full_every
         self._detector, self._side = detector, side
 
-    def scan(self, frame: Picture, smallest: float = 0, longest: int = LONGEST) -> Faces:
+    def detect(self, frame: Picture, smallest: float = 0, longest: int = LONGEST) -> Faces:
         scale = reduction(frame, ENOUGH, smallest, min(longest, self._side))
         small, factors = shrunk(frame, scale)
         found = (
-            tile.whole(self._detector.scan(tile.picture, smallest * scale * float(tile.factors[1])))
+            tile.whole(
+                self._detector.detect(tile.picture, smallest * scale * float(tile.factors[1]))
+            )
             for tile in TILING.tiles(small)
         )
         return joined(found, factors)
 
-    def look(self, frame: Picture, known: Floats) -> Faces:
-        if isinstance(self._detector, LooksByScan):
-            return super().look(frame, known)
-        return self._detector.look(frame, known)  # Haar searches small pieces anyway
+    def redetect(self, frame: Picture, known: Floats) -> Faces:
+        if isinstance(self._detector, ReducedRedetection):
+            return super().redetect(frame, known)
+        return self._detector.redetect(frame, known)  # Haar searches small pieces anyway

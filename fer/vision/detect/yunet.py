@@ -12,12 +12,20 @@ import numpy as np
 from fer.errors import ModelError
 from fer.faces import Faces, Picture
 from fer.vision.boxes import SAME
-from fer.vision.detect.base import LONGEST, LooksByScan, faces_of, reduction, shrunk
+from fer.vision.detect.base import (
+    LONGEST,
+    ReducedRedetection,
+    Reliability,
+    faces_of,
+    reduction,
+    shrunk,
+)
 from fer.vision.detect.second_look import SecondLook
 
-LEAST: Final = 0.45  # confidence; what is less likely is no face
-UNLIKELY: Final = 0.05  # confidence that is still told apart in a second look
+LEAST: Final = 0.45  # score; what has less is no face
+UNLIKELY: Final = 0.05  # least score in a second look
 LOOK: Final = SecondLook(sure=0.8, least=0.5, heights=(40, 64, 100), weight=0.7)
+RELIABILITY: Final = Reliability(offset=0.57, slope=2.75)
 ENOUGH: Final = 28  # pixels: a face of this height is found as well as any larger one
 SHORTEST: Final = 8  # pixels: the shortest side of a picture that may hold a face
 MOST: Final = 5000  # boxes before those on one face are merged
@@ -25,7 +33,7 @@ MOST: Final = 5000  # boxes before those on one face are merged
 HEIGHT, ABOVE = 1 / 1.066, 0.02
 
 
-class YuNetDetector(LooksByScan):
+class YuNetDetector(ReducedRedetection):
     """YuNet from the file that OpenCV Zoo publishes."""
 
     name = "yunet"
@@ -37,7 +45,7 @@ class YuNetDetector(LooksByScan):
             raise ModelError(f"{path}: not YuNet as OpenCV Zoo publishes it") from fault
         self._lock = threading.Lock()  # its input size is state
 
-    def scan(self, frame: Picture, smallest: float = 0, longest: int = LONGEST) -> Faces:
+    def detect(self, frame: Picture, smallest: float = 0, longest: int = LONGEST) -> Faces:
         # In strips of few pixels it finds faces that are not there.
         if min(frame.shape[:2]) < SHORTEST:
             return Faces.none()
@@ -47,7 +55,7 @@ class YuNetDetector(LooksByScan):
         found = found.but(
             boxes=found.boxes / np.tile(factors, 2), landmarks=found.landmarks / factors
         )
-        return LOOK.confirm(frame, found, self._search)
+        return RELIABILITY.applied(LOOK.confirm(frame, found, self._search))
 
     def _search(self, picture: Picture) -> Faces:
         """Return the faces of a picture, also unlikely ones, in its own pixels."""

@@ -1,1 +1,1 @@
-"""What comes in from outside: pictures, folders of them and videos; and videos going out again."""
+"""Read pictures, videos and cameras, and write videos."""

@@ -1,7 +1,7 @@
-"""Pictures from a camera, a stream or a file, always the newest; what breaks off is tried again.
+"""Read the newest frame of a camera, a network stream or a file, and reconnect when it breaks off.
 
-OpenCV reads all three. A thread takes every frame off the camera as it comes, so that none waits in
-a queue and grows old, and decodes only those that somebody will look at.
+OpenCV reads all three. A thread takes every frame as it comes, so that no old frame waits in a
+queue, and decodes only as many as are asked for.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ import cv2
 from fer.errors import DataError
 from fer.faces import Picture
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
-SIZE: Final = (1280, 720)  # asked of a camera, which gives what it has
+SIZE: Final = (1280, 720)  # requested of a camera, which may choose another
 PATIENCE: Final = 5000  # milliseconds for a stream to open, and for its next frame
-PAUSES: Final = (1.0, 2.0, 5.0, 10.0, 30.0)  # seconds before it is tried again; the last one stays
-USUAL_RATE: Final = 25.0  # frames a second, for a file that doesn't say
-LATE: Final = 1.0  # seconds behind its own time at which a file's clock is set anew
+PAUSES: Final = (1.0, 2.0, 5.0, 10.0, 30.0)  # seconds between tries; the last one is repeated
+USUAL_RATE: Final = 25.0  # frames a second, for a file without a rate
+LATE: Final = 1.0  # seconds of delay from which a file's playback clock is set anew
 
 
 class Capture(Protocol):
-    """What `cv2.VideoCapture` is, as far as it is used."""
+    """The methods of `cv2.VideoCapture` that are used here."""
 
     def grab(self) -> bool: ...
     def retrieve(self) -> tuple[bool, Picture]: ...
@@ -38,8 +38,8 @@ class Capture(Protocol):
     def release(self) -> None: ...
 
 
-class Shot(NamedTuple):
-    """A picture, which one it is, and when it was taken by the monotonic clock."""
+class CameraFrame(NamedTuple):
+    """A frame with its number from 1 and the monotonic time at which it was taken."""
 
     number: int
     time: float
@@ -47,20 +47,19 @@ class Shot(NamedTuple):
 
 
 def open_capture(source: str) -> Capture | None:
-    """A camera's number, an address or a file; None where it gives nothing now."""
-    cv2.utils.logging.setLogLevel(
-        cv2.utils.logging.LOG_LEVEL_SILENT
-    )  # what is wrong is told once, in our own words
+    """Open a camera by its number, an address or a file; return None if that fails."""
+    # `Camera` reports a failure itself, once.
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     if source.isdigit():
         capture = cv2.VideoCapture(int(source))
-        # Cameras on USB 2 have no room for 1280x720 in any other form.
+        # USB 2 is too slow for 1280x720 in any other format.
         capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
         capture.set(cv2.CAP_PROP_FRAME_WIDTH, SIZE[0])
         capture.set(cv2.CAP_PROP_FRAME_HEIGHT, SIZE[1])
     else:
         waits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, PATIENCE, cv2.CAP_PROP_READ_TIMEOUT_MSEC, PATIENCE]
-        # Each thread of a decoder holds frames of its own.
+        # One thread, as each thread of a decoder holds frames of its own in memory.
         capture = cv2.VideoCapture(source, cv2.CAP_FFMPEG, [*waits, cv2.CAP_PROP_N_THREADS, 1])
     if capture.isOpened():
         return capture  # type: ignore[return-value]  # OpenCV's types know no dtype
@@ -69,10 +68,10 @@ def open_capture(source: str) -> Capture | None:
 
 
 class Camera:
-    """The newest picture of a source, at most so many a second.
+    """Holds the newest frame of a source, at most `rate` per second.
 
-    A file is played at its own pace and ends; anything else is opened again for as long as it
-    takes.
+    A file is played at its own speed and ends. A camera or stream that breaks off is opened again
+    and again until it returns.
     """
 
     def __init__(
@@ -80,33 +79,34 @@ class Camera:
         source: str,
         rate: float,
         *,
-        say: Say,
+        log: Log,
         opener: Callable[[str], Capture | None] = open_capture,
         pauses: tuple[float, ...] = PAUSES,
     ) -> None:
-        self.source, self._rate, self._say = source, rate, say
+        self.source, self._rate, self._log = source, rate, log
         self._opener, self._pauses = opener, pauses
         self._is_file = not source.isdigit() and "://" not in source
         if self._is_file and not Path(source).is_file():
             raise DataError(
-                f"{shown(source)}: no such file; a camera is a number, a stream an address"
+                f"{without_password(source)}: no such file; give a camera's number, a stream's "
+                "address or a file"
             )
         self._changed = threading.Condition()
-        self._newest: Shot | None = None
+        self._newest: CameraFrame | None = None
         self._ending = threading.Event()
-        self.ended = False  # a file that was read to its end, or the camera was closed
+        self.ended = False  # the file was read to its end, or `close` was called
         self.fault: DataError | None = None
-        self._thread = threading.Thread(target=self._watch, name="camera", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
         self._thread.start()
 
-    def newer(self, than: int, wait: float) -> Shot | None:
-        """The newest picture, if one newer than that number comes within so many seconds."""
+    def newer(self, than: int, wait: float) -> CameraFrame | None:
+        """Return the newest frame with a number above `than`; None if none comes in `wait` s."""
         with self._changed:
             self._changed.wait_for(lambda: self._number > than or self.ended, wait)
             return self._newest if self._number > than else None
 
     def close(self) -> None:
-        """Let the camera go. One that hangs is left to the process's end."""
+        """Release the camera; give up after a second if its driver hangs."""
         self._ending.set()
         self._thread.join(1.0)
 
@@ -114,25 +114,28 @@ class Camera:
     def _number(self) -> int:
         return self._newest.number if self._newest else 0
 
-    def _watch(self) -> None:
-        name = self.source if self._is_file else f"camera {shown(self.source)}"
+    def _run(self) -> None:
+        """Open the source and read it, again and again until it ends or `close` is called."""
+        name = self.source if self._is_file else f"camera {without_password(self.source)}"
         tries, lost = 0, False
         while not self._ending.is_set():
             capture = self._opener(self.source)
             before = self._number
             if capture is not None:
-                with suppress(cv2.error):  # as good as no more pictures
-                    self._take(capture, f"fer: {name} is back" if lost else None)
+                with suppress(cv2.error):  # treated as the end of the frames
+                    self._read(capture, f"fer: {name} is back" if lost else None)
                 capture.release()
             if self._ending.is_set():
                 break
             if self._is_file:
                 if self._number == before:
-                    self.fault = DataError(f"{self.source}: this is not a video that can be read")
+                    self.fault = DataError(
+                        f"{self.source}: not a video; choose an MP4, MOV, MKV, WebM or AVI file"
+                    )
                 break
             tries = 0 if self._number > before else tries
             if not tries:
-                self._say(f"fer: {name} sends no pictures; trying again until it does")
+                self._log(f"fer: {name} sends no pictures; trying again until it does")
             lost = True
             self._ending.wait(self._pauses[min(tries, len(self._pauses) - 1)])
             tries += 1
@@ -140,11 +143,11 @@ class Camera:
             self.ended = True
             self._changed.notify_all()
 
-    def _take(self, capture: Capture, greeting: str | None) -> None:
-        """Frame after frame, until one doesn't come."""
+    def _read(self, capture: Capture, message: str | None) -> None:
+        """Read frames until one doesn't come; log the message with the first."""
         start, due = time.monotonic(), 0.0
-        told = capture.get(cv2.CAP_PROP_FPS) if self._is_file else 0.0
-        length = 1 / (told if 1 <= told <= 240 else USUAL_RATE)
+        rate = capture.get(cv2.CAP_PROP_FPS) if self._is_file else 0.0
+        length = 1 / (rate if 1 <= rate <= 240 else USUAL_RATE)
         at = 0.0
         while not self._ending.is_set() and capture.grab():
             now = time.monotonic()
@@ -153,7 +156,7 @@ class Camera:
                     start = now - at
                 self._ending.wait(max(start + at - now, 0.0))
                 now, at = max(now, start + at), at + length
-            # Half a frame early is early enough: else 15 of 30 would be taken as 10.
+            # Accept a frame that is half a frame early: else 15 of 30 a second would become 10.
             if now < due - length / 2:
                 continue
             due = max(due + 1 / self._rate, now)
@@ -161,15 +164,15 @@ class Camera:
             if not good:
                 return
             with self._changed:
-                self._newest = Shot(self._number + 1, now, picture)
+                self._newest = CameraFrame(self._number + 1, now, picture)
                 self._changed.notify_all()
-            if greeting:
-                self._say(greeting)
-                greeting = None
+            if message:
+                self._log(message)
+                message = None
 
 
-def shown(source: str) -> str:
-    """The source without the passwords that an address may hold, a mistyped one too."""
+def without_password(source: str) -> str:
+    """Return the source without a user name and password, also if the address is mistyped."""
     kind, slashes, rest = source.partition("://")
     if not slashes:
         return source.rpartition("@")[2]

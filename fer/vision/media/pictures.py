@@ -1,7 +1,7 @@
-"""Pictures, from files and from uploads' bytes, as BGR frames the right way up.
+"""Read pictures from files or bytes as upright BGR frames.
 
-Pillow reads all of them. OpenCV would be twice as fast, but it decodes before it tells the size,
-drops alpha without a word and fills what a cut-off file lacks with grey.
+Pillow reads all of them. OpenCV would be twice as fast, but it decodes a picture before its size
+can be checked, ignores transparency and fills the missing part of a cut-off file with grey.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from fer.errors import DataError, UsageError
 from fer.faces import Picture
 
-BAND: Final = 256  # rows made into a frame at once
-SMALL: Final = 1200  # rows; a picture of fewer is made into a frame at once, which is quicker
+BAND: Final = 256  # rows converted at once
+SMALL: Final = 1200  # rows; a picture of fewer is converted in one piece, which is faster
 JPEG: Final = b"\xff\xd8\xff"
 MARKER: Final = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])")  # in a JPEG, with a length behind it
 BEGINS_PASS: Final = b"\xda"
 ENDS: Final = b"\xd9"
-# Named, because Pillow would open PostScript and a dozen dusty formats as well.
+# A list, because Pillow would also open PostScript and other formats with a history of faults.
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "AVIF")
-# HEIC isn't read, but a folder of phone photos should say so rather than seem empty.
+# HEIC can't be read, but is listed, so that a folder of such photos gives an error that says so.
 KINDS: Final = "jpg jpeg png webp bmp tif tiff gif pgm ppm avif heic heif"
 SUFFIXES: Final = frozenset(f".{kind}" for kind in KINDS.split())
 HEIC: Final = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
-# A transparent picture is mostly seen on a white page, so that is how faces in it are read.
+# Transparent pictures are mostly shown on a white page, so they are read on white.
 PAPER: Final = (255, 255, 255, 255)
 
 
 @dataclass(frozen=True)
 class DecodeLimits:
-    """What a picture may be, checked before any pixel is decoded."""
+    """Limits on a picture, checked before any pixel is decoded."""
 
     pixels: int = 50_000_000  # phones' 48 megapixels; decoding takes 7 bytes a pixel
     passes: int = 32  # a progressive JPEG has ten; one made to waste time has thousands
@@ -48,12 +48,13 @@ class DecodeLimits:
     rotate: bool = True  # turn it as its EXIF data says
 
 
-# Our own limit is lower and says what to do. In a filter, as catching warnings isn't thread-safe.
+# Pillow's warning is not needed: DecodeLimits is lower, and its error says what to do. This is a
+# filter because warnings.catch_warnings isn't thread-safe.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
 def read_picture(path: str | Path) -> Picture:
-    """Return the picture in a file; of an animation or several pages, the first one."""
+    """Return the picture in a file; the first one of an animation or of several pages."""
     try:
         with Path(path).open("rb") as file:
             return _read(file, str(path), DecodeLimits())
@@ -69,12 +70,15 @@ def decode(data: bytes, name: str, limits: DecodeLimits | None = None) -> Pictur
 
 
 def find_pictures(paths: Iterable[str | Path]) -> list[Path]:
-    """The files, the folders' pictures (hidden ones left out) and the patterns', each once."""
+    """Return the picture files in these paths, each once.
+
+    A path is a file, a folder (hidden files are left out) or a pattern such as `class/*.jpg`.
+    """
     asked = [Path(path).expanduser() for path in paths]
     found = dict.fromkeys(picture for path in asked for picture in _found(path))
     if not found:
         where = ", ".join(map(str, asked)) or "nothing"
-        raise UsageError(f"no pictures in {where}; looked for {KINDS}")
+        raise UsageError(f"no pictures in {where}; these are read: {KINDS}")
     return list(found)
 
 
@@ -87,7 +91,7 @@ def _found(path: Path) -> Iterator[Path]:
         matches = glob.glob(str(path), recursive=True)  # noqa: PTH207  # Path.glob wants a folder
         for match in map(Path, sorted(matches)):
             if match.is_dir():
-                # Of what `**` matches a folder's pictures come by themselves.
+                # `**` matches a folder's pictures too, so the folder itself is skipped.
                 yield from () if "**" in path.parts else _found(match)
             elif _is_picture(match, match.parent):
                 yield match
@@ -104,7 +108,7 @@ def _read(file: BinaryIO, name: str, limits: DecodeLimits) -> Picture:
     head = file.read(16)
     file.seek(0)
     if not head:
-        raise DataError(f"{name}: this is not a picture that can be read: the file is empty")
+        raise DataError(f"{name}: the file is empty; choose another picture")
     try:
         _check_passes(file, head, name, limits)
         with Image.open(file, formats=limits.formats) as image:
@@ -113,37 +117,36 @@ def _read(file: BinaryIO, name: str, limits: DecodeLimits) -> Picture:
     except DataError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as fault:
-        pixels = re.search(r"\d+", str(fault))  # Pillow gives the size nowhere else
+        pixels = re.search(r"\d+", str(fault))  # the message is the only place with the size
         _check_pixels(int(pixels[0]) if pixels else limits.pixels * 2, name, limits)
         raise
     except UnidentifiedImageError:
         raise _not_a_picture(head, name) from None
     except MemoryError as fault:
         raise DataError(f"{name}: too large for this computer's memory; make it smaller") from fault
-    except Exception as fault:  # what Pillow raises for a damaged file is anybody's guess
+    except Exception as fault:  # Pillow raises many types for a damaged file
         raise DataError(
-            f"{name}: this is not a picture that can be read: it is cut off or damaged "
-            f"({fault}); fetch or save it again"
+            f"{name}: the picture is cut off or damaged; fetch or save it again ({fault})"
         ) from fault
 
 
 def _check_pixels(pixels: int, name: str, limits: DecodeLimits) -> None:
     if pixels > limits.pixels:
         raise DataError(
-            f"{name}: {pixels / 1e6:.0f} megapixels are more than the "
-            f"{limits.pixels / 1e6:.0f} that are read; make the picture smaller first",
+            f"{name}: {pixels / 1e6:.0f} megapixels exceed the limit of "
+            f"{limits.pixels / 1e6:.0f}; make the picture smaller first",
             "pixels",
         )
 
 
 def _check_passes(file: BinaryIO, head: bytes, name: str, limits: DecodeLimits) -> None:
-    """Refuse a JPEG of many passes over its pixels, which take a few bytes each."""
+    """Refuse a JPEG with more passes than allowed: a few bytes each, they take long to decode."""
     if not head.startswith(JPEG):
         return
     data = file.read()
     file.seek(0)
     passes, at = 0, 2
-    # Up to the picture's end, behind which phones put a film clip.
+    # Stop at the picture's end, as phones append a video clip.
     while (marker := MARKER.search(data, at)) and marker[1] != ENDS:
         passes += marker[1] == BEGINS_PASS
         if passes > limits.passes:
@@ -158,12 +161,11 @@ def _not_a_picture(head: bytes, name: str) -> DataError:
             "'Most Compatible', or convert it to JPEG",
             "heic",
         )
-    said = f"{name}: this is not a picture that can be read; take a JPEG, PNG, WebP, TIFF or BMP"
-    return DataError(said)
+    return DataError(f"{name}: not a picture; choose a JPEG, PNG, WebP, TIFF or BMP file")
 
 
 def _frame(image: Image.Image, limits: DecodeLimits) -> Picture:
-    """Return the pixels. A band at a time, as Pillow alone copies a picture up to four times."""
+    """Return the pixels. Converts a band at a time, as Pillow copies an image up to four times."""
     if limits.rotate:
         ImageOps.exif_transpose(image, in_place=True)
     if image.height <= SMALL:
@@ -176,7 +178,7 @@ def _frame(image: Image.Image, limits: DecodeLimits) -> Picture:
 
 
 def _bgr(image: Image.Image) -> Picture:
-    if image.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
+    if image.mode.startswith("I"):  # 16 bits of grey; Pillow's conversion would clip them at 255
         deep = np.asarray(image).astype(np.float64)
         grey = np.clip(np.round(deep / 257), 0, 255).astype(np.uint8)
         return np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), np.uint8)

@@ -1,8 +1,8 @@
-"""An annotated video, written as it is made: H.264 in MP4 with the original's times and sound.
+"""Write an annotated video frame by frame: H.264 in MP4 with the original's times and sound.
 
-The pictures first go to a file beside the final one, in a form that can be played at every moment.
-At the end they and the sound are put into an MP4 that starts to play before it has arrived whole,
-and only that, or what there is when something goes wrong, gets the final name.
+The frames first go to a temporary file beside the final one, as a fragmented MP4, which can be
+played even if writing breaks off. At the end frames and sound are written to an MP4 for streaming.
+If that fails, the temporary file gets the final name.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ from fer.errors import DataError, FerError
 from fer.faces import Picture
 from fer.vision.media.videos import Video, open_media
 
-CLOCK: Final = 60_000  # ticks a second: all usual rates come out even, and MPEG-4 takes no finer
+CLOCK: Final = 60_000  # ticks a second: a multiple of all usual rates, and MPEG-4's maximum
 FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-# Fast rather than small: the faces have to be found in the same time.
+# Fast rather than small: detection needs the processor too.
 H264: Final = {"preset": "veryfast", "crf": "23"}
-SECONDS_A_FRAGMENT: Final = 4  # what a power cut may cost, and how finely a player can jump
+SECONDS_A_FRAGMENT: Final = 4  # lost in a power cut at most; also a player's step when seeking
 BITS_A_PIXEL: Final = 0.15  # for MPEG-4, which has no setting for constant quality
 
 
 class Recording:
-    """A sink: `with Recording(path, size, video) as out: out.add(time, frame)`.
+    """Writes a video: `with Recording(path, size, video) as out: out.add(time, frame)`.
 
-    However it ends, there is then a video that plays at `path` with what was added, or none:
-    `kept`, `seconds` and `lacks` tell.
+    If the block fails, the frames added so far are kept as a video that plays. Afterwards `kept`,
+    `seconds` and `lacks` tell what was written.
     """
 
     def __init__(
@@ -52,9 +52,9 @@ class Recording:
     ) -> None:
         self.path, self.size = Path(path), size
         self.frames = 0
-        self.seconds = 0.0  # up to where the frames go
+        self.seconds = 0.0  # the end of the last frame
         self.kept = False  # whether there is a file at `path` now
-        self.lacks: str | None = None  # what is missing in it besides, in one line
+        self.lacks: str | None = None  # one line about a missing sound; None if all is there
         self._video = video
         self._codec = codec or ("libx264" if "libx264" in av.codecs_available else "mpeg4")
         self._part = self.path.with_name(f".{self.path.name}.part")
@@ -73,7 +73,7 @@ class Recording:
         return self
 
     def add(self, time: float, frame: Picture) -> None:
-        """The next frame; the times rise."""
+        """Append a frame; each time must be later than the last."""
         if frame.shape[1::-1] != self.size:
             raise ValueError(f"a frame of {frame.shape[1::-1]} for a video of {self.size}")
         self._tick = max(round(time * CLOCK), self._tick + 1)
@@ -115,7 +115,7 @@ class Recording:
         return stream
 
     def _close(self) -> OSError | None:
-        """Write what the encoder still holds, and the file's end; what kept it from that."""
+        """Write the encoder's last frames and the file's end. Return the error, if any."""
         unwritten = None
         try:
             self._out.mux(self._stream.encode())
@@ -128,7 +128,7 @@ class Recording:
         return unwritten
 
     def _keep(self, sound_until: float | None) -> None:
-        """Give the final name to the best there is: with sound, or else the pictures alone."""
+        """Write the final file with sound, or keep the frames alone if that fails."""
         if not self.frames:
             return
         whole = self.path.with_name(f".{self.path.name}.whole")
@@ -152,11 +152,12 @@ class Recording:
         if fault.errno in FULL:
             what = "the disk is full; make room or choose another folder"
         else:
-            what = f"cannot be written ({_reason(fault)})"
+            what = f"cannot be written ({_reason(fault)}); choose another folder"
         return DataError(f"{self.path}: {what}")
 
 
 def _prepared(frame: Picture, tick: int) -> VideoFrame:
+    """Return the frame for the encoder, with even sides."""
     height, width = frame.shape[:2]
     if height % 2 or width % 2:
         frame = np.asarray(
@@ -173,7 +174,7 @@ def _prepared(frame: Picture, tick: int) -> VideoFrame:
 
 
 def _plays_up_to(path: Path) -> float:
-    """How many seconds of a recording that may lack its end can be played."""
+    """Return how many seconds of a recording without its end can be played."""
     seconds = 0.0
     try:
         with open_media(path) as container:
@@ -189,18 +190,18 @@ def _reason(fault: BaseException) -> str:
     return getattr(fault, "strerror", None) or str(fault) or "stopped"
 
 
-# What players expect in an MP4; other sound is encoded again.
+# Sound formats that players support in an MP4; others are encoded again.
 COPIED: Final = frozenset({"aac", "mp3", "opus", "ac3", "eac3", "flac", "alac"})
 RATE: Final = 48_000
 BITS: Final = 128_000
-# Sound that comes this long before the first picture stays: encoders start with a little silence.
+# Seconds of sound kept before the first frame: encoders start with a little silence.
 LEAD: Final = 0.1
 
 Packets = Iterator["Packet[Any]"]  # quoted: only its type stub takes brackets
 
 
 def assemble(pictures: Path, video: Video, to: Path, sound_until: float | None) -> str | None:
-    """Write the MP4, with the sound up to a time or all of it; what is missing, in one line."""
+    """Write the MP4 with the sound up to a time, None for all. Return one line if it lacks any."""
     lacks: str | None = None
     with ExitStack() as stack:
         source = stack.enter_context(open_media(pictures))
@@ -218,7 +219,7 @@ def assemble(pictures: Path, video: Video, to: Path, sound_until: float | None) 
                 tracks.append(_sound(container, out, video.start, sound_until))
             except (av.FFmpegError, ValueError) as fault:
                 lacks = f"the sound is missing: its kind cannot be read ({fault})"
-        # In the order of time, or the writer would hold one track in memory until the other comes.
+        # In the order of time, or the muxer would hold one track in memory until the other comes.
         for packet in merge(*tracks, key=_time):
             out.mux(packet)
     return lacks
@@ -227,7 +228,7 @@ def assemble(pictures: Path, video: Video, to: Path, sound_until: float | None) 
 def _sound(
     container: InputContainer, out: OutputContainer, start: float, until: float | None
 ) -> Packets:
-    """The first sound track's packets for the MP4, on the pictures' clock."""
+    """Yield the packets of the first sound track for the MP4, on the frames' clock."""
     given = container.streams.audio[0]
     if given.codec_context is None:
         raise ValueError("unknown codec")
@@ -246,6 +247,7 @@ def _sound(
 def _copied(
     container: InputContainer, given: Stream, target: Stream, start: float, until: float | None
 ) -> Packets:
+    """Yield a track's packets unchanged but for their times."""
     for packet in _readable(container, given):
         if packet.pts is None or packet.dts is None:
             continue
@@ -261,6 +263,7 @@ def _copied(
 def _encoded(
     container: InputContainer, given: Stream, made: AudioStream, start: float, until: float | None
 ) -> Packets:
+    """Yield a sound track's packets, encoded again."""
     begun = False
     for packet in _readable(container, given):
         for frame in _frames(packet):
@@ -279,7 +282,7 @@ def _encoded(
 
 
 def _readable(container: InputContainer, stream: Stream) -> Packets:
-    """A track's packets up to where the file breaks off; the pictures' reader has told of that."""
+    """Yield a track's packets until the file breaks off; `Video.broken` has reported that."""
     packets = container.demux(stream)
     while True:
         try:
@@ -295,7 +298,7 @@ def _frames(packet: Packet[AudioStream]) -> list[AudioFrame]:
     try:
         return packet.decode()
     except av.FFmpegError:
-        return []  # a click in the sound
+        return []  # one damaged packet is only a click in the sound
 
 
 def _time(packet: Packet[Any]) -> float:

@@ -1,4 +1,4 @@
-"""A video file as frames with their times: turned upright, and as far as a damaged file goes."""
+"""Read a video file as upright frames with their times, up to where a damaged file breaks off."""
 
 from __future__ import annotations
 
@@ -21,37 +21,37 @@ from fer.errors import DataError, UsageError
 from fer.faces import Picture
 from fer.vision.media.pictures import DecodeLimits
 
-USUAL_RATE: Final = 25.0  # frames a second, for a file that doesn't say
-FASTEST: Final = 480.0  # more is a clock's ticks mistaken for frames
+USUAL_RATE: Final = 25.0  # frames a second, for a file without a rate
+FASTEST: Final = 480.0  # frames a second; a higher rate in a file is its clock's ticks by mistake
 SHORT: Final = 0.5  # seconds that may lack at the end before a video counts as cut off
-# Named, because FFmpeg would also play pictures, text files and lists that name other files.
+# A list, because FFmpeg would also open pictures, text files and playlists of other files.
 FORMATS: Final = "mov,matroska,avi,mpegts,mpeg,flv,asf,ogg,mpegvideo,h264,hevc"
 
 
 class Video:
-    """A video's frames as (seconds from the start, BGR frame); it can be read more than once.
+    """Yields a video's frames as (seconds from the start, BGR frame). It can be read repeatedly.
 
-    With `every`, only the first frame in each such stretch of seconds. After reading, `broken`
-    says what was wrong on the way, in one line; None for a whole video.
+    With `every`, only the first frame in each interval of so many seconds. After reading, `broken`
+    is one line about the first damage, None for an undamaged video.
     """
 
     size: tuple[int, int]  # width and height of every frame, upright
     rate: float  # frames a second, on average
-    duration: float | None  # seconds; None where the file doesn't say
+    duration: float | None  # seconds; None if unknown
     start: float  # the first frame's time on the file's own clock
     has_sound: bool
     broken: str | None = None
 
     def __init__(self, path: str | Path, every: float | None = None) -> None:
         if every is not None and not every > 0:
-            raise UsageError("the seconds between frames must be more than 0")
+            raise UsageError("give more than 0 seconds between frames")
         self.path, self.every = Path(path), every
         self._open: InputContainer | None = None
         with open_media(self.path) as container:
             stream = self._stream(container)
             first = next(self._decoded(container, stream), None)
             if first is None:
-                raise DataError(f"{path}: no frame can be read: it is damaged; fetch it again")
+                raise DataError(f"{path}: damaged, no frame can be read; fetch it again")
             self.size = _upright_size(first, stream)
             self.start = first.time or 0.0
             rates = (float(rate) for rate in (stream.average_rate, stream.guessed_rate) if rate)
@@ -79,13 +79,13 @@ class Video:
             stream = self._stream(container)
             for frame in self._decoded(container, stream):
                 now = time + 1 / self.rate if frame.time is None else frame.time - self.start
-                # A broken clock may stand still or go back; nobody after this should have to care.
+                # A damaged file's times may repeat or go back; callers rely on rising ones.
                 time = max(now, time + 1e-3, 0.0)
                 end = time + float((frame.duration or 0) * (frame.time_base or 0))
                 if self.every is not None:
                     if time < due - 1e-6:
                         continue
-                    # A little later than it is: 0.6 is not three times 0.2 in binary.
+                    # Add a little, because 0.6 is not three times 0.2 in floating point.
                     due = ((time + 1e-6) // self.every + 1) * self.every
                 yield time, self._upright(frame)
             self._open = None
@@ -98,26 +98,25 @@ class Video:
         streams = [s for s in container.streams.video if not s.disposition & cover]
         if not streams:
             if container.streams.audio:
-                said = f"{self.path}: there is nothing but sound in it; choose a video file"
-                raise DataError(said, "sound")
-            raise DataError(f"{self.path}: there is nothing in it; choose a video file")
+                raise DataError(f"{self.path}: it holds only sound; choose a video file", "sound")
+            raise DataError(f"{self.path}: it holds no video; choose a video file")
         streams = [s for s in streams if s.codec_context is not None]
         if not streams:
-            said = f"{self.path}: its kind of video is unknown; convert it to MP4 (H.264)"
-            raise DataError(said, "kind")
+            message = f"{self.path}: its video codec is unknown; convert it to MP4 (H.264)"
+            raise DataError(message, "kind")
         stream = max(streams, key=lambda s: s.width * s.height)
         most = DecodeLimits().pixels
         if stream.width * stream.height > most:
             raise DataError(
-                f"{self.path}: {stream.width} × {stream.height} is more than the "
-                f"{most / 1e6:.0f} megapixels a frame that are read; make it smaller first",
+                f"{self.path}: {stream.width} × {stream.height} pixels exceed the limit of "
+                f"{most / 1e6:.0f} megapixels per frame; make the video smaller first",
                 "pixels",
             )
         return stream
 
     def _decoded(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-        """All frames that can be had; the first fault is kept in `broken`."""
-        # The decoder's default of threads by slices stays: by frames measured no less work.
+        """Yield all frames that can be decoded; note the first damage in `broken`."""
+        # The default (threads by slices) is kept: threads by frames measured no less work.
         packets = container.demux(stream)
         at = 0.0
         while True:
@@ -144,7 +143,7 @@ class Video:
             self.broken = f"the video is damaged at {seconds:.1f} s ({reason})"
 
     def _upright(self, frame: VideoFrame) -> Picture:
-        # The frames are small enough that a second thread only costs.
+        # One thread: for frames of this size a second one costs more than it saves.
         picture = np.asarray(frame.to_ndarray(format="bgr24", threads=1), np.uint8)
         swap, mirror, flip = _turn(frame)
         if swap:
@@ -157,7 +156,7 @@ class Video:
 
 
 def open_media(path: Path) -> InputContainer:
-    """A video or sound file, opened for reading; nothing else is opened on its behalf."""
+    """Open a video or sound file for reading; files or addresses that it names are not opened."""
     try:
         if path.stat().st_size == 0:
             raise DataError(f"{path}: the file is empty; fetch it again")
@@ -172,8 +171,8 @@ def open_media(path: Path) -> InputContainer:
         raise DataError(f"{path}: no such file; check the name") from None
     except (av.InvalidDataError, av.ArgumentError):  # unknown, or none of the formats above
         raise DataError(
-            f"{path}: this is not a video that can be read, or its recording was cut off before it "
-            "was finished; take an MP4, MOV, MKV, WebM or AVI"
+            f"{path}: not a video, or its recording was cut off before the end; "
+            "choose an MP4, MOV, MKV, WebM or AVI file"
         ) from None
     except (av.FFmpegError, OSError, ValueError) as fault:
         reason = getattr(fault, "strerror", None) or fault
@@ -181,17 +180,17 @@ def open_media(path: Path) -> InputContainer:
 
 
 def _turn(frame: VideoFrame) -> tuple[bool, bool, bool]:
-    """What stands the frame upright: rows for columns, then left for right, then top for bottom."""
+    """Return how to turn the frame upright: swap rows and columns, mirror, flip top and bottom."""
     matrix = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:
         return False, False, False
-    # x goes to a·x + c·y and y to b·x + d·y; videos are only ever turned by quarters.
+    # The matrix maps x to a·x + c·y and y to b·x + d·y; videos are turned by quarters only.
     a, b, _, c, d = np.frombuffer(cast(bytes, matrix), np.int32)[:5].tolist()
     return (True, c < 0, b < 0) if abs(b) > abs(a) else (False, a < 0, d < 0)
 
 
 def _upright_size(frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:
-    """Width and height as the frame is shown, with square pixels."""
+    """Return width and height of the upright frame with square pixels."""
     width, height = frame.width, frame.height
     aspect = float(stream.sample_aspect_ratio or 1)
     if aspect != 1 and 0.25 < aspect < 4:
@@ -200,7 +199,7 @@ def _upright_size(frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:
 
 
 def _durations(container: InputContainer, stream: VideoStream) -> tuple[float | None, float | None]:
-    """How long the file says it lasts, and how long its pictures do, where that is known."""
+    """Return the file's duration and that of its video stream, None where it is unknown."""
     whole = container.duration / av.time_base if container.duration else None
     length = (
         float(stream.duration * stream.time_base) if stream.duration and stream.time_base else None
@@ -208,11 +207,11 @@ def _durations(container: InputContainer, stream: VideoStream) -> tuple[float | 
     kind = container.format.name
     if kind.startswith("mov"):
         return length or whole, length
-    if not kind.startswith("matroska"):  # the others' lengths are guesses from the first seconds
+    if not kind.startswith("matroska"):  # other formats' durations are estimates
         return length or whole, None
     written = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
     if written:
         hours, minutes, seconds = map(float, written.groups())
         return whole, hours * 3600 + minutes * 60 + seconds
-    # Sound may go on after the last picture, so with sound the file's length proves nothing.
+    # Sound may outlast the video, so with sound the file's duration is not the video's.
     return whole, None if container.streams.audio else whole

@@ -1,4 +1,4 @@
-"""Follows faces from frame to frame, so that each keeps its id, its place and its shares."""
+"""Track faces from frame to frame, so that each keeps its id and its smoothed shares."""
 
 from fer.vision.track.tracker import Tracker
 

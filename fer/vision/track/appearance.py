@@ -1,8 +1,8 @@
-"""What is seen around a face, as a short list of numbers that tells people apart by their picture.
+"""Appearances: short vectors of the colours in and around a face, to recognise a tile that moved.
 
-A tile moves to another place of the gallery with its room and clothes, so these say who it is where
-the place no longer does. They are no biometrics: another shirt and another room look like somebody
-else.
+When the gallery of a call is laid out anew, each person's room and clothes move along, so a face
+can be recognised by them where its position no longer helps. This is no biometric data: the same
+person in another shirt and another room has another appearance.
 """
 
 from __future__ import annotations
@@ -17,21 +17,24 @@ from fer.faces import Floats, Picture
 from fer.vision.boxes import Mask
 from fer.vision.track.flow import scale_of
 
-CELLS: Final = 12  # a side of the mosaic that a look is
+CELLS: Final = 12  # cells a side of the mosaic that an appearance is made of
 AROUND: Final = 1.8  # the mosaic's side, in sides of the face's box
 COLOURS: Final = CELLS * CELLS * 3
-LOOK: Final = COLOURS + 1
-# Grey levels of contrast below which looks are much the same: the last number of a look, so that
-# two flat pictures are alike rather than nothing.
+LENGTH: Final = COLOURS + 1
+# The last element of every appearance, in grey levels of contrast. It makes two pictures with less
+# contrast than this similar, where the direction of their small differences would be noise.
 FLAT: Final = 4.0
 FINEST: Final = 2  # samples a side of each cell
-# A detector's box sits a little differently each time, so a look is compared at nudged boxes too:
-# first at these parts of its sides, then at half of them around the best.
+# A detector's boxes jitter, so appearances are also compared at shifted and resized boxes: first
+# by this share of the box's sides, then by half of it around the best.
 NUDGE: Final = 0.12
 
 
-def looks(thumb: Picture, size: Floats, boxes: Floats) -> Floats:
-    """The look of every box of a frame of that size, (n, LOOK), each of length 1 around 0."""
+def appearances(thumb: Picture, size: Floats, boxes: Floats) -> Floats:
+    """Return the appearance of every box, (n, LENGTH), as unit vectors without their mean colour.
+
+    `thumb` is the reduced picture of a frame with this `size`; boxes are in the frame's pixels.
+    """
     scale = np.tile(scale_of(thumb, size), 2)
     inside = boxes * scale
     mosaics = np.empty((len(boxes), COLOURS), np.float32)
@@ -46,24 +49,25 @@ def looks(thumb: Picture, size: Floats, boxes: Floats) -> Floats:
         if at.any():
             mosaics[at] = _mosaics(thumb, boxes[at] * np.tile(scale_of(thumb, size), 2))
     contrast = mosaics - mosaics.mean(axis=1, keepdims=True)
-    return unit(np.pad(contrast, ((0, 0), (0, 1)), constant_values=FLAT * COLOURS**0.5))
+    return unit_length(np.pad(contrast, ((0, 0), (0, 1)), constant_values=FLAT * COLOURS**0.5))
 
 
-def unit(rows: Floats) -> Floats:
-    """Each row at length 1."""
+def unit_length(rows: Floats) -> Floats:
+    """Return the rows scaled to unit length."""
     return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6))
 
 
-def inner(rows: Floats) -> Floats:
-    """The looks of the faces alone, without what is around them."""
+def face_only(rows: Floats) -> Floats:
+    """Return the part of each appearance that shows the face, without its surroundings."""
     edge = round(CELLS * (1 - 1 / AROUND) / 2)
     mosaics = rows[:, :COLOURS].reshape(-1, CELLS, CELLS, 3)[:, edge:-edge, edge:-edge]
     colours = mosaics.reshape(len(rows), (CELLS - 2 * edge) ** 2 * 3)
     colours = colours - colours.mean(axis=1, keepdims=True)
-    return unit(np.concatenate([colours, rows[:, COLOURS:]], axis=1))
+    return unit_length(np.concatenate([colours, rows[:, COLOURS:]], axis=1))
 
 
 def _mosaics(thumb: Picture, boxes: Floats) -> Floats:
+    """Return the mean colours of CELLS x CELLS cells around each box, (n, COLOURS)."""
     side = CELLS * FINEST
     steps = ((np.arange(side, dtype=np.float32) + 0.5) / side - 0.5) * AROUND
     middles = boxes[:, :2] + boxes[:, 2:] / 2 - 0.5
@@ -76,15 +80,18 @@ def _mosaics(thumb: Picture, boxes: Floats) -> Floats:
         np.broadcast_to(across, shape).reshape(rows, side),
         np.broadcast_to(down, shape).reshape(rows, side),
         cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,  # beyond the picture's edge its last pixels go on
+        borderMode=cv2.BORDER_REPLICATE,  # beyond the picture's edge the last pixels are repeated
     )
     # Each cell is the mean of its samples; cv2 takes it in a tenth of NumPy's time.
     cells = cv2.resize(samples, (CELLS, len(boxes) * CELLS), interpolation=cv2.INTER_AREA)
     return np.asarray(cells.reshape(len(boxes), COLOURS), np.float32)
 
 
-def likeness(thumb: Picture, size: Floats, boxes: Floats, known: Floats) -> Floats:
-    """How alike each box's look is to each known one, (n, m): at most 1, at the best nudge."""
+def similarity(thumb: Picture, size: Floats, boxes: Floats, known: Floats) -> Floats:
+    """Return the cosine similarity of each box's appearance to each known one, (n, m).
+
+    It is the highest over slightly shifted and resized boxes.
+    """
     best = np.full((len(boxes), len(known)), -1, np.float32)
     if not best.size:
         return best
@@ -93,7 +100,7 @@ def likeness(thumb: Picture, size: Floats, boxes: Floats, known: Floats) -> Floa
         steps = (-step, 0.0, step)
         for nudge in itertools.product(steps, steps, steps):
             tried = _nudged(boxes, nudge)
-            alike = looks(thumb, size, tried) @ known.T
+            alike = appearances(thumb, size, tried) @ known.T
             best = np.maximum(best, alike)
             better = alike.max(axis=1) > top
             closest = np.where(better[:, None], tried, closest)
@@ -109,17 +116,18 @@ def _nudged(boxes: Floats, nudge: tuple[float, float, float]) -> Floats:
     return np.concatenate([boxes[:, :2] + shift * boxes[:, 2:], sides], axis=1)
 
 
-def paired(
+def best_pairs(
     scores: Floats, least: float, margin: float = 0, one: Mask | None = None
 ) -> list[tuple[int, int]]:
-    """Rows and columns that belong together, best first; each takes part in at most one pair.
+    """Return pairs (row, column) of scores from `least` on, the highest first, each used once.
 
-    Where a row or a column has another score within `margin` of its best, it stays alone; but not
-    for a column that may be `one` with the best, (columns, columns).
+    A pair is left out if another score in its row or column is within `margin` of its own. Columns
+    that may be the same person as the pair's column do not count as rivals: `one` says which, as
+    a matrix (columns, columns).
 
-    >>> paired(np.array([[0.9, 0.1], [0.8, 0.7]]), least=0.5)
+    >>> best_pairs(np.array([[0.9, 0.1], [0.8, 0.7]]), least=0.5)
     [(0, 0), (1, 1)]
-    >>> paired(np.array([[0.9, 0.1], [0.8, 0.7]]), least=0.5, margin=0.2)
+    >>> best_pairs(np.array([[0.9, 0.1], [0.8, 0.7]]), least=0.5, margin=0.2)
     [(1, 1)]
     """
     scores = np.array(scores, np.float32)

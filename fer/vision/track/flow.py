@@ -1,7 +1,7 @@
-"""Small views of a frame, and boxes that follow the picture from one view to the next.
+"""Move boxes along with the picture, from one frame to the next, by optical flow.
 
-Optical flow after Lucas and Kanade, on a few points a face: a detector on every frame would cost
-ten times as much, and would still not say which face is which.
+Optical flow after Lucas and Kanade on a few points per face takes a tenth of a detector's work,
+and keeps track of which face is which.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from fer.faces import Floats, Picture
 from fer.vision.boxes import Mask
 
 GREY_SIDE: Final = 640  # longer side of the grey picture the points follow
-THUMB_SIDE: Final = 320  # longer side of the colour picture the looks are taken from
+THUMB_SIDE: Final = 320  # longer side of the colour picture the appearances are taken from
 POINTS: Final = 4  # a side of a face's grid of points
 WINDOW: Final = (9, 9)  # pixels of the grey picture compared around a point
 LEVELS: Final = 2  # halvings of the picture; with the window, how far a point may jump
 WORST: Final = 25.0  # mean grey levels by which a point's surroundings may differ afterwards
 ENOUGH: Final = 0.3  # share of a face's points that have to agree before its box moves
 FASTEST_ZOOM: Final = 1.1  # how much a box may grow or shrink from one frame to the next
-PARTS: Final = (16, 9)  # of the picture, across and down, that are watched for a jump
-JUMP: Final = 40.0  # mean levels by which a part has to differ from one frame to the next
+BLOCKS: Final = (16, 9)  # blocks across and down that are compared to find a scene cut
+JUMP: Final = 40.0  # mean levels by which a block has to differ from the last frame's
 TINIEST: Final = 16  # pixels; nothing can be followed in a picture with a shorter side
 
 
 class View(NamedTuple):
-    """What is kept of a frame."""
+    """A frame's reduced pictures, for optical flow and appearances."""
 
     size: Floats  # the frame's width and height
     grey: Picture
@@ -36,7 +36,7 @@ class View(NamedTuple):
 
     @classmethod
     def of(cls, frame: Picture) -> View:
-        """The frame's reduced pictures."""
+        """Return the reduced pictures of this frame."""
         height, width = frame.shape[:2]
         half = _reduced(frame, GREY_SIDE)
         grey = np.asarray(cv2.cvtColor(half, cv2.COLOR_BGR2GRAY), np.uint8)
@@ -44,16 +44,16 @@ class View(NamedTuple):
 
 
 def coarse(size: Floats, thumb: Picture) -> View:
-    """A view of a frame of which only the thumb is left: worse to follow, but light to keep."""
+    """Return a view made of a thumb alone: less precise to follow, but small to keep."""
     return View(size, np.asarray(cv2.cvtColor(thumb, cv2.COLOR_BGR2GRAY), np.uint8), thumb)
 
 
 def jumped(before: View, after: View) -> bool:
-    """Whether some part of the picture, as large as a small tile, is suddenly another one."""
+    """Return whether a block of the picture, about as large as a small tile, changed at once."""
     if before.thumb.shape != after.thumb.shape:
         return True
     difference = cv2.absdiff(before.thumb, after.thumb)
-    parts = cv2.resize(difference, PARTS, interpolation=cv2.INTER_AREA)
+    parts = cv2.resize(difference, BLOCKS, interpolation=cv2.INTER_AREA)
     return bool(parts.mean(axis=2).max() > JUMP)
 
 
@@ -61,21 +61,21 @@ def _reduced(picture: Picture, side: int) -> Picture:
     height, width = picture.shape[:2]
     factor = side / max(height, width)
     if factor >= 1:
-        return picture.copy()  # whoever gave the frame may draw on it
+        return picture.copy()  # the caller may draw on its frame
     size = (max(round(width * factor), 1), max(round(height * factor), 1))
     # Linear is an average of four pixels at a half, the usual case, and twice as fast as area.
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def scale_of(picture: Picture, size: Floats) -> Floats:
-    """Pixels of the reduced picture for one of the frame, across and down."""
+    """Return the reduced picture's size over the frame's, across and down."""
     return np.asarray(np.array(picture.shape[1::-1], np.float32) / size, np.float32)
 
 
 def follow(before: View, after: View, boxes: Floats) -> tuple[Floats, Floats]:
-    """Where the boxes of one view are in the next, and the share of points that agree on it.
+    """Return the boxes as they moved to the next view, and the share of points that agree on it.
 
-    Both are in pixels of their own frame. A box whose points don't agree stays where it was.
+    Boxes are in pixels of their own frame. A box whose points don't agree stays where it was.
     """
     boxes = np.concatenate([boxes[:, :2], boxes[:, 2:]], axis=1)
     boxes *= np.tile(after.size / before.size, 2)
@@ -100,7 +100,7 @@ def follow(before: View, after: View, boxes: Floats) -> tuple[Floats, Floats]:
 
 
 def _grid(boxes: Floats) -> Floats:
-    """Points spread evenly over every box, (n, POINTS * POINTS, 2)."""
+    """Return points spread evenly over every box, (n, POINTS * POINTS, 2)."""
     steps = (np.arange(POINTS, dtype=np.float32) + 0.5) / POINTS
     across, down = np.meshgrid(steps, steps)
     places = np.stack([across.ravel(), down.ravel()], axis=1)
@@ -108,9 +108,9 @@ def _grid(boxes: Floats) -> Floats:
 
 
 def _moved(boxes: Floats, start: Floats, end: Floats, found: Mask) -> tuple[Floats, Floats]:
-    """The boxes shifted and zoomed as most of their points were, and how many those are."""
+    """Return the boxes shifted and zoomed as most of their points were, and the share of those."""
     shift = end - start
-    # The median of those found: the others sort to the end.
+    # The median over the points found; the others sort to the end.
     ordered = np.sort(np.where(found[..., None], shift, np.inf), axis=1)
     middle = np.maximum(found.sum(axis=1) - 1, 0) // 2
     usual = np.take_along_axis(ordered, middle[:, None, None], axis=1)

@@ -1,4 +1,4 @@
-"""The tracker's state: one NumPy row a face, and what it keeps of the frames just past."""
+"""The tracker's state: one NumPy row per face, and the last frames with the boxes in them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from fer.emotions import EMOTIONS
 from fer.faces import LANDMARKS, Faces, Floats, Ids, Picture
 from fer.vision.boxes import Mask, doubled
-from fer.vision.track.appearance import LOOK, inner, unit
+from fer.vision.track.appearance import LENGTH, face_only, unit_length
 
 Rows = npt.NDArray[Any]  # of ROW
 
@@ -22,135 +22,152 @@ ROW: Final = np.dtype(
         ("landmarks", np.float32, (len(LANDMARKS), 2)),  # in parts of the box
         ("confidence", np.float32),
         ("probabilities", np.float32, len(EMOTIONS)),
-        ("look", np.float32, LOOK),  # how it has looked for a while
-        ("sure", np.float32, LOOK),  # how it looked when a scan last found it
-        ("lately", np.float32, LOOK),  # the mean of the last few frames
-        ("latest", np.float32, LOOK),  # how it looked in the newest frame
+        ("appearance", np.float32, LENGTH),  # a running mean since it was first detected
+        ("appearance_detected", np.float32, LENGTH),  # when it was last detected
+        ("appearance_recent", np.float32, LENGTH),  # a running mean of the last few frames
+        ("appearance_latest", np.float32, LENGTH),  # in the newest frame
         ("steady", np.bool_),  # its picture hardly changed in the newest frame
-        ("sightings", np.int64),  # scans that found it
-        ("missed", np.int64),  # scans since then
-        ("born", np.float64),  # time of the first scan that found it
-        ("seen", np.float64),  # time of the last scan that found it
-        ("read", np.float64),  # time of its newest reading, NaN before the first
-        ("turn", np.int64),  # when it was last due, counted in turns
-        ("gone", np.float64),  # time it went out of sight, NaN while it is shown
-        ("torn", np.bool_),  # it may be anywhere now: its picture changed all at once
+        ("detections", np.int64),  # how often it was detected
+        ("misses", np.int64),  # searches since then that did not find it
+        ("first_detected", np.float64),  # time
+        ("last_detected", np.float64),  # time
+        ("last_read", np.float64),  # time of its newest reading, NaN before the first
+        ("due_order", np.int64),  # counts up: the face with the lowest number is read next
+        ("lost_at", np.float64),  # time it was lost, NaN while it is tracked
+        ("cut", np.bool_),  # it was lost in a scene cut, so it may be anywhere now
     ]
 )
-MEMORY: Final = 600.0  # seconds for which somebody who left is remembered
-PASSING: Final = 10.0  # the same for what was seen in one scan only, mostly no face at all
-MOST: Final = 128  # rows remembered
+REMEMBER: Final = 600.0  # seconds for which a lost face is remembered
+REMEMBER_ONCE: Final = 10.0  # the same for what was detected only once, mostly no face at all
+MOST: Final = 128  # lost faces remembered
 
-# Likeness of a face's look in the newest frame.
-TORN: Final = 0.85  # to the frame before: below this, the picture changed all at once
-# The same with what is around the face, and of the face alone: a head that moves changes the first
-# only, another person both.
-TORN_TOO: Final = (0.93, 0.95)  # to the frame before, if something else changed in that very one
+# Similarity of a face's appearance in the newest frame to an earlier one, below which its picture
+# was replaced by another.
+CUT: Final = 0.85  # to the last frame
+# Pairs: with the face's surroundings, and of the face alone. A head that moves changes only the
+# first, another person both.
+CUT_TOO: Final = (0.93, 0.95)  # to the last frame, if something else in the picture was cut
 FADED: Final = (0.7, 0.8)  # to the mean of the last few frames: one picture fades into another
-FADED_TOO: Final = (0.8, 0.85)  # where something else in the picture did so in that very frame
-STRANGE: Final = (0.5, 0.7)  # to when a scan last found it
+FADED_TOO: Final = (0.8, 0.85)  # the same, if something else in the picture was cut
+REPLACED: Final = (0.5, 0.7)  # to when it was last detected
 LATELY: Final = 0.3  # seconds in which a frame loses half its weight in that mean
-STEADY: Final = 0.93  # below this a reading would be of a blurred or covered face
+STEADY: Final = 0.93  # to the last frame; below this the face is too blurred or covered to read
 
-FRAMES: Final = 80  # kept, so that a scan that took long still meets the frame it was of
-SPACING: Final = 0.1  # seconds between them, unless the picture changed all at once
+FRAMES: Final = 80  # kept, so that a slow detection still finds the boxes of its own frame
+SPACING: Final = 0.1  # seconds between them, except at a scene cut
 
 
 def new_rows(found: Faces, first_id: int, time: float) -> Rows:
-    """Rows of faces seen for the first time; the looks are still to come."""
+    """Return rows for new faces; the caller fills in their appearances."""
     rows = np.zeros(len(found), ROW)
     rows["id"] = np.arange(first_id, first_id + len(found))
     rows["probabilities"] = np.nan
-    rows["read"] = rows["gone"] = np.nan
-    rows["turn"] = -1
-    rows["born"] = rows["seen"] = time
+    rows["last_read"] = rows["lost_at"] = np.nan
+    rows["due_order"] = -1
+    rows["first_detected"] = rows["last_detected"] = time
     rows["steady"] = True
-    sighted(rows, found, time)
+    mark_detected(rows, found, time)
     return rows
 
 
-def sighted(rows: Rows, found: Faces, time: float) -> None:
-    """Notes that a scan of that time found these rows' faces; where they are is left alone."""
+def mark_detected(rows: Rows, found: Faces, time: float) -> None:
+    """Mark these rows as detected at that time; their boxes are left as they are."""
     rows["confidence"] = found.confidence
-    rows["sightings"] += 1
-    rows["missed"] = 0
-    rows["seen"] = np.maximum(rows["seen"], time)
+    rows["detections"] += 1
+    rows["misses"] = 0
+    rows["last_detected"] = np.maximum(rows["last_detected"], time)
     sides = found.boxes[:, None, 2:]
     rows["landmarks"] = (found.landmarks - found.boxes[:, None, :2]) / sides
 
 
-def renewed(rows: Rows, latest: Floats, followed: Mask, passed: float, jump: bool) -> Mask:
-    """Takes the looks in the newest frame in; whose picture changed all at once.
+def set_appearance(rows: Rows, appearance: Floats) -> None:
+    """Set the appearance of rows that were just detected; their running mean is left as it is."""
+    for name in ("appearance_detected", "appearance_recent", "appearance_latest"):
+        rows[name] = appearance
 
-    Nobody is who they were then, as far as can be told from their place.
+
+def update_appearances(
+    rows: Rows, latest: Floats, followed: Mask, passed: float, jump: bool
+) -> Mask:
+    """Take in the newest appearances. Return the rows whose picture was cut.
+
+    In such a row's place there may be another person now.
     """
-    like_last = (latest * rows["latest"]).sum(axis=1)
-    torn = (like_last < TORN) | _unlike(latest, rows["lately"], FADED)
-    torn |= _unlike(latest, rows["sure"], STRANGE)
-    if jump or torn.any():
-        torn |= (like_last < STEADY) & (~followed | _unlike(latest, rows["latest"], TORN_TOO))
-        torn |= _unlike(latest, rows["lately"], FADED_TOO)
+    like_last = (latest * rows["appearance_latest"]).sum(axis=1)
+    cut = (like_last < CUT) | _differs(latest, rows["appearance_recent"], FADED)
+    cut |= _differs(latest, rows["appearance_detected"], REPLACED)
+    if jump or cut.any():
+        cut |= (like_last < STEADY) & (
+            ~followed | _differs(latest, rows["appearance_latest"], CUT_TOO)
+        )
+        cut |= _differs(latest, rows["appearance_recent"], FADED_TOO)
     fresh = 1 - 0.5 ** (passed / LATELY)
-    rows["lately"] = unit(rows["lately"] + fresh * (latest - rows["lately"]))
-    rows["latest"], rows["steady"] = latest, like_last >= STEADY
-    return np.asarray(torn)
+    rows["appearance_recent"] = unit_length(
+        rows["appearance_recent"] + fresh * (latest - rows["appearance_recent"])
+    )
+    rows["appearance_latest"], rows["steady"] = latest, like_last >= STEADY
+    return np.asarray(cut)
 
 
-def _unlike(looks: Floats, others: Floats, least: tuple[float, float]) -> Mask:
-    around = (looks * others).sum(axis=1) < least[0]
-    if around.any():  # seldom, and the rest takes time
-        around &= (inner(looks) * inner(others)).sum(axis=1) < least[1]
-    return np.asarray(around)
+def _differs(first: Floats, second: Floats, least: tuple[float, float]) -> Mask:
+    """Return the rows that are less similar than `least`, with surroundings and without."""
+    differs = (first * second).sum(axis=1) < least[0]
+    if differs.any():  # seldom, and the rest takes time
+        differs &= (face_only(first) * face_only(second)).sum(axis=1) < least[1]
+    return np.asarray(differs)
 
 
-def merged(rows: Rows) -> Rows:
-    """Of rows on one face the oldest id stays, with the place that was seen last."""
+def merge_duplicates(rows: Rows) -> Rows:
+    """Return one row per face: the oldest id with the box that was detected last."""
     drop = np.zeros(len(rows), bool)
     for one, other in np.argwhere(np.triu(doubled(rows["box"], rows["box"]), 1)).tolist():
         if drop[one] or drop[other]:
             continue
         old, new = sorted((one, other), key=lambda at: int(rows["id"][at]))
-        if rows["seen"][new] > rows["seen"][old]:
+        if rows["last_detected"][new] > rows["last_detected"][old]:
             for name in (
                 "box",
                 "landmarks",
                 "confidence",
-                "latest",
-                "lately",
-                "sure",
-                "seen",
-                "missed",
+                "appearance_latest",
+                "appearance_recent",
+                "appearance_detected",
+                "last_detected",
+                "misses",
             ):
                 rows[name][old] = rows[name][new]
         drop[new] = True
     return rows[~drop]
 
 
-def smoothed(rows: Rows, ids: Ids, readings: Any, time: float, half_life: float) -> None:
-    """Takes readings of these ids in; an old one loses half its weight in a half life."""
+def smooth_readings(rows: Rows, ids: Ids, readings: Any, time: float, half_life: float) -> None:
+    """Mix new readings into the rows of these ids; old ones lose half their weight per half life.
+
+    Invalid readings are ignored, and one older than the last does not change the shares.
+    """
     shares = np.asarray(readings, np.float64).reshape(-1, len(EMOTIONS))
     sums = shares.sum(axis=1)
     places = {who: at for at, who in enumerate(rows["id"].tolist())}
     which = np.array([places.get(who, -1) for who in ids.ravel().tolist()], np.int64)
     good = (which >= 0) & np.isfinite(sums) & (shares >= 0).all(axis=1) & (sums > 0)
     which, shares = which[good], shares[good] / sums[good, None]
-    last = rows["read"][which]
-    # The first is taken as it is, and one that a later one overtook changes nothing.
+    last = rows["last_read"][which]
+    # The first reading is taken as it is; one from before the last reading gets no weight.
     keep = np.where(np.isnan(last), 0, 0.5 ** (np.fmax(time - last, 0) / half_life))[:, None]
     mixed = keep * np.nan_to_num(rows["probabilities"][which]) + (1 - keep) * shares
     rows["probabilities"][which] = mixed / mixed.sum(axis=1, keepdims=True)
-    rows["read"][which] = np.fmax(last, time)
+    rows["last_read"][which] = np.fmax(last, time)
 
 
-def remembered(rows: Rows, time: float) -> Rows:
-    """Those of the faces out of sight that are still worth keeping."""
-    known_well = rows["sightings"] > 1
-    rows = rows[time - rows["gone"] < np.where(known_well, MEMORY, PASSING)]
-    return rows[np.argsort(rows["gone"], kind="stable")][-MOST:]
+def drop_forgotten(rows: Rows, time: float) -> Rows:
+    """Return the rows of lost faces that are still remembered, at most MOST."""
+    known_well = rows["detections"] > 1
+    rows = rows[time - rows["lost_at"] < np.where(known_well, REMEMBER, REMEMBER_ONCE)]
+    return rows[np.argsort(rows["lost_at"], kind="stable")][-MOST:]
 
 
-class Moment(NamedTuple):
-    """A frame just past, and who was where in it."""
+class PastFrame(NamedTuple):
+    """A past frame's thumb, and the boxes that were tracked in it."""
 
     time: float
     size: Floats
@@ -159,7 +176,7 @@ class Moment(NamedTuple):
     boxes: Floats
 
     def boxes_of(self, ids: Ids, otherwise: Floats) -> Floats:
-        """Where these faces were; for those not known then, the given boxes."""
+        """Return the boxes of these ids in this frame; `otherwise` where it has none."""
         boxes = np.array(otherwise, np.float32)
         places = {who: at for at, who in enumerate(self.ids.tolist())}
         for row, who in enumerate(ids.tolist()):
@@ -168,28 +185,28 @@ class Moment(NamedTuple):
         return boxes
 
 
-class History:
-    """The last few seconds, thinned out: bounded whatever the frame rate."""
+class FrameHistory:
+    """The last few seconds' frames, at most FRAMES whatever the frame rate."""
 
     def __init__(self) -> None:
-        self._moments: deque[Moment] = deque(maxlen=FRAMES)
+        self._frames: deque[PastFrame] = deque(maxlen=FRAMES)
 
-    def add(self, moment: Moment, *, always: bool = False) -> None:
-        """Keeps the moment if it is far enough from the last one, or must be kept."""
-        if always or not self._moments or moment.time - self._moments[-1].time >= SPACING:
-            self._moments.append(moment)
+    def add(self, frame: PastFrame, *, always: bool = False) -> None:
+        """Keep the frame if it is SPACING seconds from the last one, or `always`."""
+        if always or not self._frames or frame.time - self._frames[-1].time >= SPACING:
+            self._frames.append(frame)
 
-    def at(self, time: float) -> Moment | None:
-        """The last moment at that time or before; None where that is forgotten or never was."""
-        early = (moment for moment in reversed(self._moments) if moment.time <= time)
+    def at(self, time: float) -> PastFrame | None:
+        """Return the last frame at that time or before; None if none is kept."""
+        early = (frame for frame in reversed(self._frames) if frame.time <= time)
         return next(early, None)
 
     def forget(self, ids: Ids) -> None:
-        """As if these faces had not been followed."""
-        for at, moment in enumerate(self._moments):
-            others = ~np.isin(moment.ids, ids)
-            self._moments[at] = moment._replace(ids=moment.ids[others], boxes=moment.boxes[others])
+        """Remove the boxes of these ids from all frames."""
+        for at, frame in enumerate(self._frames):
+            others = ~np.isin(frame.ids, ids)
+            self._frames[at] = frame._replace(ids=frame.ids[others], boxes=frame.boxes[others])
 
     def clear(self) -> None:
-        """Forgets it all."""
-        self._moments.clear()
+        """Remove all frames."""
+        self._frames.clear()

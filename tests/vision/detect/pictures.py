@@ -1,4 +1,4 @@
-"""Pictures to find faces in: NASA's portrait that comes with the project, laid out as a class."""
+"""Pictures with faces: the project's NASA portrait, alone and laid out as a class."""
 
 import cv2
 import numpy as np
@@ -11,7 +11,7 @@ BACK = 150  # grey behind a face
 
 
 def portrait(height: int, size: tuple[int, int] = (320, 240)) -> np.ndarray:
-    """One face of about that height in the middle."""
+    """Return a picture with one face of about that height in the middle."""
     face = cv2.imread(str(FACE))
     scale = height / face.shape[0]
     face = cv2.resize(face, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
@@ -22,7 +22,7 @@ def portrait(height: int, size: tuple[int, int] = (320, 240)) -> np.ndarray:
 
 
 def tiles(count: int) -> tuple[np.ndarray, Floats]:
-    """A gallery, and where its faces' pictures lie (a little larger than the tight box)."""
+    """Return a gallery, and the places of its faces (a little larger than the tight boxes)."""
     frame, empty = gallery(count), gallery(count)
     side = int(np.ceil(np.sqrt(count)))
     height, width = frame.shape[0] // side, frame.shape[1] // side
@@ -37,5 +37,5 @@ def tiles(count: int) -> tuple[np.ndarray, Floats]:
 
 
 def found(faces: Faces, truth: Floats, least: float = 0.3) -> int:
-    """How many of these places have a box."""
+    """Return how many of these places have a box."""
     return int((overlaps(truth, faces.boxes).max(axis=1, initial=0) >= least).sum())

@@ -1,4 +1,4 @@
-"""What holds for all three detectors alike."""
+"""The behaviour that all three detectors share."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,7 +20,7 @@ from tests.vision.detect.pictures import found, portrait, tiles
 
 def test_every_face_of_a_gallery_is_found(detector: Detector) -> None:
     frame, truth = tiles(25)
-    faces = detector.scan(frame)
+    faces = detector.detect(frame)
     assert found(faces, truth) == len(truth)
     assert len(faces) == len(truth)
     assert ((faces.confidence > 0) & (faces.confidence <= 1)).all()
@@ -28,7 +28,7 @@ def test_every_face_of_a_gallery_is_found(detector: Detector) -> None:
 
 def test_the_three_draw_the_same_box() -> None:
     frame = portrait(150)
-    boxes = [loaded(kind).scan(frame).boxes for kind in ("haar", "centerface", "yunet")]
+    boxes = [loaded(kind).detect(frame).boxes for kind in ("haar", "centerface", "yunet")]
     assert [len(each) for each in boxes] == [1, 1, 1]
     for other in boxes[1:]:
         assert overlaps(boxes[0], other)[0, 0] > 0.6
@@ -38,40 +38,40 @@ def test_the_three_draw_the_same_box() -> None:
 def test_boxes_are_in_the_pictures_own_pixels(detector: Detector, scale: float) -> None:
     frame = portrait(160, (400, 300))
     other = cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    once, again = detector.scan(frame), detector.scan(other)
+    once, again = detector.detect(frame), detector.detect(other)
     assert len(once) == len(again) == 1
     assert overlaps(once.boxes * scale, again.boxes)[0, 0] > 0.6
 
 
 def test_a_picture_larger_than_is_searched_gives_its_own_pixels(detector: Detector) -> None:
     frame = portrait(200, (640, 480))
-    small, whole = detector.scan(frame, longest=320), detector.scan(frame)
+    small, whole = detector.detect(frame, longest=320), detector.detect(frame)
     assert overlaps(small.boxes, whole.boxes).max() > 0.6
 
 
 def test_who_asks_for_large_faces_gets_no_small_ones(detector: Detector) -> None:
     frame, _ = tiles(49)
     frame[:, 640:] = portrait(300, (640, 720))
-    faces = detector.scan(frame, smallest=250)
+    faces = detector.detect(frame, smallest=250)
     assert (faces.boxes[:, 3] > 200).sum() == 1
-    assert len(faces) < 10 < len(detector.scan(frame))
+    assert len(faces) < 10 < len(detector.detect(frame))
 
 
 def test_a_look_finds_known_faces_again_where_they_have_gone(detector: Detector) -> None:
     frame, truth = tiles(9)
-    known = detector.scan(frame).boxes
+    known = detector.detect(frame).boxes
     moved = np.roll(frame, (8, -12), axis=(0, 1))
-    again = detector.look(moved, known)
+    again = detector.redetect(moved, known)
     assert len(again) == len(truth)
     assert (
         overlaps(again.boxes, known + np.array([-12, 8, 0, 0], np.float32)).max(axis=1).min() > 0.6
     )
-    assert len(detector.look(np.zeros_like(frame), known)) == 0
-    assert len(detector.look(frame, known[:0])) == 0
+    assert len(detector.redetect(np.zeros_like(frame), known)) == 0
+    assert len(detector.redetect(frame, known[:0])) == 0
 
 
 def test_landmarks_lie_within_the_face(detector: Detector) -> None:
-    faces = detector.scan(portrait(180))
+    faces = detector.detect(portrait(180))
     assert len(faces) == 1
     if detector.name == "haar":
         assert np.isnan(faces.landmarks).all()
@@ -89,35 +89,35 @@ def test_pictures_of_any_shape_are_searched(
     detector: Detector, shape: tuple[int, int], colour: bool
 ) -> None:
     frame = np.full((*shape, 3) if colour else shape, 127, np.uint8)
-    assert len(detector.scan(frame)) == 0
-    assert len(detector.scan(frame, smallest=30, longest=2560)) == 0
+    assert len(detector.detect(frame)) == 0
+    assert len(detector.detect(frame, smallest=30, longest=2560)) == 0
 
 
 def test_the_picture_is_left_as_it_is(detector: Detector) -> None:
     frame = portrait(100)
     before = frame.copy()
     frame.flags.writeable = False
-    detector.scan(frame)
+    detector.detect(frame)
     assert np.array_equal(frame, before)
 
 
 def test_several_threads_may_ask_at_once(detector: Detector) -> None:
     frames = [portrait(height) for height in (80, 120, 160, 200)]
-    alone = [detector.scan(frame) for frame in frames]
+    alone = [detector.detect(frame) for frame in frames]
     with ThreadPoolExecutor(4) as pool:
-        together = list(pool.map(detector.scan, frames * 2))
+        together = list(pool.map(detector.detect, frames * 2))
     assert together == alone * 2
 
 
 def test_a_large_photo_is_searched_in_bands_without_losing_or_doubling_a_face() -> None:
     detector = loaded("centerface")
     frame, truth = tiles(25)
-    whole, banded = detector.scan(frame), detector.scan(frame, longest=1920)
+    whole, banded = detector.detect(frame), detector.detect(frame, longest=1920)
     assert len(banded) == len(whole) == len(truth)
     assert found(banded, whole.boxes, 0.6) == len(whole)
     # Faces of every height, also where one band ends and the next begins.
     large = np.vstack([portrait(height, (1600, 420)) for height in (40, 100, 220, 400)])
-    assert len(detector.scan(large, longest=2560)) == 4
+    assert len(detector.detect(large, longest=2560)) == 4
 
 
 def test_auto_takes_the_best_that_is_here(tmp_path: Path) -> None:
@@ -127,11 +127,17 @@ def test_auto_takes_the_best_that_is_here(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "fault", "says"),
-    [("magic", UsageError, "no detector is called 'magic': take auto, haar, centerface, yunet")],
+    ("kind", "fault", "expected"),
+    [
+        (
+            "magic",
+            UsageError,
+            "no detector is called 'magic'; choose one of auto, haar, centerface, yunet",
+        )
+    ],
 )
-def test_an_unknown_detector_is_one_line(kind: str, fault: type[Exception], says: str) -> None:
-    with pytest.raises(fault, match=says):
+def test_an_unknown_detector_is_one_line(kind: str, fault: type[Exception], expected: str) -> None:
+    with pytest.raises(fault, match=expected):
         load_detector(kind)
 
 
@@ -153,10 +159,10 @@ def test_a_file_that_is_no_network_is_one_line(kind: type, content: bytes, tmp_p
 
 
 def test_a_missing_cascade_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="no Haar cascade here"):
+    with pytest.raises(ModelError, match="not a Haar cascade"):
         HaarDetector(tmp_path)
     (tmp_path / "haarcascade_frontalface_default.xml").write_text("<no/>")
-    with pytest.raises(ModelError, match="no Haar cascade here"):
+    with pytest.raises(ModelError, match="not a Haar cascade"):
         HaarDetector(tmp_path)
 
 

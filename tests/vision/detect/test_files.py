@@ -1,4 +1,4 @@
-"""Finding and fetching networks' files, against a server of our own: no network is needed."""
+"""Finding and fetching networks' files from a local server: no network is needed."""
 
 import hashlib
 import http.client
@@ -42,7 +42,7 @@ FILE = ModelFile(
 
 
 class Server(ThreadingHTTPServer):
-    """Answers with what each test puts into `answers`, the last one for ever."""
+    """Answers with what a test puts into `answers` in turn; the last answer is repeated."""
 
     daemon_threads = False  # so that closing it waits for the last answer
     answers: list[str]
@@ -97,15 +97,15 @@ def kept(folder: Path) -> list[str]:
 
 
 def test_a_file_is_fetched_and_found(served: ModelFile, tmp_path: Path) -> None:
-    said: list[str] = []
+    lines: list[str] = []
     folder = tmp_path / "made" / "on the way"
-    path = fetch(served, folder, say=said.append)
+    path = fetch(served, folder, log=lines.append)
     assert path.read_bytes() == CONTENT
     assert find(served, [tmp_path, folder]) == path
     assert kept(folder) == [FILE.name]
-    assert served.url in said[0]
-    assert str(path) in said[0]
-    assert "256 kB" in said[0]
+    assert served.url in lines[0]
+    assert str(path) in lines[0]
+    assert "256 kB" in lines[0]
     assert path.stat().st_mode & 0o777 == 0o666 & ~umask()  # others may read it as any file
 
 
@@ -119,15 +119,15 @@ def test_a_file_that_is_there_is_not_fetched_again(
     served: ModelFile, server: Server, tmp_path: Path
 ) -> None:
     (tmp_path / FILE.name).write_bytes(CONTENT)
-    said: list[str] = []
-    assert fetch(served, tmp_path, say=said.append) == tmp_path / FILE.name
+    lines: list[str] = []
+    assert fetch(served, tmp_path, log=lines.append) == tmp_path / FILE.name
     assert server.asked == 0
-    assert said == [f"{tmp_path / FILE.name} is there already"]
+    assert lines == [f"{tmp_path / FILE.name} is there already"]
 
 
 def test_a_damaged_file_is_replaced(served: ModelFile, tmp_path: Path) -> None:
     (tmp_path / FILE.name).write_bytes(b"half of it")
-    assert fetch(served, tmp_path, say=quiet).read_bytes() == CONTENT
+    assert fetch(served, tmp_path, log=quiet).read_bytes() == CONTENT
 
 
 def quiet(_: str) -> None:
@@ -139,10 +139,10 @@ def quiet(_: str) -> None:
     [
         ("404", "the server answered 404", 1),
         ("503", "the server answered 503", 3),
-        ("wrong", "what came is another file", 1),
-        ("long", "what came is another file", 1),
-        ("short", "only 5000 of 256000 bytes came", 3),
-        ("dropped", "only 128000 of 256000 bytes came|the connection broke off", 3),
+        ("wrong", "the server sent another file", 1),
+        ("long", "the server sent another file", 1),
+        ("short", "the download ended after 5000 of 256000 bytes", 3),
+        ("dropped", "the download ended after 128000 of 256000 bytes|the connection broke off", 3),
     ],
 )
 def test_what_goes_wrong_is_said_and_nothing_is_left(
@@ -150,7 +150,7 @@ def test_what_goes_wrong_is_said_and_nothing_is_left(
 ) -> None:
     server.answers = [answer]
     with pytest.raises(ModelError, match=reason) as caught:
-        fetch(served, tmp_path, say=quiet, pause=quickly)
+        fetch(served, tmp_path, log=quiet, pause=quickly)
     assert f"Download {served.url} by hand and put it at {tmp_path / FILE.name}" in str(
         caught.value
     )
@@ -164,10 +164,10 @@ def test_what_may_pass_is_tried_again(
     served: ModelFile, server: Server, tmp_path: Path, first: str
 ) -> None:
     server.answers = [first, first, "right"]
-    said: list[str] = []
+    lines: list[str] = []
     waited: list[float] = []
-    assert fetch(served, tmp_path, say=said.append, pause=waited.append).read_bytes() == CONTENT
-    assert sum("trying again" in line for line in said) == len(waited) == 2
+    assert fetch(served, tmp_path, log=lines.append, pause=waited.append).read_bytes() == CONTENT
+    assert sum("trying again" in line for line in lines) == len(waited) == 2
     assert kept(tmp_path) == [FILE.name]
 
 
@@ -176,7 +176,7 @@ def test_a_server_that_is_not_there(tmp_path: Path) -> None:
         port = closed.getsockname()[1]
     nobody = replace(FILE, url=f"http://127.0.0.1:{port}/network.onnx")
     with pytest.raises(ModelError, match="by hand"):
-        fetch(nobody, tmp_path, say=quiet, pause=quickly)
+        fetch(nobody, tmp_path, log=quiet, pause=quickly)
     assert kept(tmp_path) == []
 
 
@@ -205,7 +205,7 @@ class Breaking(io.BytesIO):
 )
 def test_faults_on_the_way_leave_nothing(fault: Exception, reason: str, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=reason):
-        fetch(FILE, tmp_path, opener=lambda *_, **__: Breaking(fault), say=quiet, pause=quickly)
+        fetch(FILE, tmp_path, opener=lambda *_, **__: Breaking(fault), log=quiet, pause=quickly)
     assert kept(tmp_path) == []
 
 
@@ -216,7 +216,7 @@ def test_stopping_leaves_nothing_and_stops(tmp_path: Path) -> None:
         return Breaking(KeyboardInterrupt())
 
     with pytest.raises(KeyboardInterrupt):
-        fetch(FILE, tmp_path, opener=opener, say=quiet)
+        fetch(FILE, tmp_path, opener=opener, log=quiet)
     assert kept(tmp_path) == []
 
 
@@ -226,20 +226,20 @@ def test_a_failed_fetch_keeps_the_file_that_was_there(
     (tmp_path / FILE.name).write_bytes(b"somebody's own")
     server.answers = ["404"]
     with pytest.raises(ModelError):
-        fetch(served, tmp_path, say=quiet)
+        fetch(served, tmp_path, log=quiet)
     assert (tmp_path / FILE.name).read_bytes() == b"somebody's own"
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(ModelError, match="by hand"):
-        fetch(FILE, tmp_path / "file" / "folder", say=quiet)
+        fetch(FILE, tmp_path / "file" / "folder", log=quiet)
 
 
 def test_two_at_once_do_each_other_no_harm(served: ModelFile, tmp_path: Path) -> None:
     done: list[Path] = []
     threads = [
-        threading.Thread(target=lambda: done.append(fetch(served, tmp_path, say=quiet)))
+        threading.Thread(target=lambda: done.append(fetch(served, tmp_path, log=quiet)))
         for _ in range(4)
     ]
     for thread in threads:

@@ -1,4 +1,4 @@
-"""Searches of many lessons: one after the other, with pauses, and none late that is alone."""
+"""The limit on searches of many lessons: pauses between them, and none for a single lesson."""
 
 import os
 import threading
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fer.vision.analyzer import Analyzer
-from fer.vision.detect.shared import FEW, InTurn, Turns
+from fer.vision.detect.shared import FEW, LimitedDetector, SearchLimit
 from tests.server.fakes import Clock
 from tests.server.server import wait_until
 from tests.vision.fakes import Network, Squares, picture
@@ -17,7 +17,7 @@ from tests.vision.fakes import Network, Squares, picture
 
 @dataclass
 class Machine:
-    """Clocks that move only when somebody works or sleeps."""
+    """Clocks that move only by `work` and `sleep`."""
 
     now: Clock = field(default_factory=Clock)
     spent: Clock = field(default_factory=Clock)
@@ -28,33 +28,33 @@ class Machine:
         self.now.at += seconds
 
     def work(self, seconds: float) -> None:
-        """Keeps a processor busy, which on this machine takes twice as long."""
+        """Use CPU time; twice as much time passes meanwhile."""
         self.spent.at += seconds
         self.now.at += 2 * seconds
 
-    def turns(self, processors: int) -> Turns:
-        return Turns(processors, self.now, self.spent, self.sleep)
+    def limit(self, processors: int) -> SearchLimit:
+        return SearchLimit(processors, self.now, self.spent, self.sleep)
 
 
 def test_after_a_search_the_next_one_waits_as_long_as_it_worked() -> None:
     machine = Machine()
-    turns = machine.turns(2)
-    with turns.turn():
+    limit = machine.limit(2)
+    with limit.slot():
         machine.work(0.25)
     assert machine.slept == []
-    with turns.turn():
+    with limit.slot():
         assert machine.slept == [pytest.approx(0.25)]
         machine.work(0.1)
     machine.now.at += 0.04
-    with turns.turn():
+    with limit.slot():
         assert machine.slept[1:] == [pytest.approx(0.06)]
 
 
 def test_who_searches_alone_never_waits() -> None:
     machine = Machine()
-    turns = machine.turns(2)
+    limit = machine.limit(2)
     for _ in range(5):
-        with turns.turn():
+        with limit.slot():
             machine.work(0.25)
         machine.now.at += 1.0
     assert machine.slept == []
@@ -62,30 +62,30 @@ def test_who_searches_alone_never_waits() -> None:
 
 def test_many_processors_need_no_pause() -> None:
     machine = Machine()
-    turns = machine.turns(FEW)
+    limit = machine.limit(FEW)
     for _ in range(5):
-        with turns.turn():
+        with limit.slot():
             machine.work(0.25)
     assert machine.slept == []
 
 
-def test_a_search_that_fails_gives_its_turn_back() -> None:
-    turns = Machine().turns(1)
+def test_a_search_that_fails_frees_its_slot() -> None:
+    limit = Machine().limit(1)
     for _ in range(3):
-        with pytest.raises(ValueError, match="broken"), turns.turn():
+        with pytest.raises(ValueError, match="broken"), limit.slot():
             raise ValueError("broken")
 
 
 @pytest.mark.parametrize("processors", [1, 2, 8, 9, 16])
 def test_only_so_many_search_at_once(processors: int) -> None:
-    turns = Turns(processors, sleep=lambda seconds: None)
+    limit = SearchLimit(processors, sleep=lambda seconds: None)
     allowed = max(processors // FEW, 1)
     lock, together = threading.Lock(), threading.Barrier(allowed)
     now = most = 0
 
     def search(_: int) -> None:
         nonlocal now, most
-        with turns.turn():
+        with limit.slot():
             with lock:
                 now += 1
                 most = max(most, now)
@@ -100,15 +100,15 @@ def test_only_so_many_search_at_once(processors: int) -> None:
 
 def test_the_detector_behind_it_is_the_same() -> None:
     frame, squares = picture((40, 40, 60), (160, 80, 50)), Squares()
-    in_turn = InTurn(squares, Turns(2))
-    assert (in_turn.name, in_turn.full_every) == (squares.name, squares.full_every)
-    assert in_turn.scan(frame, 5.0, 300) == squares.scan(frame)
+    limited = LimitedDetector(squares, SearchLimit(2))
+    assert (limited.name, limited.full_every) == (squares.name, squares.full_every)
+    assert limited.detect(frame, 5.0, 300) == squares.detect(frame)
     assert squares.asked[0] == (5.0, 300)
     known = np.array([[40, 40, 60, 60]], np.float32)
-    assert in_turn.look(frame, known) == squares.look(frame, known)
+    assert limited.redetect(frame, known) == squares.redetect(frame, known)
 
 
-def test_lessons_share_the_turns_and_photos_need_none() -> None:
+def test_lessons_share_the_limit_and_photos_have_none() -> None:
     squares = Squares(may_go=threading.Event())
     analyzer = Analyzer(detector=squares, classifier=Network(), share_searches=True)
     frame = picture((40, 40, 60))

@@ -1,4 +1,4 @@
-"""Cutting pictures, and putting together what was found in the parts."""
+"""Cutting pictures into tiles, and joining the faces found in them."""
 
 from itertools import pairwise
 
@@ -30,7 +30,7 @@ def test_a_small_picture_is_one_part() -> None:
 
 
 def test_every_part_tells_boxes_in_the_pixels_of_the_whole() -> None:
-    """A mark in the picture is where each part, cut or shrunk, says that it is."""
+    """A mark in the picture lies at the position that each tile gives for it."""
     picture = np.zeros((200, 300, 3), np.uint8)
     picture[96:104, 144:152] = 255
     seen = 0

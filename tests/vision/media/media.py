@@ -1,4 +1,4 @@
-"""Small pictures and videos for the tests, drawn so that every way of turning them shows."""
+"""Small pictures and videos for the tests, in which every rotation and mirroring is visible."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -28,7 +28,7 @@ def flag(width: int = SIZE[0], height: int = SIZE[1]) -> Frame:
 
 
 def patches(picture: Frame) -> dict[str, str]:
-    """Which colours the four corners have, by eye."""
+    """Return the names of the four corners' colours."""
     height, width = picture.shape[:2]
     places = {
         "top left": (height // 8, width // 8),
@@ -82,7 +82,7 @@ def write_video(
 
 
 def write_sound(path: Path, seconds: float = 0.5) -> Path:
-    """A tone and nothing to see."""
+    """Write a sound file without video."""
     with av.open(str(path), "w") as out:
         tone = out.add_stream("aac", rate=SOUND_RATE)
         tone.layout = "mono"
@@ -92,7 +92,7 @@ def write_sound(path: Path, seconds: float = 0.5) -> Path:
 
 
 def lengths(path: Path) -> dict[str, float]:
-    """How long each track lasts, by its packets."""
+    """Return each track's duration by its packets."""
     ends: dict[str, float] = {}
     with av.open(str(path)) as container:
         for packet in container.demux():
@@ -104,13 +104,13 @@ def lengths(path: Path) -> dict[str, float]:
 
 
 def codecs(path: Path) -> dict[str, str]:
-    """Each track's kind and how it is coded."""
+    """Return each track's type and codec."""
     with av.open(str(path)) as container:
         return {s.type: s.codec_context.codec.canonical_name for s in container.streams}
 
 
 def cut(path: Path, share: float) -> Path:
-    """The same file without its end."""
+    """Write a copy of the file without its end."""
     short = path.with_stem(path.stem + "_cut")
     data = path.read_bytes()
     short.write_bytes(data[: round(len(data) * share)])

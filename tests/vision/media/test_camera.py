@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 
 from fer.errors import DataError
-from fer.vision.media.camera import Camera, Capture, open_capture, shown
+from fer.vision.media.camera import Camera, Capture, open_capture, without_password
 from tests.edge.feeds import RATE, Picture, Played, until, write_class
 
 QUICK = (0.01, 0.02)
 
 
 def quiet(_: str) -> None:
-    """Says nothing."""
+    """Discard a log line."""
 
 
 def test_the_newest_picture_is_given_not_the_next() -> None:
-    camera = Camera("0", 1000, say=quiet, opener=lambda _: Played(500, 0.005))
+    camera = Camera("0", 1000, log=quiet, opener=lambda _: Played(500, 0.005))
     try:
         first = camera.newer(0, 2)
         assert first is not None
@@ -33,7 +33,7 @@ def test_the_newest_picture_is_given_not_the_next() -> None:
 
 def test_no_more_pictures_a_second_than_asked_for_are_decoded() -> None:
     rate, seconds = 20, 1.0
-    camera = Camera("0", rate, say=quiet, opener=lambda _: Played(500, 0.005))
+    camera = Camera("0", rate, log=quiet, opener=lambda _: Played(500, 0.005))
     try:
         time.sleep(seconds)
         shot = camera.newer(0, 1)
@@ -44,13 +44,13 @@ def test_no_more_pictures_a_second_than_asked_for_are_decoded() -> None:
 
 
 def test_an_unplugged_camera_is_told_once_and_tried_until_it_is_back() -> None:
-    said: list[str] = []
+    lines: list[str] = []
     plugged: list[Capture | None] = [Played(3), None, None, None, Played(10_000)]
     opened = iter(plugged)
-    camera = Camera("0", 100, say=said.append, opener=lambda _: next(opened), pauses=QUICK)
+    camera = Camera("0", 100, log=lines.append, opener=lambda _: next(opened), pauses=QUICK)
     try:
-        assert until(lambda: len(said) == 2)
-        assert said == [
+        assert until(lambda: len(lines) == 2)
+        assert lines == [
             "fer: camera 0 sends no pictures; trying again until it does",
             "fer: camera 0 is back",
         ]
@@ -67,7 +67,7 @@ def test_a_camera_that_is_not_there_yet_is_waited_for_ever_longer() -> None:
     def opener(_: str) -> None:
         times.append(time.monotonic())
 
-    camera = Camera("7", 10, say=quiet, opener=opener, pauses=(0.02, 0.2))
+    camera = Camera("7", 10, log=quiet, opener=opener, pauses=(0.02, 0.2))
     try:
         assert until(lambda: len(times) == 4)
     finally:
@@ -82,11 +82,11 @@ def test_a_camera_whose_driver_fails_is_as_good_as_unplugged() -> None:
         def retrieve(self) -> tuple[bool, Picture]:
             raise cv2.error("driver")
 
-    said: list[str] = []
+    lines: list[str] = []
     broken = Broken(5)
-    camera = Camera("0", 10, say=said.append, opener=lambda _: broken, pauses=(5.0,))
+    camera = Camera("0", 10, log=lines.append, opener=lambda _: broken, pauses=(5.0,))
     try:
-        assert until(lambda: said)
+        assert until(lambda: lines)
         assert broken.released
     finally:
         camera.close()
@@ -95,7 +95,7 @@ def test_a_camera_whose_driver_fails_is_as_good_as_unplugged() -> None:
 def test_a_file_is_played_at_its_own_pace_and_ends(tmp_path: Path) -> None:
     video = write_class(tmp_path / "class.mp4", faces=1, seconds=1.0)
     begun, numbers, times = time.monotonic(), [0], []
-    camera = Camera(str(video), 100, say=quiet)
+    camera = Camera(str(video), 100, log=quiet)
     while shot := camera.newer(numbers[-1], 3):
         numbers.append(shot.number)
         times.append(shot.time)
@@ -107,17 +107,17 @@ def test_a_file_is_played_at_its_own_pace_and_ends(tmp_path: Path) -> None:
 
 def test_a_file_that_is_none_is_a_clear_fault(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file"):
-        Camera(str(tmp_path / "none.mp4"), 10, say=quiet)
+        Camera(str(tmp_path / "none.mp4"), 10, log=quiet)
     words = tmp_path / "words.mp4"
     words.write_text("words")
-    camera = Camera(str(words), 10, say=quiet)
+    camera = Camera(str(words), 10, log=quiet)
     assert until(lambda: camera.ended)
-    assert "words.mp4: this is not a video" in str(camera.fault)
+    assert "words.mp4: not a video" in str(camera.fault)
 
 
 def test_a_mistyped_address_is_told_without_its_password() -> None:
     with pytest.raises(DataError, match=r"^10\.0\.0\.5/live: no such file"):
-        Camera("rtsp:/me:secret@10.0.0.5/live", 10, say=quiet)
+        Camera("rtsp:/me:secret@10.0.0.5/live", 10, log=quiet)
 
 
 def test_what_cannot_be_opened_is_none_and_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
@@ -127,7 +127,7 @@ def test_what_cannot_be_opened_is_none_and_says_nothing(capfd: pytest.CaptureFix
 
 
 def test_an_address_is_shown_without_its_password() -> None:
-    assert shown("rtsp://me:secret@10.0.0.5/live@1") == "rtsp://10.0.0.5"
-    assert shown("rtsp://10.0.0.5:554/user=a&password=secret") == "rtsp://10.0.0.5:554"
-    assert shown("http://cam?pwd=secret") == "http://cam"
-    assert shown("0") == "0"
+    assert without_password("rtsp://me:secret@10.0.0.5/live@1") == "rtsp://10.0.0.5"
+    assert without_password("rtsp://10.0.0.5:554/user=a&password=secret") == "rtsp://10.0.0.5:554"
+    assert without_password("http://cam?pwd=secret") == "http://cam"
+    assert without_password("0") == "0"

@@ -43,7 +43,7 @@ def record(path: Path, video: Video, codec: str | None = None) -> Recording:
 
 
 def fill(out: Recording, frames: Iterable[Frame], ended: type[BaseException] | None = None) -> None:
-    """Add the frames at the usual rate, then end it so."""
+    """Add the frames at the usual rate, then end the recording."""
     with out:
         for at, frame in enumerate(frames):
             out.add(at * FRAME, frame)
@@ -58,7 +58,7 @@ def only(folder: Path) -> str:
 
 @contextmanager
 def full_disk(room: int) -> Iterator[None]:
-    """No file can grow beyond this: the system says so in the same way as on a full disk."""
+    """No file can grow beyond this: the system then fails as on a full disk."""
     resource = pytest.importorskip("resource")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
@@ -125,7 +125,7 @@ def test_sound_of_every_kind_comes_along(
 
 
 def test_sound_stays_beside_its_picture(tmp_path: Path) -> None:
-    """A file whose clock starts late: pictures and sound move together."""
+    """Frames and sound stay in step for a file whose clock starts late."""
     late = write_video(tmp_path / "late.mkv", [time + 5 for time in TIMES])
     made = record(tmp_path / "new.mp4", Video(late))
     assert lengths(made.path)["audio"] == pytest.approx(SECONDS, abs=2 * SOUND_PIECE)
@@ -191,8 +191,8 @@ def test_a_full_disk_keeps_what_fits(lesson: Path, tmp_path: Path) -> None:
     room = 400_000
     out = Recording(tmp_path / "a.mp4", SIZE, Video(lesson))
     frames = (noise.integers(0, 255, flag().shape, np.uint8) for _ in range(400))
-    told = r"a\.mp4: the disk is full; make room"
-    with full_disk(room), pytest.raises(DataError, match=told) as fault:
+    expected = r"a\.mp4: the disk is full; make room"
+    with full_disk(room), pytest.raises(DataError, match=expected) as fault:
         fill(out, frames)
     assert "\n" not in str(fault.value)
     assert only(tmp_path) == "a.mp4"

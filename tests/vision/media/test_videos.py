@@ -161,12 +161,12 @@ def test_damage_in_the_middle_costs_only_the_middle(tmp_path: Path) -> None:
 
 def test_a_file_without_its_directory_is_refused(tmp_path: Path) -> None:
     unfinished = cut(write_video(tmp_path / "a.mp4"), 0.6)  # its directory comes last
-    with pytest.raises(DataError, match="cut off before it was finished"):
+    with pytest.raises(DataError, match="cut off before the end"):
         Video(unfinished)
 
 
 @pytest.mark.parametrize(
-    ("name", "data", "says"),
+    ("name", "data", "expected"),
     [
         ("empty.mp4", b"", "the file is empty"),
         ("text.mp4", b"no video at all, only words\n" * 40, "not a video"),
@@ -174,18 +174,20 @@ def test_a_file_without_its_directory_is_refused(tmp_path: Path) -> None:
         ("picture.png", b"\x89PNG\r\n\x1a\n" + bytes(300), "not a video"),
     ],
 )
-def test_what_is_no_video_is_one_line(tmp_path: Path, name: str, data: bytes, says: str) -> None:
+def test_what_is_no_video_is_one_line(
+    tmp_path: Path, name: str, data: bytes, expected: str
+) -> None:
     (tmp_path / name).write_bytes(data)
     with pytest.raises(DataError) as fault:
         Video(tmp_path / name)
-    said = str(fault.value)
-    assert said.startswith(f"{tmp_path / name}: ")
-    assert says in said
-    assert "\n" not in said
+    message = str(fault.value)
+    assert message.startswith(f"{tmp_path / name}: ")
+    assert expected in message
+    assert "\n" not in message
 
 
 def test_sound_alone_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="nothing but sound") as refused:
+    with pytest.raises(DataError, match="only sound") as refused:
         Video(write_sound(tmp_path / "song.m4a"))
     assert refused.value.fault == "sound"
 

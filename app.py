@@ -1,7 +1,7 @@
-"""The app: `streamlit run app.py` or `uvicorn app:app`, pages and routes on one port.
+"""The app: start it with `streamlit run app.py` or `uvicorn app:app`; all is on one port.
 
-The server imports this file as a module and finds `app`. For each visit Streamlit then runs it
-again as a script, `__main__`, which shows the page that was opened.
+The server imports this file as a module and uses `app`. For each visit, Streamlit runs it again as
+a script, `__main__`, which shows the opened page.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PACKAGES: Final = {"live": "live.page", "history": "history.page"}  # pages of s
 
 
 def routes() -> dict[str, Any]:
-    """Return the app's routes; with wrong settings, routes that only name the error."""
+    """Return the server's routes; with invalid settings, routes that only return the error."""
     try:
         state = shared(Settings.from_env())
     except UsageError as fault:
@@ -40,15 +40,15 @@ def routes() -> dict[str, Any]:
 def show(name: str, *given: Any) -> None:
     """Import a page when it is first opened, and draw it.
 
-    Not earlier: the caches and components of pages register with a running server, and the charts
-    of some pages take 100 MB, which a live lesson doesn't need.
+    Pages are not imported earlier, because their caches and components register with a running
+    server, and the charts of some take 100 MB that a live lesson doesn't need.
     """
     module = PACKAGES.get(name, name)
     import_module(f"fer.ui.{module}").page(*given)
 
 
 def page(name: str, title: str, icon: str, *given: Any, default: bool = False) -> st.Page:
-    """Return an entry of the menu; `name` is both the page's module and its address."""
+    """Return an entry of the menu; `name` is the page's module and its address."""
     shown = partial(show, name, *given)
     return st.Page(shown, title=title, icon=f":material/{icon}:", url_path=name, default=default)
 
@@ -56,30 +56,30 @@ def page(name: str, title: str, icon: str, *given: Any, default: bool = False) -
 def main() -> None:
     """Read the settings, draw the menu, show the page that was opened."""
     from fer.ui.layout import STYLE
-    from fer.ui.text import chooser, say
+    from fer.ui.text import language_chooser, text
 
     st.set_page_config(page_title="Class expressions", page_icon="🙂", initial_sidebar_state=230)
     try:
         state = shared(Settings.from_env())
     except UsageError as fault:
-        st.error(say("menu.broken", fault=fault), icon=":material/error:")
+        st.error(text("menu.broken", fault=fault), icon=":material/error:")
         st.stop()
     settings = state.settings
     st.html(STYLE)
     pages = [
-        page("live", say("menu.live"), "videocam", state, default=True),
-        page("photo", say("menu.photo"), "photo_camera", settings, state.photos),
-        page("video", say("menu.video"), "movie", state),
-        page("history", say("menu.history"), "history", state),
-        page("model", say("menu.model"), "query_stats", settings),
-        page("about", say("menu.about"), "info", settings),
+        page("live", text("menu.live"), "videocam", state, default=True),
+        page("photo", text("menu.photo"), "photo_camera", settings, state.photos),
+        page("video", text("menu.video"), "movie", state),
+        page("history", text("menu.history"), "history", state),
+        page("model", text("menu.model"), "query_stats", settings),
+        page("about", text("menu.about"), "info", settings),
     ]
     shown = st.navigation(pages)
-    chooser()
+    language_chooser()
     shown.run()
 
 
 if __name__ == "__main__":
     main()
 else:
-    app = st.App(__file__, **routes())  # `streamlit run` searches the file for a line like this
+    app = st.App(__file__, **routes())  # `streamlit run` searches the file for such a line

@@ -1,8 +1,8 @@
 """Run the app in the container, on $PORT; `start.py check` tests whether it is ready.
 
-uvicorn's own command would not do. The kernel drops a SIGTERM that process 1 does not handle, and
-uvicorn handles it only after loading everything. It also ends with the signal's status, where
-platforms take all but 0 for a failure.
+This replaces uvicorn's own command for two reasons. The kernel drops a SIGTERM that process 1 does
+not handle, and uvicorn handles it only after loading everything. And uvicorn exits with the
+signal's status, but platforms take every status except 0 for a failure.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ MOST_BYTES = 16_000_000  # of one WebSocket message, as .streamlit/config.toml s
 
 def port() -> int:
     """Return the port to listen on; Cloud Run, Heroku and App Runner set the variable."""
-    said = os.environ.get("PORT") or "8080"
-    if not said.isascii() or not said.isdecimal() or not 0 < int(said) < 65536:
-        sys.exit(f"PORT must be a number from 1 to 65535, not {said!r}")
-    return int(said)
+    value = os.environ.get("PORT") or "8080"
+    if not value.isascii() or not value.isdecimal() or not 0 < int(value) < 65536:
+        sys.exit(f"PORT must be a number from 1 to 65535, not {value!r}")
+    return int(value)
 
 
 def check() -> int:
-    """Return 0 if the app can read a picture, else 1, as a health check needs it."""
+    """Return the exit status of a health check: 0 if the app can read a picture, else 1."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port()}/healthz", timeout=4) as answer:
             return 0 if answer.status == 200 else 1

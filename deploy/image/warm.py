@@ -1,8 +1,7 @@
-"""Run the app once while the image is built, so that it starts quickly and is known to work.
+"""Run the app once while the image is built, to compile its modules and to check that it works.
 
-Python compiles each module that it loads and saves the result beside it. So the image, whose files
-cannot be written later, holds the compiled form of exactly the modules in use. The build fails if
-the app does not answer.
+Python saves the compiled form of each module that it loads. The image's files cannot be written
+later, so this must happen in the build. The build fails if the app does not answer.
 """
 
 from __future__ import annotations

@@ -268,9 +268,9 @@ def export(options: argparse.Namespace) -> None:
 
 def recipes(options: argparse.Namespace) -> None:
     """Print the recipes."""
-    from fer.training.recipes import all_listed
+    from fer.training.recipes import recipe_entries
 
-    rows = all_listed()
+    rows = recipe_entries()
     if options.json:
         print(json.dumps(rows, indent=1))
         return

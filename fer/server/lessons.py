@@ -31,7 +31,7 @@ from fer.server.clock import FrameClock
 from fer.server.metrics import Metrics
 from fer.store import Autosave, GoneError, SaveState, Store, end_of_data
 
-LessonState = Literal["waiting", "running", "ended", "lost"]
+LiveState = Literal["waiting", "running", "ended", "lost"]
 Transport = Literal["socket", "webrtc"]
 Clock = Callable[[], float]
 
@@ -83,7 +83,7 @@ class LiveLesson:  # noqa: PLR0904
         self.id = lesson_id
         self.owner = ""
         self.plan: LessonPlan | None = None  # None until a page has joined
-        self.state: LessonState = "waiting"
+        self.state: LiveState = "waiting"
         self.lesson: Lesson | None = None  # the numbers; None before the first picture
         self.transport: Transport = "socket"
         self.opened = False  # whether it holds one of the places for a stream

@@ -1,4 +1,4 @@
-"""Write the model card: what the network is, how it was trained, how good it is, where it fails.
+"""Write the model card: the network, its training, its accuracy and its known failures.
 
     python -m fer evaluate --data DIR --shifts --write model/metrics.json --card model/MODEL_CARD.md
 

@@ -19,7 +19,7 @@ from fer.errors import DataError, FerError, ModelError, UsageError
 from fer.training.evaluate import evaluate
 from fer.training.export import export
 from fer.training.recipe import Recipe, positive, recipe_from, without_weights
-from fer.training.recipes import PUBLISHED, RECIPES, listed, recipe_named
+from fer.training.recipes import PUBLISHED, RECIPES, recipe_entry, recipe_named
 from fer.training.reports.comparison import write_page
 from fer.training.run_folder import Run, RunOptions, RunProgress, write_text
 from fer.training.schedule import Pace, is_over, stops_early
@@ -62,7 +62,7 @@ class Comparison:
                 rows[recipe.name] = self.row(recipe)
             except (DataError, ModelError) as fault:  # the other recipes can still be compared
                 self.log(f"{recipe.name}: {fault}")
-                rows[recipe.name] = listed(recipe) | {"fault": str(fault)}
+                rows[recipe.name] = recipe_entry(recipe) | {"fault": str(fault)}
                 faults.append(fault)
         result = self.write(recipes, rows)
         if faults and len(faults) == len(recipes):
@@ -98,7 +98,7 @@ class Comparison:
             figures = self.figures(folder / EXPORT, described)
             entry = {"of": of, "figures": figures}
             write_text(folder / MEASURED, json.dumps(entry, indent=1) + "\n")
-        return listed(recipe) | figures | history(recipe, run)
+        return recipe_entry(recipe) | figures | history(recipe, run)
 
     def train(self, recipe: Recipe, run: Run) -> None:
         """Begin the run, or go on with it as it was begun."""

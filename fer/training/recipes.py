@@ -212,7 +212,7 @@ def recipe_named(name: str) -> Recipe:
     return RECIPES[name]
 
 
-def listed(recipe: Recipe) -> dict[str, Any]:
+def recipe_entry(recipe: Recipe) -> dict[str, Any]:
     """Return a recipe as `python -m fer recipes --json` prints it."""
     published, size = PUBLISHED[recipe.name], recipe.sizes[-1][1]
     figure = None
@@ -231,6 +231,6 @@ def listed(recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def all_listed() -> list[dict[str, Any]]:
-    """Return every recipe, as `listed` does."""
-    return [listed(recipe) for recipe in RECIPES.values()]
+def recipe_entries() -> list[dict[str, Any]]:
+    """Return every recipe, as `recipe_entry` does."""
+    return [recipe_entry(recipe) for recipe in RECIPES.values()]

@@ -1,8 +1,10 @@
-"""The app's pages, one a file. Each has `page(settings)`, which app.py puts into the menu."""
+"""The app's pages, one per module. Each has a function `page`, which app.py puts into the menu."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Final
 
-BROWSER: Final = Path(__file__).with_name("browser")  # the browser's code, which the server serves
+BROWSER: Final = Path(__file__).with_name(
+    "browser"
+)  # the JavaScript modules that the server serves

@@ -1,4 +1,4 @@
-"""What the app infers, what that is not, and what nobody may do with it."""
+"""The page About: what the app infers, its limits, and which uses are wrong or forbidden."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import streamlit as st
 
 from fer.emotions import EMOTIONS
 from fer.settings import Settings
-from fer.ui.text import emotion, say
+from fer.ui.text import emotion, text
 
 
 def page(settings: Settings) -> None:
-    """The page "About"."""
-    del settings  # every page is called alike; this one needs none
-    st.title(say("about.title"))
-    st.warning(say("about.warning"), icon=":material/gavel:")
+    """Show the page "About"."""
+    del settings  # all pages are called with it; this one needs none
+    st.title(text("about.title"))
+    st.warning(text("about.warning"), icon=":material/gavel:")
     emotions = ", ".join(map(emotion, EMOTIONS))
-    for title, text in (
-        (say("about.infers.title"), say("about.infers.text", emotions=emotions)),
-        (say("about.not_feeling.title"), say("about.not_feeling.text")),
-        (say("about.never.title"), say("about.never.text")),
-        (say("about.law.title"), say("about.law.text")),
-        (say("about.numbers.title"), say("about.numbers.text")),
+    for title, paragraph in (
+        (text("about.infers.title"), text("about.infers.text", emotions=emotions)),
+        (text("about.not_feeling.title"), text("about.not_feeling.text")),
+        (text("about.never.title"), text("about.never.text")),
+        (text("about.law.title"), text("about.law.text")),
+        (text("about.numbers.title"), text("about.numbers.text")),
     ):
         st.header(title)
-        st.markdown(text)
+        st.markdown(paragraph)

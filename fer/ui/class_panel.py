@@ -1,4 +1,4 @@
-"""The class now, in plain elements: a chart would be built anew every second, and flicker."""
+"""The state of the class as plain HTML. A chart would be rebuilt every second and flicker."""
 
 from __future__ import annotations
 
@@ -11,21 +11,25 @@ import numpy as np
 
 from fer.emotions import COLOURS, EMOTIONS
 from fer.lesson import Fired, Note, Person, Snapshot
-from fer.ui.text import count, emotion, say
+from fer.ui.text import emotion, plural, text
 
-SHOWN: Final = ("negative", "confused", "flat")  # of the looks; happy has its bar
+SHOWN: Final = (
+    "negative",
+    "confused",
+    "flat",
+)  # indicators; the positive one is already among the bars
 WIDTH, HEIGHT = 300, 70  # of the mood line, in its own units
 GREY: Final = "#8A8A8A"  # readable on white and on black
 SHORTEST: Final = 60.0  # seconds that the mood line's width stands for at least
 STRIP: Final = 60  # seconds of a single face
 
 STYLE: Final = """<style>
-.fer-now { font-variant-numeric: tabular-nums; display: grid; gap: .9rem; }
-.fer-now p { margin: 0; }
-.fer-now .faces { font-size: 1.5rem; font-weight: 600; line-height: 1.2; }
-.fer-now .small { font-size: .85rem; opacity: .75; }
-.fer-now .rule { text-decoration: underline dotted; cursor: help; margin-bottom: .3rem; }
-.fer-now .alert { padding: .5rem .7rem; border-left: 4px solid #E69F00; border-radius: 4px;
+.fer-class { font-variant-numeric: tabular-nums; display: grid; gap: .9rem; }
+.fer-class p { margin: 0; }
+.fer-class .faces { font-size: 1.5rem; font-weight: 600; line-height: 1.2; }
+.fer-class .small { font-size: .85rem; opacity: .75; }
+.fer-class .rule { text-decoration: underline dotted; cursor: help; margin-bottom: .3rem; }
+.fer-class .alert { padding: .5rem .7rem; border-left: 4px solid #E69F00; border-radius: 4px;
   background: color-mix(in srgb, #E69F00 14%, transparent); }
 .fer-bars > div { display: grid; grid-template-columns: minmax(6rem, max-content) 1fr 3rem;
   align-items: center; gap: .5rem; padding: .15rem 0; }
@@ -33,10 +37,11 @@ STYLE: Final = """<style>
   background: color-mix(in srgb, currentColor 12%, transparent); }
 .fer-bars b { display: block; height: 100%; transition: width .6s ease; }
 .fer-bars span:last-child { text-align: right; }
-.fer-looks { display: grid; grid-template-columns: repeat(3, 1fr); gap: .5rem; text-align: center; }
-.fer-looks div { padding: .4rem .2rem; border-radius: 6px;
+.fer-indicators { display: grid; grid-template-columns: repeat(3, 1fr); gap: .5rem;
+  text-align: center; }
+.fer-indicators div { padding: .4rem .2rem; border-radius: 6px;
   background: color-mix(in srgb, currentColor 7%, transparent); }
-.fer-looks b { display: block; font-size: 1.15rem; }
+.fer-indicators b { display: block; font-size: 1.15rem; }
 .fer-line img { display: block; width: 100%; height: 5rem; }
 .fer-line div { display: flex; justify-content: space-between; font-size: .75rem; opacity: .75; }
 .fer-people { display: grid; gap: .35rem; }
@@ -48,18 +53,22 @@ STYLE: Final = """<style>
 </style>"""
 
 
-def panel(now: Snapshot, moments: Iterable[Note] = (), told: Iterable[Fired] = ()) -> str:
-    """Everything about the class as HTML."""
-    n = round(now.faces)
-    shares = dict(zip(EMOTIONS, map(float, np.nan_to_num(now.shares)), strict=True))
-    parts = [f'<p class="faces">{count("live.faces", n)}</p>']
-    parts += [_notice(fired, now) for fired in now.alerts]
-    parts += [bars(shares), looks(now.indicators), line(now, [*moments], [*told])]
-    return f'{STYLE}<div class="fer-now">{"".join(parts)}</div>'
+def panel(snapshot: Snapshot, notes: Iterable[Note] = (), alerts: Iterable[Fired] = ()) -> str:
+    """Return the class's snapshot as HTML: faces, alerts, shares, indicators, mood line."""
+    n = round(snapshot.faces)
+    shares = dict(zip(EMOTIONS, map(float, np.nan_to_num(snapshot.shares)), strict=True))
+    parts = [f'<p class="faces">{plural("live.faces", n)}</p>']
+    parts += [_notice(fired, snapshot) for fired in snapshot.alerts]
+    parts += [
+        bars(shares),
+        indicators(snapshot.indicators),
+        mood_line(snapshot, [*notes], [*alerts]),
+    ]
+    return f'{STYLE}<div class="fer-class">{"".join(parts)}</div>'
 
 
 def bars(shares: Mapping[str, float]) -> str:
-    """The seven shares as a list whose rows hold a bar."""
+    """Return the seven shares as an HTML list with bars."""
     rows = (
         f'<div role="listitem"><span>{emotion(name)}</span>'
         f'<i aria-hidden="true"><b style="width:{share:.0%};background:{COLOURS[name]}"></b></i>'
@@ -69,48 +78,49 @@ def bars(shares: Mapping[str, float]) -> str:
     return f'<div class="fer-bars" role="list">{"".join(rows)}</div>'
 
 
-def looks(shares: Mapping[str, float]) -> str:
-    """How many of the faces look negative, confused and flat."""
+def indicators(shares: Mapping[str, float]) -> str:
+    """Return the shares of faces with each indicator as HTML."""
     cells = (
-        f"<div><b>{_percent(shares[name])}</b>{say(f'live.look.{name}')}</div>" for name in SHOWN
+        f"<div><b>{_percent(shares[name])}</b>{text(f'live.indicator.{name}')}</div>"
+        for name in SHOWN
     )
     return (
-        f'<div><p class="small rule" title="{escape(say("live.rule"))}">{say("live.looks")}</p>'
-        f'<div class="fer-looks">{"".join(cells)}</div></div>'
+        f'<div><p class="small rule" title="{escape(text("live.rule"))}">'
+        f'{text("live.indicators")}</p><div class="fer-indicators">{"".join(cells)}</div></div>'
     )
 
 
-def line(now: Snapshot, moments: Sequence[Note], told: Sequence[Fired]) -> str:
-    """The mood over the last ten minutes, with what was marked and what was told."""
-    series, values = now.line, now.line.balance
-    # A young lesson has the whole width too.
+def mood_line(snapshot: Snapshot, notes: Sequence[Note], alerts: Sequence[Fired]) -> str:
+    """Return the mood over the last ten minutes as HTML, with notes and fired alerts."""
+    series, values = snapshot.line, snapshot.line.balance
+    # A lesson of less than ten minutes takes the whole width too.
     first = int((series.times >= 0).argmax())
     values, start = values[first:], float(series.times[first])
-    span = max(now.time - start, SHORTEST)
+    span = max(snapshot.time - start, SHORTEST)
 
     def x(time: float) -> float:
         return WIDTH * min(max((time - start) / span, 0.0), 1.0)
 
     spans = "".join(
         f'<rect fill="#E69F00" opacity=".3" x="{x(one.start):.1f}" y="0" height="{HEIGHT}" '
-        f'width="{max(x(now.time if one.end is None else one.end) - x(one.start), 1.5):.1f}"/>'
-        for one in told
+        f'width="{max(x(snapshot.time if one.end is None else one.end) - x(one.start), 1.5):.1f}"/>'
+        for one in alerts
         if one.end is None or one.end > start
     )
     ticks = "".join(
         f'<path d="M{x(one.time):.1f} 0V{HEIGHT}" stroke="#0072B2" stroke-width="2"/>'
-        for one in moments
+        for one in notes
         if one.time >= start
     )
     known = values[~np.isnan(values)]
-    alt = say(
+    alt = text(
         "live.line_alt",
         now="–" if not len(known) else f"{known[-1]:+.1f}",
         low="–" if not len(known) else f"{known.min():+.1f}",
         high="–" if not len(known) else f"{known.max():+.1f}",
-        marks=sum(one.time >= start for one in moments),
+        marks=sum(one.time >= start for one in notes),
     )
-    # A picture of its own: the page lets no drawing through that stands in its text.
+    # As an image's data, because Streamlit removes SVG elements from HTML.
     drawing = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" '
         f'height="{HEIGHT}" preserveAspectRatio="none">{spans}'
@@ -120,50 +130,50 @@ def line(now: Snapshot, moments: Sequence[Note], told: Sequence[Fired]) -> str:
     )
     source = f"data:image/svg+xml;base64,{b64encode(drawing.encode()).decode()}"
     return (
-        f'<div class="fer-line"><p class="small">{say("live.line")}</p>'
-        f"<div><span>{say('live.line_top')}</span></div>"
+        f'<div class="fer-line"><p class="small">{text("live.line")}</p>'
+        f"<div><span>{text('live.line_top')}</span></div>"
         f'<img src="{source}" alt="{escape(alt)}">'
-        f"<div><span>{say('live.line_bottom')}</span></div></div>"
+        f"<div><span>{text('live.line_bottom')}</span></div></div>"
     )
 
 
 def people(persons: Sequence[Person]) -> str:
-    """Single faces by number: the last minute's words as a strip, no picture and no name."""
+    """Return single faces as HTML: number, emotion, and the last minute as a coloured strip."""
     if not persons:
-        return f'{STYLE}<p class="small">{say("live.nobody")}</p>'
+        return f'{STYLE}<p class="small">{text("live.nobody")}</p>'
     rows = []
     for one in persons:
         word = emotion(one.word) if one.word else "–"
-        hint = f" · {say('live.attention')}" if one.may_need_attention else ""
+        hint = f" · {text('live.attention')}" if one.may_need_attention else ""
         strip = "".join(
             f'<i style="background:{COLOURS[EMOTIONS[at]] if at >= 0 else "transparent"}"></i>'
             for at in one.words[-STRIP:]
         )
         rows.append(
-            f"<div><span>{say('live.person', id=one.id, word=word)}{hint}</span>"
+            f"<div><span>{text('live.person', id=one.id, word=word)}{hint}</span>"
             f'<span class="strip" aria-hidden="true">{strip}</span></div>'
         )
     return f'{STYLE}<div class="fer-people">{"".join(rows)}</div>'
 
 
-def _notice(fired: Fired, now: Snapshot) -> str:
-    share = _percent(now.indicators[fired.alert.what])
+def _notice(fired: Fired, snapshot: Snapshot) -> str:
+    share = _percent(snapshot.indicators[fired.alert.what])
     return (
         f'<p class="alert" role="status">🔔 '
-        f"{say(f'live.alert.{fired.alert.what}', share=share)}</p>"
+        f"{text(f'live.alert.{fired.alert.what}', share=share)}</p>"
     )
 
 
 def _path(values: np.ndarray, step: float) -> str:
-    """The line's pen strokes; where nothing is known the pen is lifted."""
+    """Return the mood line as an SVG path, with gaps where the mood is unknown."""
     drawn, pen = [], "M"
     for at, value in enumerate(values):
         if np.isnan(value):
             pen = "M"
             continue
-        x = min((at + 0.5) * step, WIDTH)  # a point tells of the stretch around it
+        x = min((at + 0.5) * step, WIDTH)  # the middle of the point's interval
         drawn.append(f"{pen}{x:.1f} {HEIGHT * (1 - value) / 2:.1f}")
-        # A lone point would be a stroke of no length, which nobody sees.
+        # Give a single point a length, or it would be invisible.
         drawn += ["h1"] if pen == "M" else []
         pen = "L"
     return "".join(drawn)

@@ -1,4 +1,4 @@
-"""The gate before the first camera: what is inferred, and what has to be so before it starts."""
+"""The consent that a teacher confirms before the first picture of a class is read."""
 
 from __future__ import annotations
 
@@ -11,26 +11,28 @@ from fer.lesson.lesson import LessonPlan
 from fer.server.state import State
 from fer.settings import Settings
 from fer.ui.identity import zone
-from fer.ui.text import say
+from fer.ui.text import text
 from fer.vision.classifier import describe
 
 GIVEN: Final = "consent_given"  # when this visit's teacher acknowledged it
 
 
 def acknowledged(settings: Settings, earlier: datetime | None = None) -> datetime | None:
-    """When the teacher acknowledged it; draws the gate while they have not.
+    """Return when the teacher confirmed the consent; until then, show the form and return None.
 
-    `earlier` is when they did so for the lesson that goes on. None also where the law forbids it.
+    `earlier` is the time for the lesson that goes on. Always None where the law forbids reading.
     """
     if settings.forbidden:
-        st.error(say("consent.forbidden"), icon=":material/gavel:")
+        st.error(text("consent.forbidden"), icon=":material/gavel:")
         return None
     given: datetime | None = st.session_state.get(GIVEN, earlier)
     if given is None:
         with st.container(border=True):
-            st.subheader(say("consent.title"))
-            st.markdown(say("consent.text"))
-            st.button(say("consent.agree"), type="primary", icon=":material/check:", on_click=_give)
+            st.subheader(text("consent.title"))
+            st.markdown(text("consent.text"))
+            st.button(
+                text("consent.agree"), type="primary", icon=":material/check:", on_click=_give
+            )
     return given
 
 
@@ -39,7 +41,7 @@ def _give() -> None:
 
 
 def plan_of(state: State, given: datetime) -> LessonPlan:
-    """For a class that agreed then; ModelError where there is no network to read it with."""
+    """Return the plan of a lesson with that consent. Raises ModelError if there is no network."""
     described = describe(state.settings.model)
     return LessonPlan(
         acknowledged=given,

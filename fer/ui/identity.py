@@ -1,4 +1,4 @@
-"""Who looks at the page: whose lessons may be shown, and by which clock."""
+"""The visitor of a page: the owner of their lessons, and their time zone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ALONE: Final = "visitor_alone"
 
 
 def owner() -> str:
-    """This browser's owner; for one that keeps no cookies, somebody new at each visit."""
+    """Return the owner in this browser's cookie; without cookies, a new one for each visit."""
     found = owner_of(st.context.cookies)
     if found is None:
         found = str(st.session_state.setdefault(ALONE, secrets.token_hex(16)))
@@ -23,7 +23,7 @@ def owner() -> str:
 
 
 def zone() -> tzinfo | None:
-    """The browser's time zone; None where it tells none that is known here."""
+    """Return the browser's time zone; None if it gives none or an unknown one."""
     named = st.context.timezone
     try:
         return ZoneInfo(named) if named else None

@@ -1,4 +1,4 @@
-"""What all pages look like, beside the theme in .streamlit/config.toml, and how parts are drawn."""
+"""The style of all pages, beside the theme in .streamlit/config.toml, and fragments of pages."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import streamlit as st
 
 P = ParamSpec("P")
 
-# Less empty room above and beside: the app often stands in half a screen, next to the call.
+# Narrow margins, because the app often has only half of the screen, next to the call.
 STYLE: Final = """<style>
 [data-testid="stMainBlockContainer"] { padding: 3.2rem clamp(1rem, 2vw, 1.5rem) 2rem; }
 [data-testid="stMainBlockContainer"] h1 { padding-top: 0; }
 </style>"""
 
 
-def part(every: float | None = None) -> Callable[[Callable[P, None]], Callable[P, None]]:
-    """A fragment, a part of a page that is drawn anew without the rest, in a place of its own.
+def fragment(every: float | None = None) -> Callable[[Callable[P, None]], Callable[P, None]]:
+    """Return a decorator for a part of a page that is redrawn alone, every so many seconds.
 
-    The place is a container that belongs to the page. When a fragment is due while the page is
-    drawn, Streamlit may drop what the page drew of it; the browser then moves up what follows, and
-    the fragment is drawn over that: buttons under the picture were lost so.
+    It is `st.fragment` inside a container of the page. Without the container, a fragment that is
+    redrawn while its page is drawn may end up over the elements below it: the buttons under the
+    picture disappeared.
     """
 
     def make(draw: Callable[P, None]) -> Callable[P, None]:

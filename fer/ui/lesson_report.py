@@ -1,4 +1,4 @@
-"""A finished lesson on a page: what was seen, in short, and the report to keep."""
+"""Show a finished lesson: a summary, its chart, and the report to download."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fer.lesson.report.chart import timeline
 from fer.lesson.report.text import sentences
 from fer.lesson.seconds import whole
 from fer.settings import Settings
-from fer.ui.text import plain, report_words, say
+from fer.ui.text import escape_markdown, report_text, text
 from fer.vision.classifier import describe
 from fer.vision.metrics import figures, read_metrics
 
@@ -26,45 +26,45 @@ CARD: Final = 156  # four in a row on a desk, two on a phone
 
 
 def show(lesson: Lesson, settings: Settings) -> None:
-    """The lesson in short, its chart, and what can be downloaded."""
-    words, means = report_words(), whole(lesson.rows())
+    """Show a lesson's main figures, summary, chart and downloads."""
+    words, means = report_text(), whole(lesson.rows())
     info = lesson.info
     st.header(info.name, anchor=False)
     st.caption(f"{info.started:%Y-%m-%d %H:%M} · {words.time(lesson.duration)}")
     faces = float(means.faces[0])
     with st.container(horizontal=True):
         for title, value in (
-            (say("record.duration"), words.time(lesson.duration)),
-            (say("record.faces"), "–" if faces != faces else f"{faces:.0f}"),
-            (say("record.negative"), words.share(float(means.indicator("negative")[0]))),
-            (say("record.confused"), words.share(float(means.indicator("confused")[0]))),
+            (text("record.duration"), words.time(lesson.duration)),
+            (text("record.faces"), "–" if faces != faces else f"{faces:.0f}"),
+            (text("record.negative"), words.share(float(means.indicator("negative")[0]))),
+            (text("record.confused"), words.share(float(means.indicator("confused")[0]))),
         ):
             st.metric(title, value, border=True, width=CARD)
-    st.markdown("\n\n".join(plain(sentence) for sentence in sentences(lesson, words)))
+    st.markdown("\n\n".join(escape_markdown(sentence) for sentence in sentences(lesson, words)))
     if lesson.duration:
-        st.subheader(say("record.timeline"), anchor=False)
-        # It is drawn for paper; the page may be dark.
+        st.subheader(text("record.timeline"), anchor=False)
+        # The chart has dark lines for paper, so it needs a white background on a dark page.
         drawing = timeline(lesson, words).to_svg().replace("<svg ", PAPER, 1)
-        st.image(drawing, alt=say("record.timeline_alt"), width="stretch")
-    st.subheader(say("record.keep"), anchor=False)
+        st.image(drawing, alt=text("record.timeline_alt"), width="stretch")
+    st.subheader(text("record.keep"), anchor=False)
     downloads(lesson, settings, words)
 
 
 def downloads(lesson: Lesson, settings: Settings, words: ReportText) -> None:
-    """The report and its tables as files; each is made when it is asked for."""
+    """Offer the report and its tables as files; each is made on the click."""
     stem = _stem(lesson)
     with st.container(horizontal=True):
         for title, kind, mime, make, hint in (
             (
-                say("record.html"),
+                text("record.html"),
                 "html",
                 "text/html",
                 partial(_page, lesson, settings, words),
-                say("record.html_help"),
+                text("record.html_help"),
             ),
-            (say("record.csv"), "csv", "text/csv", partial(to_csv, lesson), None),
-            (say("record.json"), "json", "application/json", partial(to_json, lesson), None),
-            (say("record.png"), "png", "image/png", partial(to_png, lesson, words), None),
+            (text("record.csv"), "csv", "text/csv", partial(to_csv, lesson), None),
+            (text("record.json"), "json", "application/json", partial(to_json, lesson), None),
+            (text("record.png"), "png", "image/png", partial(to_png, lesson, words), None),
         ):
             st.download_button(
                 title,
@@ -88,7 +88,7 @@ def _page(lesson: Lesson, settings: Settings, words: ReportText) -> str:
 
 
 def read_trust(folder: Path) -> Trust | None:
-    """Return what was measured of the model in `folder`; None where it was not measured."""
+    """Return the measured accuracy of the model in `folder`; None if it was not measured."""
     metrics = read_metrics(folder)
     if metrics is None:
         return None
@@ -98,6 +98,6 @@ def read_trust(folder: Path) -> Trust | None:
 
 
 def _stem(lesson: Lesson) -> str:
-    """A file's name that every system takes."""
+    """Return a file name without an ending, valid on every system."""
     name = re.sub(r"[^\w-]+", "-", lesson.info.name).strip("-")[:60]
     return "-".join(part for part in (f"{lesson.info.started:%Y-%m-%d}", name) if part)

@@ -1,4 +1,4 @@
-"""How good the network is, from what was measured, in words that a teacher can use."""
+"""The page "How good is it?": the network's measured accuracy in sentences and charts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fer.errors import ModelError
 from fer.lesson.report.trust import FEW
 from fer.settings import Settings
 from fer.ui.charts import confusion_map, reliability_diagram, share_bars
-from fer.ui.text import say, word
+from fer.ui.text import text, word
 from fer.vision.classifier import MODEL_FOLDER, describe, runtime_folder
 from fer.vision.metrics import Figures, figures, read_metrics
 
@@ -27,12 +27,12 @@ CARD: Final = 156  # four in a row on a desk, two on a phone
 
 
 def page(settings: Settings) -> None:
-    """The page "How good is it?"."""
-    st.title(say("model.title"))
+    """Show the page "How good is it?"."""
+    st.title(text("model.title"))
     try:
         described = describe(settings.model)
     except ModelError as fault:
-        st.info(say("model.missing"), icon=":material/model_training:")
+        st.info(text("model.missing"), icon=":material/model_training:")
         st.code(HOW_TO_MAKE.strip(), language="bash")
         st.caption(str(fault))
         return
@@ -43,99 +43,101 @@ def page(settings: Settings) -> None:
         st.error(str(fault), icon=":material/error:")
         return
     if metrics is None or shown is None:
-        st.info(say("model.unmeasured"), icon=":material/straighten:")
-        # By its variable: where things lie on the server is nothing for a visitor.
+        st.info(text("model.unmeasured"), icon=":material/straighten:")
+        # Show the variable's name, not its value: a visitor must not see the server's paths.
         inner = runtime_folder(settings.model).relative_to(settings.model).as_posix()
         base = "model" if settings.model == MODEL_FOLDER else "$FER_MODEL"
         folder = f"{base}/{inner}".removesuffix("/.")
         st.code(HOW_TO_MEASURE.format(folder=folder).strip(), language="bash")
         return
-    headline(shown, metrics)
-    words(shown)
-    pictures(shown)
-    details(described, metrics)
+    show_headline(shown, metrics)
+    show_emotions(shown)
+    show_charts(shown)
+    show_details(described, metrics)
 
 
-def headline(shown: Figures, metrics: dict[str, Any]) -> None:
-    """The four figures to know."""
+def show_headline(shown: Figures, metrics: dict[str, Any]) -> None:
+    """Show the four main figures."""
     splits = {
-        "public_test": say("model.split.public_test"),
-        "private_test": say("model.split.private_test"),
-        "training": say("model.split.training"),
+        "public_test": text("model.split.public_test"),
+        "private_test": text("model.split.private_test"),
+        "training": text("model.split.training"),
     }
     split = splits.get(shown.split, shown.split)
-    st.markdown(say("model.measured", n=f"{shown.n:,}", split=split))
+    st.markdown(text("model.measured", n=f"{shown.n:,}", split=split))
     with st.container(horizontal=True):
         for label, share, help_text in (
-            (say("model.agreement.label"), shown.accuracy, say("model.agreement.help")),
-            (say("model.alike.label"), shown.balanced_accuracy, say("model.alike.help")),
-            (say("model.certainty.label"), shown.ece, say("model.certainty.help")),
-            (say("model.labels.label"), metrics["accuracy"], say("model.labels.help")),
+            (text("model.agreement.label"), shown.accuracy, text("model.agreement.help")),
+            (text("model.alike.label"), shown.balanced_accuracy, text("model.alike.help")),
+            (text("model.certainty.label"), shown.ece, text("model.certainty.help")),
+            (text("model.labels.label"), metrics["accuracy"], text("model.labels.help")),
         ):
             st.metric(label, f"{share:.1%}", border=True, width=CARD, help=help_text)
 
 
-def words(shown: Figures) -> None:
-    """A line on each emotion: what to expect when the app says this word."""
-    st.header(say("model.class.title"))
-    st.markdown(say("model.class.precision"))
-    st.altair_chart(share_bars(shown.precision()), alt=say("model.class.precision_alt"))
-    st.markdown("\n".join(f"- {EMOJI[name]} {when_it_says(shown, name)}" for name in EMOTIONS))
-    st.markdown(say("model.class.recall"))
-    st.altair_chart(share_bars(shown.recall()), alt=say("model.class.recall_alt"))
-    st.markdown("\n".join(f"- {EMOJI[name]} {when_it_is(shown, name)}" for name in EMOTIONS))
-    st.markdown(say("model.class.odds"))
+def show_emotions(shown: Figures) -> None:
+    """Show precision and recall of each emotion as charts and sentences."""
+    st.header(text("model.class.title"))
+    st.markdown(text("model.class.precision"))
+    st.altair_chart(share_bars(shown.precision()), alt=text("model.class.precision_alt"))
+    st.markdown(
+        "\n".join(f"- {EMOJI[name]} {precision_sentence(shown, name)}" for name in EMOTIONS)
+    )
+    st.markdown(text("model.class.recall"))
+    st.altair_chart(share_bars(shown.recall()), alt=text("model.class.recall_alt"))
+    st.markdown("\n".join(f"- {EMOJI[name]} {recall_sentence(shown, name)}" for name in EMOTIONS))
+    st.markdown(text("model.class.odds"))
 
 
-def pictures(shown: Figures) -> None:
-    """What it takes for what, and whether it knows when it doesn't know."""
-    st.header(say("model.confusion.title"))
-    st.markdown(say("model.confusion.text"))
-    st.altair_chart(confusion_map(shown), alt=say("model.confusion.alt"))
+def show_charts(shown: Figures) -> None:
+    """Show the confusion matrix and the reliability diagram."""
+    st.header(text("model.confusion.title"))
+    st.markdown(text("model.confusion.text"))
+    st.altair_chart(confusion_map(shown), alt=text("model.confusion.alt"))
     if shown.reliability:
-        st.header(say("model.reliability.title"))
-        st.markdown(say("model.reliability.text"))
-        st.altair_chart(reliability_diagram(shown.reliability), alt=say("model.reliability.alt"))
+        st.header(text("model.reliability.title"))
+        st.markdown(text("model.reliability.text"))
+        st.altair_chart(reliability_diagram(shown.reliability), alt=text("model.reliability.alt"))
 
 
-def details(described: dict[str, Any], metrics: dict[str, Any]) -> None:
-    """Everything that was written down, for those who want it."""
-    with st.expander(say("model.details.title")):
+def show_details(described: dict[str, Any], metrics: dict[str, Any]) -> None:
+    """Show the whole content of model.json and metrics.json."""
+    with st.expander(text("model.details.title")):
         st.markdown("**model.json**")
         st.json(described, expanded=False)
         st.markdown("**metrics.json**")
         st.json(metrics, expanded=False)
 
 
-def when_it_says(shown: Figures, emotion: str) -> str:
-    """Return one line that says how far to trust this word."""
-    column, said = shown.column(EMOTIONS.index(emotion)), word(emotion)
+def precision_sentence(shown: Figures, emotion: str) -> str:
+    """Return one sentence on an emotion's precision."""
+    column, name_in_text = shown.column(EMOTIONS.index(emotion)), word(emotion)
     if not sum(column):
-        return say("model.says.never", word=said) + say("model.end")
+        return text("model.says.never", word=name_in_text) + text("model.end")
     tenths = _tenths(shown.precision()[emotion])
     line = {
-        0: say("model.says.none", word=said),
-        1: say("model.says.one", word=said),
-        10: say("model.says.all", word=said),
-    }.get(tenths) or say("model.says.many", word=said, number=_number(tenths))
+        0: text("model.says.none", word=name_in_text),
+        1: text("model.says.one", word=name_in_text),
+        10: text("model.says.all", word=name_in_text),
+    }.get(tenths) or text("model.says.many", word=name_in_text, number=_number(tenths))
     other = _most_of_the_rest(column, emotion) if tenths < 10 else None
-    rest = say("model.says.rest", other=other) if other else say("model.end")
+    rest = text("model.says.rest", other=other) if other else text("model.end")
     return line + rest + _few(sum(column))
 
 
-def when_it_is(shown: Figures, emotion: str) -> str:
-    """Return one line that says how many of these faces the network finds."""
-    row, said = shown.confusion[EMOTIONS.index(emotion)], word(emotion)
+def recall_sentence(shown: Figures, emotion: str) -> str:
+    """Return one sentence on an emotion's recall."""
+    row, name_in_text = shown.confusion[EMOTIONS.index(emotion)], word(emotion)
     if not sum(row):
-        return say("model.finds.never", word=said) + say("model.end")
+        return text("model.finds.never", word=name_in_text) + text("model.end")
     tenths = _tenths(shown.recall()[emotion])
     line = {
-        0: say("model.finds.none", word=said),
-        1: say("model.finds.one", word=said),
-        10: say("model.finds.all", word=said),
-    }.get(tenths) or say("model.finds.many", word=said, number=_number(tenths))
+        0: text("model.finds.none", word=name_in_text),
+        1: text("model.finds.one", word=name_in_text),
+        10: text("model.finds.all", word=name_in_text),
+    }.get(tenths) or text("model.finds.many", word=name_in_text, number=_number(tenths))
     other = _most_of_the_rest(row, emotion) if tenths < 10 else None
-    rest = say("model.finds.rest", other=other) if other else say("model.end")
+    rest = text("model.finds.rest", other=other) if other else text("model.end")
     return line + rest + _few(sum(row))
 
 
@@ -144,15 +146,15 @@ def _tenths(share: float) -> int:
 
 
 def _number(tenths: int) -> str:
-    return say("model.numbers").split()[tenths]
+    return text("model.numbers").split()[tenths]
 
 
 def _most_of_the_rest(counts: list[int], emotion: str) -> str | None:
-    """Return the word that most of the other faces have; None where there are none."""
+    """Return the word of the most frequent other emotion; None if there are no other faces."""
     others = dict(zip(EMOTIONS, counts, strict=True)) | {emotion: 0}
     most = max(others, key=others.__getitem__)
     return word(most) if others[most] else None
 
 
 def _few(n: int) -> str:
-    return f" {say('model.few', n=n)}" if n < FEW else ""
+    return f" {text('model.few', n=n)}" if n < FEW else ""

@@ -1,4 +1,4 @@
-"""Photos: every face of a picture with its word, and what can be told about each one."""
+"""The page Photo: read the faces of pictures and show each face's emotion and details."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ from fer.errors import DataError, FerError
 from fer.faces import Picture
 from fer.settings import Settings
 from fer.tables import FACE, csv_text, face_rows
-from fer.ui.charts import share_bars, shown
+from fer.ui.charts import share_bars, share_text
 from fer.ui.consent import acknowledged
 from fer.ui.live.browser_view import browser_text, component_data
-from fer.ui.text import count, emotion, say, word
+from fer.ui.text import emotion, plural, text, word
 from fer.vision.classifier import Classifier
 from fer.vision.media.pictures import DecodeLimits
 from fer.vision.photos import LARGEST, Photo, Photos, screen_picture
 from fer.vision.saliency import overlay
 
 SAMPLE: Final = Path(__file__).with_name("sample.png")  # from NASA's portrait of Eileen Collins
-KEPT: Final = "photo_kept"  # what was read in this visit, so that a click reads nothing anew
+KEPT: Final = "photo_kept"  # this visit's results, so that a click does not read a picture again
 BLUR: Final = "photo_blur"
-FEW: Final = 3  # faces that leave room for their details beside the picture
+FEW: Final = 3  # faces; up to so many, the details are beside the picture
 LARGEST_MB: Final = LARGEST // 1_000_000
 WIDTH: Final = 220  # of a face's picture
 SMALL: Final = 96
-NO_PICTURE: Final = np.zeros((1, 1, 3), np.uint8)
+EMPTY_PICTURE: Final = np.zeros((1, 1, 3), np.uint8)
 NO_BOXES: Final = np.zeros((0, 4), np.float32)
 
 
-Kept = dict[str, Photo | str]  # by a file's key; a sentence where it can't be read
-Faults = Sequence[tuple[str, str]]  # a file's name, and the sentence
+Kept = dict[str, Photo | str]  # by a file's key; an error message if it can't be read
+Faults = Sequence[tuple[str, str]]  # a file's name and its error message
 
 
 class File(NamedTuple):
-    """A picture's file; its key is its own even where the name is not."""
+    """A picture's file; its key is unique, also if two files have one name."""
 
     key: str
     name: str
@@ -53,39 +53,39 @@ class File(NamedTuple):
 def page(settings: Settings, photos: Photos) -> None:
     """Show the page "Photo"."""
     st.set_page_config(layout="wide")
-    st.title(say("photo.title"))
-    st.markdown(say("photo.intro"))
+    st.title(text("photo.title"))
+    st.markdown(text("photo.intro"))
     try:
-        with st.spinner(say("photo.loading")):
-            photos.reader.read(NO_PICTURE, NO_BOXES)  # loads what is not loaded yet
+        with st.spinner(text("photo.loading")):
+            photos.reader.read(EMPTY_PICTURE, NO_BOXES)  # loads the network
     except FerError as fault:
-        st.info(say("photo.missing"), icon=":material/model_training:")
+        st.info(text("photo.missing"), icon=":material/model_training:")
         st.caption(str(fault))
         return
-    files = brought(settings)
+    files = input_files(settings)
     if not files:
-        st.caption(say("photo.privacy"))
+        st.caption(text("photo.privacy"))
     kept = read_all(files, photos)
-    faults = [(file.name, said) for file in files if isinstance(said := kept[file.key], str)]
-    for _, said in faults:
-        st.error(said, icon=":material/broken_image:")
+    faults = [(file.name, message) for file in files if isinstance(message := kept[file.key], str)]
+    for _, message in faults:
+        st.error(message, icon=":material/broken_image:")
     good = [(file, photo) for file in files if isinstance(photo := kept[file.key], Photo)]
     if good:
-        file, photo = choose(good) if len(good) > 1 else good[0]
-        show(file, photo, photos)
+        file, photo = choose_photo(good) if len(good) > 1 else good[0]
+        show_photo(file, photo, photos)
         if any(len(photo.faces) for _, photo in good):
             download(file, photo, photos, [photo for _, photo in good], faults)
 
 
-def brought(settings: Settings) -> list[File]:
-    """The pictures to read: chosen, taken, or the sample."""
+def input_files(settings: Settings) -> list[File]:
+    """Show the inputs and return the pictures to read: files, a photo taken, or the sample."""
     sources = {
-        "files": f":material/add_photo_alternate: {say('photo.source.files')}",
-        "camera": f":material/photo_camera: {say('photo.source.camera')}",
-        "sample": f":material/face: {say('photo.source.sample')}",
+        "files": f":material/add_photo_alternate: {text('photo.source.files')}",
+        "camera": f":material/photo_camera: {text('photo.source.camera')}",
+        "sample": f":material/face: {text('photo.source.sample')}",
     }
     source = st.segmented_control(
-        say("photo.source.label"),
+        text("photo.source.label"),
         list(sources),
         format_func=sources.__getitem__,
         default="files",
@@ -97,10 +97,10 @@ def brought(settings: Settings) -> list[File]:
     if source == "camera":
         if not acknowledged(settings):
             return []
-        taken = st.camera_input(say("photo.camera.label"))
+        taken = st.camera_input(text("photo.camera.label"))
         return [File(taken.file_id, taken.name, taken.getvalue())] if taken else []
     given = st.file_uploader(
-        say("photo.files.label", most=LARGEST_MB),
+        text("photo.files.label", most=LARGEST_MB),
         type="image",  # a phone then offers its photos, and an iPhone turns HEIC into JPEG
         accept_multiple_files=True,
         max_upload_size=LARGEST_MB,
@@ -111,7 +111,7 @@ def brought(settings: Settings) -> list[File]:
 
 
 def read_all(files: Sequence[File], photos: Photos) -> Kept:
-    """Read each file once in a visit; one that cannot be read does not stop the others."""
+    """Read each file once per visit and return the results, with a message for each failure."""
     kept: Kept = st.session_state.setdefault(KEPT, {})
     for gone in kept.keys() - {file.key for file in files}:
         del kept[gone]
@@ -120,65 +120,65 @@ def read_all(files: Sequence[File], photos: Photos) -> Kept:
         return kept
     bar = st.progress(0.0)
     for at, file in enumerate(new):
-        said = say("photo.reading", name=file.name, at=at + 1, of=len(new))
-        bar.progress(at / len(new), said)
+        message = text("photo.reading", name=file.name, at=at + 1, of=len(new))
+        bar.progress(at / len(new), message)
         kept[file.key] = read(file, photos)
     bar.empty()
     return kept
 
 
 def read(file: File, photos: Photos, *, whole: bool = False) -> Photo | str:
-    """Return the picture, or the sentence that says what is wrong with it."""
+    """Return the picture that was read, or an error message for the visitor."""
     try:
         return photos.read(file.data, file.name, whole=whole)
     except DataError as fault:
-        return fault_of(file.name, file.data, fault)
+        return fault_text(file.name, file.data, fault)
 
 
-def choose(pairs: Sequence[tuple[File, Photo]]) -> tuple[File, Photo]:
-    """One of several pictures."""
+def choose_photo(pairs: Sequence[tuple[File, Photo]]) -> tuple[File, Photo]:
+    """Let the visitor choose one of several pictures."""
 
     def label(at: int) -> str:
         photo = pairs[at][1]
-        return f"{photo.name} · {count('photo.faces', len(photo.faces))}"
+        return f"{photo.name} · {plural('photo.faces', len(photo.faces))}"
 
-    at = st.selectbox(say("photo.which.picture"), range(len(pairs)), format_func=label, width=420)
+    at = st.selectbox(text("photo.which.picture"), range(len(pairs)), format_func=label, width=420)
     return pairs[at]
 
 
-def show(file: File, photo: Photo, photos: Photos) -> None:
-    """Show the picture, and beside it its faces."""
+def show_photo(file: File, photo: Photo, photos: Photos) -> None:
+    """Show the picture and the details of the chosen face."""
     if not len(photo.faces):
-        st.info(say("photo.nobody.text", name=photo.name), icon=":material/search_off:")
-        if st.button(say("photo.nobody.whole"), icon=":material/crop_free:"):
+        st.info(text("photo.nobody.text", name=photo.name), icon=":material/search_off:")
+        if st.button(text("photo.nobody.whole"), icon=":material/crop_free:"):
             st.session_state[KEPT][file.key] = read(file, photos, whole=True)
             st.rerun()
     elif photo.whole:
-        st.caption(say("photo.nobody.taken"))
-    # A crowd takes the whole width, as its faces are small.
+        st.caption(text("photo.nobody.taken"))
+    # With many faces the picture takes the whole width, as they are small.
     few = len(photo.faces) <= FEW
     left, right = st.columns([3, 2], gap="medium") if few else (st.container(), st.container())
     with left:
         place = st.container()
-        blur = len(photo.faces) > 0 and st.toggle(say("photo.picture.blur"), key=BLUR)
+        blur = len(photo.faces) > 0 and st.toggle(text("photo.picture.blur"), key=BLUR)
     with right:
         chosen = choose_face(photo, file.key) if len(photo.faces) > 1 else 0
         if len(photo.faces):
-            # Someone who blurs the faces wants none enlarged either.
+            # With blurred faces, show no enlarged face either.
             face_details(photo, chosen, None if blur else photos.reader.classifier)
     picture = screen_picture(photo, chosen, blur=blur)
-    place.image(picture, channels="BGR", output_format="JPEG", alt=say("photo.picture.alt"))
+    place.image(picture, channels="BGR", output_format="JPEG", alt=text("photo.picture.alt"))
 
 
 def download(
     file: File, photo: Photo, photos: Photos, read: Sequence[Photo], faults: Faults
 ) -> None:
-    """Offer the picture with its boxes, and the numbers of all pictures."""
+    """Offer downloads: the shown picture with its boxes, and the numbers of all pictures."""
     blur = bool(st.session_state.get(BLUR))
     with st.container(horizontal=True):
         st.download_button(
-            say("photo.download.png"),
-            # Made when it is asked for: a large picture takes seconds.
+            text("photo.download.png"),
+            # Drawn on the click: a large picture takes seconds.
             partial(photos.drawn, file.data, file.name, photo.faces, blur=blur),
             f"{Path(file.name).stem}-faces.png",
             "image/png",
@@ -186,16 +186,16 @@ def download(
             on_click="ignore",
         )
         st.download_button(
-            say("photo.download.csv"),
-            csv_of(read),
+            text("photo.download.csv"),
+            csv_table(read),
             "faces.csv",
             "text/csv",
             icon=":material/table:",
             on_click="ignore",
         )
         st.download_button(
-            say("photo.download.json"),
-            json_of(read, faults),
+            text("photo.download.json"),
+            json_list(read, faults),
             "faces.json",
             "application/json",
             icon=":material/data_object:",
@@ -209,7 +209,7 @@ def choose_face(photo: Photo, key: str) -> int:
     shares = photo.faces.probabilities.max(axis=1)
     counts = Counter(name for name in words if name).most_common()
     st.markdown(
-        f"**{count('photo.faces', len(words))}**: "
+        f"**{plural('photo.faces', len(words))}**: "
         + " · ".join(f"{emotion(name)} {many}" for name, many in counts)
     )
 
@@ -217,7 +217,7 @@ def choose_face(photo: Photo, key: str) -> int:
         return f"{at + 1} {EMOJI[words[at] or 'neutral']}{'' if shares[at] >= SURE else ' ?'}"
 
     return st.pills(
-        say("photo.which.face"),
+        text("photo.which.face"),
         range(len(words)),
         format_func=label,
         default=0,
@@ -228,46 +228,46 @@ def choose_face(photo: Photo, key: str) -> int:
 
 
 def face_details(photo: Photo, at: int, network: Classifier | None) -> None:
-    """Show the seven shares of a face; with the network, also where it looked."""
+    """Show the seven shares of a face; with a network, also its attention map."""
     shares = photo.faces.probabilities[at]
     best = int(shares.argmax())
     first = word(EMOTIONS[best])
     sure = shares[best] >= SURE
-    said = say("photo.face.most", word=first) if sure else say("photo.face.unsure", word=first)
+    message = text("photo.face.most", word=first) if sure else text("photo.face.unsure", word=first)
     with st.container(horizontal=True, vertical_alignment="center"):
         if len(photo.faces) > 1:
-            number = say("photo.face.number", n=at + 1)
+            number = text("photo.face.number", n=at + 1)
             if network is None:
                 st.caption(number)
-            else:  # in a crowd the picture shows it too small
+            else:  # the face is small in a picture of many
                 st.image(enlarged(photo.crops[at]), caption=number, width=SMALL, alt=number)
-        st.subheader(f"{EMOJI[EMOTIONS[best]]} {said}")
-    told = zip(map(emotion, EMOTIONS), shares, strict=True)
+        st.subheader(f"{EMOJI[EMOTIONS[best]]} {message}")
+    named = zip(map(emotion, EMOTIONS), shares, strict=True)
     st.altair_chart(
         share_bars(dict(zip(EMOTIONS, map(float, shares), strict=True))),
-        alt="; ".join(f"{name} {shown(share)}" for name, share in told),
+        alt="; ".join(f"{name} {share_text(share)}" for name, share in named),
     )
     if network is not None:
-        with st.expander(say("photo.looked.title")):
+        with st.expander(text("photo.attention.title")):
             attention_map(photo.crops[at], best, network)
 
 
 def attention_map(crop: Picture, best: int, network: Classifier) -> None:
-    """Show what the network saw, and the places that made it more sure of an emotion."""
+    """Show the network's input, and which places made it more confident of an emotion."""
     attention = network.read(crop[None]).attention
     large = enlarged(crop)
     with st.container(horizontal=True):
         st.image(
             large,
             width=WIDTH,
-            caption=say("photo.looked.seen", size=crop.shape[0]),
-            alt=say("photo.looked.seen_alt"),
+            caption=text("photo.attention.seen", size=crop.shape[0]),
+            alt=text("photo.attention.seen_alt"),
         )
         if attention is None:  # the Keras form gives none
             return
-        asked = EMOTIONS[
+        chosen = EMOTIONS[
             st.selectbox(
-                say("photo.looked.word"),
+                text("photo.attention.word"),
                 range(len(EMOTIONS)),
                 index=best,
                 format_func=lambda at: emotion(EMOTIONS[at]),
@@ -275,42 +275,42 @@ def attention_map(crop: Picture, best: int, network: Classifier) -> None:
             )
         ]
         st.image(
-            overlay(large, attention[0], asked),
+            overlay(large, attention[0], chosen),
             channels="BGR",
             width=WIDTH,
-            caption=say("photo.looked.map"),
-            alt=say("photo.looked.map_alt", word=emotion(asked)),
+            caption=text("photo.attention.map"),
+            alt=text("photo.attention.map_alt", word=emotion(chosen)),
         )
 
 
 def enlarged(crop: Picture) -> Picture:
-    """Return a crop so large that its pixels can be seen."""
+    """Return a crop enlarged so that its pixels are visible."""
     large = cv2.resize(crop, (288, 288), interpolation=cv2.INTER_NEAREST)
     return np.asarray(large, np.uint8)
 
 
-def fault_of(name: str, data: bytes, fault: DataError) -> str:
+def fault_text(name: str, data: bytes, fault: DataError) -> str:
     """Return why a file cannot be read, in the visitor's language."""
     if not data:
-        return say("photo.fault.empty", name=name)
+        return text("photo.fault.empty", name=name)
     if fault.fault == "heic":
-        return say("photo.fault.heic", name=name)
+        return text("photo.fault.heic", name=name)
     if fault.fault == "pixels":
-        return say("photo.fault.pixels", name=name, most=f"{DecodeLimits().pixels / 1e6:.0f}")
+        return text("photo.fault.pixels", name=name, most=f"{DecodeLimits().pixels / 1e6:.0f}")
     if fault.fault == "size":
         size = f"{len(data) / 1e6:.1f}"
-        return say("photo.fault.size", name=name, size=size, most=LARGEST_MB)
-    return say("photo.fault.unreadable", name=name)
+        return text("photo.fault.size", name=name, size=size, most=LARGEST_MB)
+    return text("photo.fault.unreadable", name=name)
 
 
-def csv_of(photos: Sequence[Photo]) -> str:
-    """Return a row for each face."""
+def csv_table(photos: Sequence[Photo]) -> str:
+    """Return CSV with a row for each face."""
     rows = (row for photo in photos for row in face_rows(photo.name, photo.faces))
     return csv_text(("file", *FACE), rows)
 
 
-def json_of(photos: Sequence[Photo], faults: Sequence[tuple[str, str]]) -> str:
-    """Return an entry for each file, as `fer photo --json` gives them."""
+def json_list(photos: Sequence[Photo], faults: Sequence[tuple[str, str]]) -> str:
+    """Return JSON with an entry for each file, in the form of `fer photo --json`."""
     entries: list[dict[str, Any]] = [
         {"file": photo.name, "faces": photo.faces.to_records()} for photo in photos
     ]

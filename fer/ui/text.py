@@ -1,8 +1,8 @@
-"""What the pages say, in the reader's language.
+"""The pages' sentences in the visitor's language.
 
-The sentences stand in texts/, a folder a language, a file a page. `say("live.title")` gives the
-sentence `title` of live.toml in this visit's language; values are put in by name. `count` picks
-"one" or "many" of a sentence about a number of things.
+They are in texts/LANGUAGE/PAGE.toml. `text("live.title")` returns the sentence `title` of live.toml
+in this visit's language, with values put in by name. `plural` chooses between the forms for one and
+for many.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ from fer.lesson.report import ENGLISH, ReportText
 
 FOLDER: Final = Path(__file__).with_name("texts")
 LANGUAGES: Final = {"en": "English", "hi": "हिन्दी", "es": "Español"}
-FIRST: Final = "en"  # whose sentences are the originals
+FIRST: Final = "en"  # the language that the others are translated from
 CHOSEN: Final = "language"
-ADDRESS: Final = "lang"  # its name in the page's address
-SIGNS: Final = re.compile(r"([\\`*_{}\[\]()#+!|<>~$:-])")
+PARAMETER: Final = "lang"  # its name in the page's address
+MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]()#+!|<>~$:-])")
 
 
-def say(key: str, **values: object) -> str:
-    """The sentence of that key, with these values in it."""
-    sentence = texts(language())[key]
+def text(key: str, **values: object) -> str:
+    """Return the sentence of a key in this visit's language, with the values put in."""
+    sentence = load_texts(language())[key]
     return sentence.format(**values) if values else sentence
 
 
-def count(key: str, n: int, **values: object) -> str:
-    """The sentence about n things: that of key.one, or of key.many."""
-    return say(f"{key}.{'one' if n == 1 else 'many'}", n=n, **values)
+def plural(key: str, n: int, **values: object) -> str:
+    """Return the sentence about n things: that of key.one for one, else that of key.many."""
+    return text(f"{key}.{'one' if n == 1 else 'many'}", n=n, **values)
 
 
 def word(emotion: str) -> str:
     """Return an emotion's word alone, for sentences and axes."""
-    return say(f"emotion.{emotion}")
+    return text(f"emotion.{emotion}")
 
 
 def emotion(name: str) -> str:
@@ -48,63 +48,63 @@ def emotion(name: str) -> str:
 
 
 def emotions() -> dict[str, str]:
-    """The seven words, without their faces."""
+    """Return the seven emotions' words, without their faces."""
     return {name: word(name) for name in EMOTIONS}
 
 
-def all_of(prefix: str) -> dict[str, str]:
-    """Every sentence below that key, for a part of the page that runs in the browser."""
+def texts_below(prefix: str) -> dict[str, str]:
+    """Return every sentence below that key, for a part of the page that runs in the browser."""
     start = f"{prefix}."
-    found = texts(language())
+    found = load_texts(language())
     return {key[len(start) :]: found[key] for key in found if key.startswith(start)}
 
 
-def report_words() -> ReportText:
-    """A report's sentences; the English ones stand beside the report itself."""
-    return ReportText(ENGLISH if language() == FIRST else all_of("report"))
+def report_text() -> ReportText:
+    """Return a report's sentences. The English ones are in fer/lesson/report."""
+    return ReportText(ENGLISH if language() == FIRST else texts_below("report"))
 
 
-def plain(words: str) -> str:
-    """Somebody's own words, whose signs must mean nothing to the page."""
-    return SIGNS.sub(r"\\\1", words)
+def escape_markdown(words: str) -> str:
+    """Return a user's words so that none of their characters acts as Markdown."""
+    return MARKDOWN.sub(r"\\\1", words)
 
 
 def language() -> str:
-    """This visit's language: the one chosen, else the browser's where we speak it."""
-    chosen = st.session_state.get(CHOSEN) or st.query_params.get(ADDRESS)
-    return chosen if chosen in LANGUAGES else of_browser(st.context.locale)
+    """Return this visit's language: the chosen one, else the browser's if it is known."""
+    chosen = st.session_state.get(CHOSEN) or st.query_params.get(PARAMETER)
+    return chosen if chosen in LANGUAGES else browser_language(st.context.locale)
 
 
-def of_browser(locale: str | None) -> str:
-    """The language of a browser that says en-GB, es_MX or nothing.
+def browser_language(locale: str | None) -> str:
+    """Return the language for a browser's locale such as en-GB, es_MX or None.
 
-    >>> of_browser("es-MX"), of_browser("fr"), of_browser(None)
+    >>> browser_language("es-MX"), browser_language("fr"), browser_language(None)
     ('es', 'en', 'en')
     """
     short = (locale or "").replace("_", "-").split("-")[0].lower()
     return short if short in LANGUAGES else FIRST
 
 
-def chooser() -> None:
-    """The choice of language, in the sidebar; the page's address tells it, as in ?lang=es."""
+def language_chooser() -> None:
+    """Show the choice of language in the sidebar; the page's address keeps it, as in ?lang=es."""
     st.sidebar.selectbox(
-        say("menu.language"),
+        text("menu.language"),
         list(LANGUAGES),
         index=list(LANGUAGES).index(language()),
         format_func=LANGUAGES.__getitem__,
         key=CHOSEN,
         persist_state="session",
-        on_change=_tell_address,
+        on_change=_put_into_address,
     )
 
 
-def _tell_address() -> None:
-    st.query_params[ADDRESS] = st.session_state[CHOSEN]
+def _put_into_address() -> None:
+    st.query_params[PARAMETER] = st.session_state[CHOSEN]
 
 
 @cache
-def texts(name: str) -> dict[str, str]:
-    """A language's sentences, by keys such as "live.title"."""
+def load_texts(name: str) -> dict[str, str]:
+    """Return a language's sentences by keys such as "live.title"."""
     found: dict[str, str] = {}
     for path in sorted((FOLDER / name).glob("*.toml")):
         found |= _flat(tomllib.loads(path.read_text(encoding="utf-8")), f"{path.stem}.")

@@ -62,31 +62,6 @@ def test_no_face_has_100_percent() -> None:
     assert describe(faces) == "1 face: happy 99 %"
 
 
-def test_every_file_and_face_has_its_own_word(
-    tmp_path: Path, tiny_model: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    words = {"c.png": ["sad", "happy"], "a.png": ["fear"], "b.png": ["neutral", "angry", "sad"]}
-    for name, each in words.items():
-        save(tmp_path / "in" / name, class_picture(*each))
-    analyzer, out = Analyzer(tiny_model, detector=Squares()), tmp_path / "out"
-    assert read_photos([tmp_path / "in"], analyzer, annotated, out=out) == 0
-    for line, name in zip(capsys.readouterr().out.splitlines(), sorted(words), strict=True):
-        assert line.startswith(f"{tmp_path / 'in' / name}: {len(words[name])} face")
-        assert re.findall(r"(\w+) \d+ %", line) == words[name]
-    with (out / "faces.csv").open(newline="") as file:
-        rows = [(Path(row["file"]).name, row["word"]) for row in csv.DictReader(file)]
-    assert rows == [(name, word) for name in sorted(words) for word in words[name]]
-    assert read_photos([tmp_path / "in"], analyzer, annotated, as_json=True) == 0
-    for result in json.loads(capsys.readouterr().out):
-        shares = [face["emotions"] for face in result["faces"]]
-        assert [max(one, key=one.get) for one in shares] == words[Path(result["file"]).name]
-
-
-def test_no_face_is_told_with_a_hundred_percent() -> None:
-    faces = Faces.of([[0, 0, 9, 9]], probabilities=[[0, 0, 0, 1, 0, 0, 0]])
-    assert told(faces) == "1 face: happy 99 %"
-
-
 def test_many_faces_are_counted() -> None:
     boxes = [[10 * at, 0, 8, 8] for at in range(MANY + 2)]
     shares = np.tile(SHARES, (MANY + 2, 1))

@@ -17,10 +17,10 @@ from fer.server.protocol import rows
 from fer.server.state import shared
 from fer.settings import Settings
 from fer.ui import BROWSER
-from fer.ui.layout import part
+from fer.ui.layout import fragment
 from fer.ui.live import page
 from fer.ui.live.browser_view import ViewOptions, live_view
-from fer.ui.text import all_of, emotions
+from fer.ui.text import emotions, texts_below
 
 settings = Settings.from_env()
 state = shared(settings)
@@ -38,7 +38,7 @@ def bare(first: str) -> None:
         "screen" if source == "screen" else "camera",
         visit=st.session_state.setdefault("visit", new_id()),
         options=ViewOptions(
-            texts=all_of("browser.live"),
+            texts=texts_below("browser.live"),
             emotions=emotions(),
             autostart="autostart" in st.query_params,
         ),
@@ -48,7 +48,7 @@ def bare(first: str) -> None:
     passing()
 
 
-@part(every=1.0)
+@fragment(every=1.0)
 def passing() -> None:
     """Drawn anew every second, as what stands beside the picture on the page Live.
 

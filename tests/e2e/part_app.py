@@ -1,4 +1,4 @@
-"""A page with a part that is drawn on its own, in which the glance window is: what tests run."""
+"""A page for the tests: a fragment that shows the floating window."""
 
 import threading
 import time
@@ -11,9 +11,9 @@ from starlette.routing import Route
 
 from fer.server.browser_files import browser_files
 from fer.ui import BROWSER
-from fer.ui.layout import part
+from fer.ui.layout import fragment
 from fer.ui.live.floating_window import floating_window_button
-from fer.ui.text import all_of, emotions
+from fer.ui.text import emotions, texts_below
 
 HELD = 1.0  # seconds in which the server sends nothing
 
@@ -24,12 +24,12 @@ async def hold(_: Request) -> PlainTextResponse:
     return PlainTextResponse("")
 
 
-@part()
+@fragment()
 def alone() -> None:
-    """The part: "Away" takes the glance window's button off the page, "Within" brings it back."""
+    """Show buttons: "Away" takes the floating window off the page, "Within" brings it back."""
     st.button("Within")
     if not st.button("Away"):
-        floating_window_button(None, all_of("browser.glance"), emotions())
+        floating_window_button(None, texts_below("browser.floating"), emotions())
 
 
 def page() -> None:

@@ -1,4 +1,4 @@
-"""The glance window: it floats, tells of the class while the page is hidden, and marks moments."""
+"""The floating window: it shows the class while the page is hidden, and adds notes."""
 
 from collections.abc import Callable, Iterator
 
@@ -21,28 +21,30 @@ def lesson(live_tab: LiveTab) -> Iterator[LiveTab]:
     expect(live_tab.page.get_by_role("button", name="Begin another lesson")).to_be_visible()
 
 
-def glance(tab: LiveTab) -> Page:
+def open_window(tab: LiveTab) -> Page:
     with tab.page.context.expect_page() as opened:
-        tab.press("Glance window")
+        tab.press("Floating window")
     return opened.value
 
 
 def test_it_tells_of_the_class_and_marks_a_moment(lesson: LiveTab) -> None:
-    window = glance(lesson)
+    window = open_window(lesson)
     expect(window.locator(".faces")).to_have_text(f"{FACES} faces")
     expect(window.locator(".mood")).not_to_be_empty()
     expect(window.locator(".bars")).to_be_hidden()  # calm is where it starts
     window.get_by_role("button", name="Mark this moment").click()
     expect(window.get_by_role("button", name="Marked")).to_be_visible()
     expect(lesson.page.get_by_text("Marked at")).to_be_visible()
-    lesson.press("Close the glance window")
-    expect(lesson.page.get_by_role("button", name="Glance window")).to_have_text("Glance window")
+    lesson.press("Close the floating window")
+    expect(lesson.page.get_by_role("button", name="Floating window")).to_have_text(
+        "Floating window"
+    )
 
 
 def test_it_goes_on_while_the_page_is_hidden(
     lesson: LiveTab, new_tab: Callable[[], LiveTab]
 ) -> None:
-    window = glance(lesson)
+    window = open_window(lesson)
     expect(window.locator(".faces")).to_have_text(f"{FACES} faces")
     # Counted in the page, which gets them from the live socket and not from its own clock.
     lesson.page.evaluate(
@@ -58,7 +60,7 @@ def test_it_goes_on_while_the_page_is_hidden(
 
 
 def test_how_much_it_shows_is_the_teachers_choice(lesson: LiveTab) -> None:
-    window = glance(lesson)
+    window = open_window(lesson)
     lesson.press("Alerts and view")
     lesson.page.get_by_test_id("stPopoverBody").get_by_text("all", exact=True).click()
     expect(window.locator(".bars div")).to_have_count(7)
@@ -71,6 +73,6 @@ def test_a_browser_without_such_windows_is_told(launch: Launch, app_url: str) ->
     page.add_init_script("delete window.documentPictureInPicture")
     page.goto(app_url)
     page.get_by_role("button", name="I understand").click()
-    expect(page.get_by_role("button", name="Glance window")).to_be_disabled()
+    expect(page.get_by_role("button", name="Floating window")).to_be_disabled()
     expect(page.get_by_text("This browser has no floating windows")).to_be_visible()
     browser.close()

@@ -28,7 +28,7 @@ def begin(page: Page, url: str) -> None:
 
 def faces_told(page: Page) -> int:
     """How many faces the panel beside the picture tells of."""
-    words = page.locator(".fer-now .faces").inner_text().split()
+    words = page.locator(".fer-class .faces").inner_text().split()
     return int(words[0])
 
 
@@ -54,7 +54,7 @@ def test_a_lesson_from_its_start_to_its_deletion(
         tab.expect_faces()
         laughing = coloured(tab.drawn(), "happy").sum()
         assert laughing > 100 * FACES  # the class laughs, all of it
-        page.locator(".fer-now").wait_for()
+        page.locator(".fer-class").wait_for()
         wait_until(lambda: abs(faces_told(page) - FACES) <= 0.1 * FACES, 15, "the numbers agree")
 
         tab.press("New topic")
@@ -124,11 +124,11 @@ def moments(database: Path) -> int:
 
 @pytest.mark.parametrize("locale", ["es-MX", "hi-IN", "fr-FR"])
 def test_the_browsers_language_is_spoken(launch: Launch, app_url: str, locale: str) -> None:
-    from fer.ui.text import of_browser, texts
+    from fer.ui.text import browser_language, load_texts
 
     browser = launch(f"--lang={locale}", f"--accept-lang={locale}")
     page = browser.new_page()
     page.goto(f"{app_url}/about")
-    title = texts(of_browser(locale))["about.title"]
+    title = load_texts(browser_language(locale))["about.title"]
     expect(page.locator("h1").first).to_have_text(title)
     browser.close()

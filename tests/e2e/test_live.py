@@ -133,7 +133,7 @@ def test_a_camera_that_is_denied_and_then_allowed(
     try:
         live_tab.open(CAMERA).press("Start")
         live_tab.expect_state("denied")
-        live_tab.expect_message("The camera was not allowed. Press the camera sign")
+        live_tab.expect_message("Press the camera sign")
     finally:
         live_browser.grant_permissions(["camera"], origin=live_tab.server.url)
     live_tab.start()
@@ -152,7 +152,7 @@ def test_asking_can_be_called_off(live_tab: LiveTab) -> None:
     live_tab.page.add_init_script(LATE)
     live_tab.open(CAMERA).press("Start")
     live_tab.expect_state("asking")
-    expect(live_tab.page.locator(".hint")).to_have_text("The browser asks you now.")
+    expect(live_tab.page.locator(".hint")).to_have_text("Allow it: the browser asks you now.")
     live_tab.press("Cancel")
     live_tab.expect_state("idle")
     live_tab.page.evaluate("window.allow()")  # too late: what is given now must be let go
@@ -172,7 +172,7 @@ NO_CAPTURE = "delete window.ImageCapture;"  # as in Firefox
     ("source", "lack", "sentence"),
     [
         ("camera", NO_MEDIA, "Open this page with https://"),
-        ("screen", NO_SHARING, "This browser can't share a window"),
+        ("screen", NO_SHARING, "Choose the camera, or open this page on a computer"),
     ],
 )
 def test_a_browser_that_cannot(live_tab: LiveTab, source: str, lack: str, sentence: str) -> None:
@@ -206,7 +206,7 @@ window.Worker = class {
 def test_a_site_that_forbids_workers(live_tab: LiveTab) -> None:
     live_tab.page.add_init_script(NO_WORKER)
     live_tab.open(CAMERA).expect_state("denied")
-    live_tab.expect_message("This browser could not set up the reading. Load the page again")
+    live_tab.expect_message("Load the page again. If that does not help")
     live_tab.press("Start")
     live_tab.expect_state("denied")
     assert live_tab.running_tracks() == 0
@@ -215,7 +215,7 @@ def test_a_site_that_forbids_workers(live_tab: LiveTab) -> None:
 def test_a_camera_that_gives_nothing_for_a_while(live_tab: LiveTab) -> None:
     live_tab.open(CAMERA).start()
     live_tab.page.evaluate("window.tracks[0].dispatchEvent(new Event('mute'))")
-    live_tab.expect_message("No pictures are coming.")
+    live_tab.expect_message("If the window is minimised, bring it back")
     live_tab.expect_state("live")
     # The camera of the test goes on: what the worker gets meanwhile it keeps to itself.
     id = live_tab.id
@@ -242,7 +242,7 @@ def test_no_camera(launch: Launch, live_server: Server) -> None:
         tab = LiveTab(context.new_page(), live_server).open(CAMERA)
         tab.press("Start")
         tab.expect_state("denied")
-        tab.expect_message("No camera was found. Plug one in, then press Start again.")
+        tab.expect_message("Plug a camera in, then press Start again.")
 
 
 def test_another_camera(launch: Launch, live_server: Server) -> None:
@@ -260,7 +260,7 @@ def test_another_camera(launch: Launch, live_server: Server) -> None:
         cameras.evaluate("(list) => { list.add(new Option('Gone', 'gone')); }")
         cameras.select_option("gone")
         tab.expect_state("denied")
-        tab.expect_message("This camera is not there any more. Choose another one")
+        tab.expect_message("Choose another camera, then press Start again.")
         assert tab.running_tracks() == 0
         tab.press("Start")
         tab.expect_faces(0)
@@ -291,7 +291,7 @@ def came_back(live_browser: BrowserContext, tmp_path: Path) -> Iterator[tuple[Li
         before, visit = tab.id, tab.said("Visit")
         server.kill()
         tab.expect_state("reconnecting")
-        tab.expect_message("The connection was lost. It is being made again by itself")
+        tab.expect_message("You need do nothing: the connection was lost")
         wait_until(lambda: not tab.drawn()[..., 3].any(), SOON, "old boxes are gone")
         server.start()
         yield tab, before, visit

@@ -27,7 +27,7 @@ def test_the_tab_that_starts_later_reads_alone(
     live_tab.open(same).start()
     other = new_tab().open(same).start()
     live_tab.expect_state("ended")
-    live_tab.expect_message("Another tab reads this lesson now. Press Start to read it here again.")
+    live_tab.expect_message("Press Start to read this lesson here again. Another tab reads it now.")
     assert live_tab.running_tracks() == 0
     other.page.wait_for_timeout(LONGER)
     assert (len(live_tab.sockets), len(other.sockets)) == (1, 1)

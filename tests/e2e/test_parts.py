@@ -8,7 +8,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from fer.ui.live.floating_window import GRACE_MS
 from tests.e2e.conftest import served
 
-OPEN, CLOSE = "Glance window", "Close the glance window"
+OPEN, CLOSE = "Floating window", "Close the floating window"
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_what_follows_a_part_stays(page: Page) -> None:
     ]
 
 
-def test_the_glance_window_outlives_its_place_on_the_page(page: Page) -> None:
+def test_the_floating_window_outlives_its_place_on_the_page(page: Page) -> None:
     with page.context.expect_page() as opened:
         press(page, OPEN)
     press(page, "Away")
@@ -64,7 +64,7 @@ def test_the_glance_window_outlives_its_place_on_the_page(page: Page) -> None:
     assert opened.value.is_closed()
 
 
-def test_the_glance_window_closes_when_its_place_does_not_come_back(page: Page) -> None:
+def test_the_floating_window_closes_when_its_place_does_not_come_back(page: Page) -> None:
     with page.context.expect_page() as opened:
         press(page, OPEN)
     with opened.value.expect_event("close"):

@@ -67,15 +67,15 @@ def test_the_sample_is_one_click_away(page: Page) -> None:
     chart = page.get_by_test_id("stVegaLiteChart")
     expect(chart).to_contain_text("surprise")
     expect(chart).to_contain_text("70 %")
-    page.get_by_text("Where did the network look?").click()
-    expect(page.get_by_alt_text("places that spoke for 🙂 happy lit up")).to_be_visible()
+    page.get_by_text("Which places led to the word?").click()
+    expect(page.get_by_alt_text("places bright that made 🙂 happy more likely")).to_be_visible()
 
 
 def test_several_faces_and_what_can_be_taken_away(page: Page) -> None:
     frame = wall(100, 600)
     bring(page, file("two.png", png(frame)), file("bad.png", b"no picture"))
     expect(page.get_by_text("2 faces")).to_be_visible()
-    expect(page.get_by_text("bad.png is not a picture that can be read")).to_be_visible()
+    expect(page.get_by_text("Save bad.png again as JPEG")).to_be_visible()
     page.get_by_role("radio", name=re.compile("^2 ")).click()
     expect(page.get_by_text("Face 2")).to_be_visible()
 
@@ -99,7 +99,7 @@ def test_several_faces_and_what_can_be_taken_away(page: Page) -> None:
     ]
 
     page.get_by_text("Blur the faces").click()
-    expect(page.get_by_text("Where did the network look?")).to_have_count(0)
+    expect(page.get_by_text("Which places led to the word?")).to_have_count(0)
     blurred = cv2.imdecode(np.frombuffer(download(page, "Picture with boxes"), np.uint8), 1)
     eyes = slice(190, 250), slice(160, 280)
     assert np.array_equal(marked[eyes], frame[eyes])
@@ -125,10 +125,10 @@ def test_a_wall_has_no_face_but_can_be_read_as_one(page: Page) -> None:
 @pytest.mark.parametrize(
     ("brought", "said"),
     [
-        (file("x.png", b""), "x.png is empty"),
-        (file("x.png", b"no picture"), "x.png is not a picture that can be read"),
+        (file("x.png", b""), "Save x.png or send it again"),
+        (file("x.png", b"no picture"), "Save x.png again as JPEG"),
         (file("x.txt", b"words", "text/plain"), "text/plain files are not allowed"),
-        (file("x.heic", b"\0\0\0\x18ftypheic" + bytes(40), "image/heic"), "is a HEIC picture"),
+        (file("x.heic", b"\0\0\0\x18ftypheic" + bytes(40), "image/heic"), "Save x.heic as JPEG"),
     ],
     ids=["empty", "garbage", "text", "heic"],
 )

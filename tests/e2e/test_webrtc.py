@@ -172,7 +172,7 @@ def test_where_webrtc_cannot_connect_the_socket_is_taken(school: School) -> None
 def test_plain_webrtc_cannot_connect_there_and_says_so(school: School) -> None:
     with school(FER_LIVE="webrtc") as (page, server):
         start_webrtc(page)
-        expect(page.get_by_text("WebRTC brings no picture here")).to_be_visible()
+        expect(page.get_by_text("No picture comes over WebRTC")).to_be_visible()
         assert not readings(server, "webrtc")
 
 

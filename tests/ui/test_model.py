@@ -1,6 +1,6 @@
 import pytest
 
-from fer.ui.model import when_it_is, when_it_says
+from fer.ui.model import precision_sentence, recall_sentence
 from tests.vision.test_metrics import with_cell
 
 
@@ -23,12 +23,12 @@ from tests.vision.test_metrics import with_cell
         (
             {("fear", "fear"): 1, ("sad", "fear"): 39},
             "Of ten faces it calls **fear**, **hardly any** are; the others are mostly sad."
-            " (Only 40 such faces were seen: a loose figure.)",
+            " (Only 40 such faces were measured: take this as a rough figure.)",
         ),
     ],
 )
 def test_how_far_to_trust_a_word(cells: dict[tuple[str, str], int], line: str) -> None:
-    assert when_it_says(with_cell(cells), "fear") == line
+    assert precision_sentence(with_cell(cells), "fear") == line
 
 
 @pytest.mark.parametrize(
@@ -42,4 +42,4 @@ def test_how_far_to_trust_a_word(cells: dict[tuple[str, str], int], line: str) -
     ],
 )
 def test_how_much_it_finds(cells: dict[tuple[str, str], int], line: str) -> None:
-    assert when_it_is(with_cell(cells), "sad") == line
+    assert recall_sentence(with_cell(cells), "sad") == line

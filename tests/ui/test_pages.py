@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from fer.ui.text import LANGUAGES, texts
+from fer.ui.text import LANGUAGES, load_texts
 from tests.tiny_model import write_metrics, write_tiny_model
 from tests.ui.pages import open_page, text_of
 
@@ -77,5 +77,5 @@ def test_a_class_that_never_occurs_breaks_nothing(tmp_path: Path) -> None:
 def test_every_language_has_the_whole_page(tiny_model: Path, name: str, language: str) -> None:
     opened = open_page(name, tiny_model, language)
     assert not opened.exception
-    assert opened.title[0].value == texts(language)[f"{name}.title"]
+    assert opened.title[0].value == load_texts(language)[f"{name}.title"]
     assert "{" not in text_of(opened)

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from fer.emotions import EMOTIONS
 from fer.ui.photo import LARGEST_MB
-from fer.ui.text import LANGUAGES, texts
+from fer.ui.text import LANGUAGES, load_texts
 from fer.vision.analyzer import Analyzer
 from fer.vision.classifier import Crops, Reading
 from fer.vision.media.pictures import DecodeLimits
@@ -132,12 +132,12 @@ def many_pixels() -> bytes:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"", "`x.png` is empty"),
-        (b"no picture", "`x.png` is not a picture that can be read"),
+        (b"", "Save `x.png` or send it again: it is empty"),
+        (b"no picture", "Save `x.png` again as JPEG"),
         (png(TWO[0])[:200], "or it is damaged"),
         (heic(), "HEIC"),
         (many_pixels(), f"more than {DecodeLimits().pixels / 1e6:.0f} megapixels"),
-        (bytes(2 * LARGEST_MB * 10**6), f"`x.png` has {2 * LARGEST_MB}.0 MB"),
+        (bytes(2 * LARGEST_MB * 10**6), f"`x.png` smaller first: it has {2 * LARGEST_MB}.0 MB"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named(page: AppTest, data: bytes, said: str) -> None:
@@ -177,7 +177,7 @@ def test_a_camera_only_after_consent(page: AppTest) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_language_tells_it_all(tiny_model: Path, language: str) -> None:
     page = open_photo(Analyzer(tiny_model, detector=Squares()), language)
-    said = texts(language)
+    said = load_texts(language)
     assert page.title[0].value == said["photo.title"]
     upload(page, ("bad.png", b"nothing"), ("wall.png", png()))
     assert page.error[0].value == said["photo.fault.unreadable"].format(name="bad.png")
@@ -203,7 +203,7 @@ class Torn:
 def test_a_guess_is_called_one() -> None:
     page = open_photo(Analyzer(detector=Squares(), classifier=Torn()))
     upload(page, ("a.png", png(*TWO)))
-    assert page.subheader[0].value.endswith("People would disagree: sad comes first")
+    assert page.subheader[0].value.endswith("the most likely word: sad")
     assert all(option.endswith("?") for option in page.button_group[1].options)
     assert len(page.get("image")) == 3  # the picture, the face, the crop; no map
 

@@ -9,7 +9,7 @@ import pytest
 
 from fer.emotions import EMOTIONS
 from fer.tables import EXCEL_MARK
-from fer.ui.photo import csv_of, json_of
+from fer.ui.photo import csv_table, json_list
 from fer.vision.analyzer import Analyzer
 from fer.vision.photos import Photos
 from tests.tiny_model import SHARES
@@ -27,7 +27,7 @@ def test_the_table_has_a_row_a_face(reader: Analyzer) -> None:
         Photos(reader).read(encoded(picture(*squares)), name)
         for name, squares in (("a,b.png", TWO), ("none.png", []), ("c.png", TWO[:1]))
     ]
-    rows = list(csv.DictReader(io.StringIO(csv_of(photos).removeprefix(EXCEL_MARK))))
+    rows = list(csv.DictReader(io.StringIO(csv_table(photos).removeprefix(EXCEL_MARK))))
     assert [(row["file"], row["id"]) for row in rows] == [
         ("a,b.png", "1"),
         ("a,b.png", "2"),
@@ -50,11 +50,11 @@ def test_every_row_is_of_its_own_face(reader: Analyzer) -> None:
     photos = [
         Photos(reader).read(encoded(class_picture(*each)), name) for name, each in words.items()
     ]
-    rows = list(csv.DictReader(io.StringIO(csv_of(photos).removeprefix(EXCEL_MARK))))
+    rows = list(csv.DictReader(io.StringIO(csv_table(photos).removeprefix(EXCEL_MARK))))
     assert [(row["file"], row["id"], row["word"]) for row in rows] == [
         (name, str(at), word) for name, each in words.items() for at, word in enumerate(each, 1)
     ]
-    told = json.loads(json_of(photos, []))
+    told = json.loads(json_list(photos, []))
     for photo in told:
         most = [max(face["emotions"], key=face["emotions"].get) for face in photo["faces"]]
         assert most == words[photo["file"]]
@@ -62,7 +62,7 @@ def test_every_row_is_of_its_own_face(reader: Analyzer) -> None:
 
 def test_the_data_hold_the_records_and_the_faults(reader: Analyzer) -> None:
     photo = Photos(reader).read(encoded(picture(*TWO)), "é.png")
-    text = json_of([photo], [("bad.png", "is empty")])
+    text = json_list([photo], [("bad.png", "is empty")])
     assert "é.png" in text
     assert json.loads(text) == [
         {"file": "é.png", "faces": photo.faces.to_records()},

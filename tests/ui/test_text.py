@@ -11,12 +11,12 @@ from streamlit_webrtc.config import Translations
 
 from fer.emotions import EMOTIONS
 from fer.lesson.report import ENGLISH
-from fer.ui.text import FIRST, LANGUAGES, of_browser, texts
+from fer.ui.text import FIRST, LANGUAGES, browser_language, load_texts
 
 UI = Path(__file__).resolve().parents[2] / "fer" / "ui"
-ASKING = {"say": ("",), "count": (".one", ".many")}
+ASKING = {"text": ("",), "plural": (".one", ".many")}
 # Keys that the code puts together, or hands to the browser as a whole.
-WHOLE = ("emotion.", "browser.", "report.", "live.look.", "live.alert.", "live.amount_")
+WHOLE = ("emotion.", "browser.", "report.", "live.indicator.", "live.alert.", "live.amount_")
 WHOLE += ("live.topic", "live.question")
 
 
@@ -29,7 +29,7 @@ def asked() -> dict[str, set[str]]:
                 continue
             if call.func.id in ASKING and call.args and isinstance(call.args[0], ast.Constant):
                 given = {word.arg for word in call.keywords if word.arg}
-                given |= {"n"} if call.func.id == "count" else set()
+                given |= {"n"} if call.func.id == "plural" else set()
                 for end in ASKING[call.func.id]:
                     found[f"{call.args[0].value}{end}"] = given
     return found
@@ -42,8 +42,10 @@ def places(sentence: str) -> set[str]:
 
 @pytest.mark.parametrize("name", [name for name in LANGUAGES if name != FIRST])
 def test_no_language_lacks_a_sentence(name: str) -> None:
-    ours = texts(FIRST)
-    theirs = {key: words for key, words in texts(name).items() if not key.startswith("report.")}
+    ours = load_texts(FIRST)
+    theirs = {
+        key: words for key, words in load_texts(name).items() if not key.startswith("report.")
+    }
     assert sorted(theirs) == sorted(ours)
     for key, sentence in ours.items():
         assert places(theirs[key]) == places(sentence), key
@@ -57,19 +59,19 @@ def test_no_language_lacks_a_sentence(name: str) -> None:
 
 @pytest.mark.parametrize("key", sorted(asked()))
 def test_what_the_pages_ask_for_is_there(key: str) -> None:
-    assert key in texts(FIRST)
-    wanted = places(texts(FIRST)[key])
+    assert key in load_texts(FIRST)
+    wanted = places(load_texts(FIRST)[key])
     assert wanted == asked()[key] or (key.endswith(".one") and wanted <= asked()[key])
 
 
 def test_nothing_is_said_that_no_page_asks_for() -> None:
-    rest = {key for key in texts(FIRST) if not key.startswith(WHOLE)}
+    rest = {key for key in load_texts(FIRST) if not key.startswith(WHOLE)}
     assert rest - asked().keys() == set()
 
 
 @pytest.mark.parametrize("name", [name for name in LANGUAGES if name != FIRST])
 def test_a_report_says_all_of_it_in_every_language(name: str) -> None:
-    said = {key: words for key, words in texts(name).items() if key.startswith("report.")}
+    said = {key: words for key, words in load_texts(name).items() if key.startswith("report.")}
     assert sorted(said) == sorted(f"report.{key}" for key in ENGLISH)
     for key, sentence in ENGLISH.items():
         assert places(said[f"report.{key}"]) == places(sentence), key
@@ -78,12 +80,12 @@ def test_a_report_says_all_of_it_in_every_language(name: str) -> None:
 def test_the_camera_over_webrtc_says_all_that_its_widget_can_say() -> None:
     """Under the names that streamlit-webrtc has for them; no microphone is asked for."""
     widget = {key for key in Translations.__annotations__ if "microphone" not in key}
-    said = {key for key in texts(FIRST) if key.startswith("browser.webrtc.")}
+    said = {key for key in load_texts(FIRST) if key.startswith("browser.webrtc.")}
     assert said == {f"browser.webrtc.{key}" for key in widget}
 
 
 def test_every_emotion_has_its_word() -> None:
-    assert {f"emotion.{name}" for name in EMOTIONS} <= texts(FIRST).keys()
+    assert {f"emotion.{name}" for name in EMOTIONS} <= load_texts(FIRST).keys()
 
 
 @pytest.mark.parametrize(
@@ -91,16 +93,16 @@ def test_every_emotion_has_its_word() -> None:
     [("es-MX", "es"), ("hi_IN", "hi"), ("EN-gb", "en"), ("fr-FR", "en"), ("", "en"), (None, "en")],
 )
 def test_the_browser_chooses_first(locale: str | None, name: str) -> None:
-    assert of_browser(locale) == name
+    assert browser_language(locale) == name
 
 
 def _script() -> None:
     import streamlit as st
 
-    from fer.ui.text import chooser, say
+    from fer.ui.text import language_chooser, text
 
-    chooser()
-    st.title(say("live.title"))
+    language_chooser()
+    st.title(text("live.title"))
 
 
 @pytest.mark.parametrize("name", LANGUAGES)
@@ -108,4 +110,4 @@ def test_the_reader_chooses(name: str) -> None:
     page = AppTest.from_function(_script).run()
     page.sidebar.selectbox[0].set_value(name).run()
     assert not page.exception
-    assert page.title[0].value == texts(name)["live.title"]
+    assert page.title[0].value == load_texts(name)["live.title"]

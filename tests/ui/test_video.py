@@ -20,8 +20,8 @@ from fer.settings import Settings
 from fer.store import Store
 from fer.ui.consent import GIVEN
 from fer.ui.identity import ALONE
-from fer.ui.text import texts
-from fer.ui.video import PREVIEW, fault_of, preview
+from fer.ui.text import load_texts
+from fer.ui.video import PREVIEW, fault_text, preview
 from fer.vision.analyzer import AnalyzedFrame
 from tests.recordings.video_reader import VideoReader
 from tests.server.fakes import HAPPY
@@ -30,7 +30,7 @@ from tests.ui.pages import text_of
 from tests.vision.media.media import SECONDS, cut, write_sound, write_video
 
 ME = "visitor-of-the-tests"
-SAYS = texts("en")
+SAYS = load_texts("en")
 
 
 def script(state: object) -> None:
@@ -152,7 +152,7 @@ def test_a_missing_network_is_no_crash(tmp_path: Path) -> None:
     world = World(tmp_path, Settings(model=tmp_path))
     page = world.open()
     assert not page.exception
-    assert "no network" in page.info[0].value
+    assert "how to make a network" in page.info[0].value
     assert not page.file_uploader
     world.store.close()
 
@@ -259,7 +259,7 @@ def test_what_fails_on_the_way_is_told(world: World, lesson: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "said"),
     [
-        ("words", "is not a video that can be read"),
+        ("words", "is not a video"),
         ("empty", "0 bytes"),
         ("sound", "sound but no picture"),
     ],
@@ -282,7 +282,7 @@ def test_a_file_that_cannot_be_read_is_named(
 
 @pytest.mark.parametrize("fault", ["sound", "pixels", "kind", "disk", "unreadable"])
 def test_every_fault_has_its_sentence(fault: Fault) -> None:
-    said = fault_of("a.mp4", 9, DataError("x: as it is said in English", fault))
+    said = fault_text("a.mp4", 9, DataError("x: as it is said in English", fault))
     assert said == SAYS[f"video.fault.{fault}"].format(name="a.mp4")
 
 

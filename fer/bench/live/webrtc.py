@@ -27,7 +27,7 @@ from fer.errors import FerError
 from fer.faces import Picture
 from fer.server.state import State
 from fer.settings import Settings
-from fer.ui.live.webrtc import NewestOnly, answering, bgr, planes
+from fer.ui.live.webrtc import NewestOnly, bgr, frame_callback, to_frame
 
 Answer = Callable[[av.VideoFrame], av.VideoFrame]
 
@@ -64,7 +64,7 @@ class Camera(VideoStreamTrack):
         self._number = (self._number + 1) % (1 << BITS)
         picture = self._frames[self._number % LENGTH].copy()
         mark(picture, self._number)
-        frame = planes(picture)
+        frame = to_frame(picture)
         frame.pts, frame.time_base = pts, time_base
         self.taken[self._number] = time.monotonic()
         self._tally.sent.append(self.taken[self._number])
@@ -193,7 +193,7 @@ async def _accept(state: State, offer: Any) -> Any:
     relay = NewestOnly()
 
     def answer(track: Any) -> None:
-        processor = Processor(answering(lambda: live))
+        processor = Processor(frame_callback(lambda: live))
         answered = AsyncVideoProcessTrack(relay.subscribe(track), processor, stop_timeout=2.0)
         pair.addTrack(relay.subscribe(answered))
 

@@ -80,7 +80,7 @@ class Dataset:
             return np.zeros((len(self), len(EMOTIONS)), np.float32), np.zeros(len(self), np.float32)
         seven = self.votes[:, FERPLUS_OF_EMOTION].astype(np.float32)
         total = seven.sum(axis=1)
-        # A face that most voters call no face, or cannot name, teaches the crowd's head nothing.
+        # Faces without weight: most voters called them no face, or could not name an emotion.
         lost = self.votes[:, FERPLUS.index("unknown") :].sum(axis=1)
         weight = ((total > 0) & (total >= lost)).astype(np.float32)
         return seven / np.maximum(total, 1)[:, None], weight
@@ -98,7 +98,7 @@ class Dataset:
 
 
 def truth_of(head: str, targets: str) -> Truth:
-    """Return what a head was trained to answer; a fusion of both counts as the labels."""
+    """Return whose answers a head was trained on; a fusion of both counts as the labels."""
     return "ferplus" if head == "crowd" or (head == "emotion" and targets == "votes") else "fer2013"
 
 
@@ -128,13 +128,13 @@ def sized_batches(faces: Crops, size: int) -> Iterator[Crops]:
 
 def hold_out(data: Dataset, share: float) -> tuple[Dataset, Dataset]:
     """Split by the faces' own pixels: byte copies stay together, and every run splits alike."""
-    held = draws(data, 0) < share
+    held = digest_numbers(data, 0) < share
     return data.take(~held), data.take(held)
 
 
 def fold(data: Dataset, number: int, of: int) -> tuple[Dataset, Dataset]:
     """Return the faces without fold `number` (from 1), and that fold; copies stay together."""
-    inside = (draws(data, 4) * of).astype(int) == number - 1
+    inside = (digest_numbers(data, 4) * of).astype(int) == number - 1
     return data.take(~inside), data.take(inside)
 
 
@@ -153,7 +153,7 @@ def balanced(data: Dataset, most: int, seed: int) -> Dataset:
     return data.take(np.sort(np.concatenate(picked)))
 
 
-def draws(data: Dataset, at: int) -> npt.NDArray[np.float64]:
+def digest_numbers(data: Dataset, at: int) -> npt.NDArray[np.float64]:
     """Return a number in [0, 1) for each face, made of four bytes of its digest from `at` on.
 
     Other bytes give independent numbers: hold_out uses 0, fold 4, and class-named folders 8.

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from fer.emotions import EMOTIONS
 from fer.errors import DataError
-from fer.training.data.dataset import SPLITS, Dataset, draws
+from fer.training.data.dataset import SPLITS, Dataset, digest_numbers
 from fer.training.data.fer2013_csv import SIDE, quiet_opencv
 from fer.vision.crop import fitted
 
@@ -71,7 +71,7 @@ def read_folders(folder: Path, split: str) -> Dataset:
     found = split_folders(folder)
     if split in ("training", "public_test") and "training" in found and "public_test" not in found:
         everything = read_pictures(found["training"], split)
-        held = draws(everything, 8) < VALIDATION_SHARE
+        held = digest_numbers(everything, 8) < VALIDATION_SHARE
         picked = everything.take(held if split == "public_test" else ~held)
         if not len(picked):
             raise DataError(f"{found['training']}: too few pictures to hold some out as {split}")

@@ -70,7 +70,7 @@ def find_all(pool: Pool, predictions: Floats, log: Callable[[str], None]) -> Poo
         once[group[1:]] = False
     different = np.flatnonzero(once)
     near = near_pairs(pool.faces[different], log)
-    pairs = Pairs(different[near.first], different[near.second], near.likeness)
+    pairs = Pairs(different[near.first], different[near.second], near.similarity)
     copies = pairs.above(NEAR)
     return PoolFindings(
         [

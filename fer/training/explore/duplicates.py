@@ -27,7 +27,7 @@ SIDE: Final = 12  # frequencies computed in each direction, of which the lowest 
 KEPT: Final = 64
 # Of pairs above this, a few hundred in 100,000 are near copies; below, hardly any.
 COARSE: Final = 0.85
-LISTED: Final = 0.90  # the lowest likeness that is reported
+LISTED: Final = 0.90  # the lowest similarity that is reported
 # On FER2013, 40 random pairs each: 40 are the same photograph at 0.94 to 0.95, 39 at 0.92 to 0.94
 # and about 35 at 0.90 to 0.92.
 NEAR: Final = 0.94
@@ -37,20 +37,20 @@ FLAT: Final = 5.0  # standard deviation in grey levels; FER2013's blank pictures
 
 @dataclass(frozen=True)
 class Pairs:
-    """Pairs of faces that look alike."""
+    """Pairs of similar faces."""
 
     first: Ints
     second: Ints
-    likeness: Floats  # the best correlation, up to 1
+    similarity: Floats  # the best correlation, up to 1
 
     def above(self, bound: float) -> Pairs:
-        """Return the pairs that are at least so alike."""
-        keep = self.likeness >= bound
-        return Pairs(self.first[keep], self.second[keep], self.likeness[keep])
+        """Return the pairs with at least this similarity."""
+        keep = self.similarity >= bound
+        return Pairs(self.first[keep], self.second[keep], self.similarity[keep])
 
 
 def is_flat(faces: Faces) -> npt.NDArray[np.bool_]:
-    """Return which pictures show nothing: their pixels hardly differ."""
+    """Return which pictures are blank: their pixels hardly differ."""
     inside = faces[:, MARGIN:-MARGIN, MARGIN:-MARGIN]
     return np.array([cv2.meanStdDev(face)[1].item() < FLAT for face in inside], np.bool_)
 
@@ -64,9 +64,9 @@ def exact_groups(digests: Sequence[bytes]) -> list[Ints]:
 
 
 def near_pairs(faces: Faces, log: Callable[[str], None], block: int = 512) -> Pairs:
-    """Return the pairs alike by at least LISTED; `faces` must hold no flat ones or byte copies."""
+    """Return the pairs of similarity LISTED or more; `faces` holds no flat ones or byte copies."""
     shapes = _shapes(faces)
-    first, second, likeness = [], [], []
+    first, second, similarity = [], [], []
     shown = time.monotonic()
     for start in range(0, len(faces), block):
         coarse = shapes[start : start + block] @ shapes[start:].T
@@ -77,14 +77,14 @@ def near_pairs(faces: Faces, log: Callable[[str], None], block: int = 512) -> Pa
             if alike >= LISTED:
                 first.append(one)
                 second.append(other)
-                likeness.append(alike)
+                similarity.append(alike)
         if time.monotonic() - shown > 5:
             shown = time.monotonic()
             # The work left falls with the square of the faces left.
             done = 1 - (1 - min(1.0, (start + block) / len(faces))) ** 2
             log(f"searching for near copies: {done:.0%}")
     return Pairs(
-        np.array(first, np.int64), np.array(second, np.int64), np.array(likeness, np.float32)
+        np.array(first, np.int64), np.array(second, np.int64), np.array(similarity, np.float32)
     )
 
 

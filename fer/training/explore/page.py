@@ -127,16 +127,16 @@ def copies(pool: Pool, found: PoolFindings) -> dict[str, Any]:
 
 
 def near_copies(pool: Pool, found: PoolFindings) -> dict[str, Any]:
-    """Return how many near copies there are, how alike they are, and the least alike of them."""
+    """Return the number of near copies, their similarities, and examples of the least similar."""
     pairs = found.pairs.above(NEAR)
     across = pool.split[pairs.first] != pool.split[pairs.second]
     differing = pool.labels[pairs.first] != pool.labels[pairs.second]
     edges = np.append(np.arange(LISTED, 0.999, 0.01), 1.001)
-    heights = np.histogram(found.pairs.likeness, edges)[0]
+    heights = np.histogram(found.pairs.similarity, edges)[0]
     names = [f"{low:.2f}" for low in edges[:-1]]
     shade = {name: "#009E73" if float(name) >= NEAR else "#8A8A8A" for name in names}
     both = np.stack([pairs.first, pairs.second], axis=1)
-    least = both[np.argsort(pairs.likeness, kind="stable")[:SHOWN]]
+    least = both[np.argsort(pairs.similarity, kind="stable")[:SHOWN]]
     return {
         "rows": [
             ["pairs", f"{len(pairs.first):,}"],

@@ -64,7 +64,7 @@ class PoolFindings:
 
     findings: list[Finding]
     same: list[Ints]  # groups of byte copies
-    pairs: Pairs  # pairs that look alike, likely copies or not
+    pairs: Pairs  # similar pairs, likely copies or not
     near: list[Ints]  # groups of near copies
 
 
@@ -106,19 +106,19 @@ def near_copies(pool: Pool, groups: Sequence[Ints], pairs: Pairs) -> list[Findin
     same = {int(group[0]): group for group in groups}
     closest: dict[int, tuple[float, int]] = {}
     leaks: dict[int, tuple[float, int]] = {}
-    for one, other, likeness in zip(pairs.first, pairs.second, pairs.likeness, strict=True):
+    for one, other, similarity in zip(pairs.first, pairs.second, pairs.similarity, strict=True):
         for mine, theirs in ((one, other), (other, one)):
             for partner in same.get(int(theirs), np.array([theirs])):
                 for at in same.get(int(mine), np.array([mine])):
-                    step = (float(likeness), -int(partner))
+                    step = (float(similarity), -int(partner))
                     closest[at] = max(closest.get(at, step), step)
                     if pool.split[partner] != pool.split[at]:
                         leaks[at] = max(leaks.get(at, step), step)
     found = []
     for at in sorted(closest):
-        likeness, partner = leaks.get(at, closest[at])
+        similarity, partner = leaks.get(at, closest[at])
         other = -partner
-        detail = f"the same photograph as {pool.name(other)} ({likeness:.2f})"
+        detail = f"the same photograph as {pool.name(other)} ({similarity:.2f})"
         if pool.labels[other] != pool.labels[at]:
             detail += f", which is labelled {pool.emotion(other)}"
         found.append(_finding(pool, at, "near_copy", "drop" if at in leaks else "keep", detail))

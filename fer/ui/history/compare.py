@@ -1,4 +1,4 @@
-"""Two lessons on one chart: the mood and the seven shares over the minutes since each began."""
+"""Compare two lessons: the mood and the seven shares over the minutes since each began."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from fer.lesson import INDICATORS, Lesson, Series
 from fer.lesson.report import ReportText
 from fer.lesson.seconds import pool, whole
 from fer.ui.charts import GREY, Drawing
-from fer.ui.text import emotion, report_words, say
+from fer.ui.text import emotion, report_text, text
 
 POINTS: Final = 240  # of the longer lesson
 MOOD: Final = "mood"
-# A letter and a dash tell the lessons apart where colours can't. Both colours have a contrast of
-# about 4 on the page, be it light or dark.
+# A letter and a dashed line distinguish the lessons for people who can't tell the colours apart.
+# Both colours have a contrast of about 4 on a light and a dark page.
 STYLE: Final[dict[str, tuple[str, list[int]]]] = {
     "A": ("#2386C8", [1, 0]),
     "B": ("#D55E00", [7, 3]),
 }
-MARGIN: Final = 48  # for an axis's words: the same everywhere, so that minutes stand below minutes
+MARGIN: Final = 48  # for the labels of every y axis, so that the charts' minutes are aligned
 AXIS: Final = 55  # the height of the minutes and their title
 
 Row = dict[str, Any]
 
 
 def show(first: Lesson, second: Lesson, titles: tuple[str, str]) -> None:
-    """The chart with its legend, and the whole lessons' figures side by side."""
-    words = report_words()
-    st.header(say("history.compared"), anchor=False)
+    """Show the charts with their legend, and a table of both lessons' figures."""
+    words = report_text()
+    st.header(text("history.compared"), anchor=False)
     st.html("".join(map(_legend, STYLE, titles)))
-    # A drawing a line, close together: one of several would be wider than a phone.
+    # Separate charts close together: one chart of all would be wider than a phone.
     with st.container(gap="xxsmall"):
         for name, drawing in charts(first, second).items():
             title = _title(name)
@@ -44,29 +44,29 @@ def show(first: Lesson, second: Lesson, titles: tuple[str, str]) -> None:
             st.altair_chart(
                 drawing,
                 width="stretch",
-                alt=say("history.compare_alt", what=title),
+                alt=text("history.compare_alt", what=title),
                 key=f"history_chart_{name}",
             )
-    st.caption(say("history.compare_rule", step=words.span(step_for(first, second))))
+    st.caption(text("history.compare_rule", step=words.span(step_for(first, second))))
     st.markdown(table(first, second, words))
 
 
 def step_for(first: Lesson, second: Lesson) -> int:
-    """Seconds a point: the same for both, or one line would be calmer than the other."""
+    """Return the seconds per point: the same for both, so that both lines are equally smooth."""
     return max(-(-max(len(first.rows()), len(second.rows())) // POINTS), 1)
 
 
 def charts(first: Lesson, second: Lesson) -> dict[str, Drawing]:
-    """The mood, and each emotion's share on a scale that all seven have, over the same minutes."""
+    """Return the charts of the mood and of each emotion's share, all with the same minutes."""
     step = step_for(first, second)
     lines = {
-        sign: line(pool(lesson.rows(), step), lesson.duration)
+        sign: chart_rows(pool(lesson.rows(), step), lesson.duration)
         for sign, lesson in zip(STYLE, (first, second), strict=True)
     }
     longest = max(first.duration, second.duration, 1.0) / 60
 
     def most(*names: str) -> float:
-        """The greatest of these figures, up to the next tenth, which an axis can end on."""
+        """Return the largest of these figures, rounded up to a tenth, for the end of an axis."""
         known = [abs(row[name]) for rows in lines.values() for row in rows for name in names]
         return max(float(np.ceil(round(10 * max(known, default=0.0), 6))) / 10, 0.1)
 
@@ -76,9 +76,9 @@ def charts(first: Lesson, second: Lesson) -> dict[str, Drawing]:
 
 
 def table(first: Lesson, second: Lesson, words: ReportText) -> str:
-    """The two whole lessons as a table of figures."""
+    """Return a Markdown table of both lessons' figures."""
     columns = [_figures(first, words), _figures(second, words)]
-    lines = [f"| {say('history.figure')} | A | B |", "| :-- | --: | --: |"]
+    lines = [f"| {text('history.figure')} | A | B |", "| :-- | --: | --: |"]
     lines += [f"| {name} | {value} | {columns[1][name]} |" for name, value in columns[0].items()]
     return "\n".join(lines)
 
@@ -86,17 +86,17 @@ def table(first: Lesson, second: Lesson, words: ReportText) -> str:
 def _figures(lesson: Lesson, words: ReportText) -> dict[str, str]:
     means = whole(lesson.rows())
     faces, mood = float(means.faces[0]), float(means.balance[0])
-    looked = {
-        "negative": say("history.look.negative"),
-        "confused": say("history.look.confused"),
-        "flat": say("history.look.flat"),
-        "positive": say("history.look.positive"),
+    names = {
+        "negative": text("history.indicator.negative"),
+        "confused": text("history.indicator.confused"),
+        "flat": text("history.indicator.flat"),
+        "positive": text("history.indicator.positive"),
     }
     return {
-        say("history.length"): words.time(lesson.duration),
-        say("history.faces_mean"): "–" if faces != faces else f"{faces:.0f}",
-        say("history.mood"): "–" if mood != mood else f"{mood:+.2f}",
-        **{looked[name]: words.share(float(means.indicator(name)[0])) for name in INDICATORS},
+        text("history.length"): words.time(lesson.duration),
+        text("history.faces_mean"): "–" if faces != faces else f"{faces:.0f}",
+        text("history.mood"): "–" if mood != mood else f"{mood:+.2f}",
+        **{names[name]: words.share(float(means.indicator(name)[0])) for name in INDICATORS},
         **{
             emotion(name): words.share(float(share))
             for name, share in zip(EMOTIONS, means.shares[0], strict=True)
@@ -104,14 +104,14 @@ def _figures(lesson: Lesson, words: ReportText) -> dict[str, str]:
     }
 
 
-def line(series: Series, duration: float) -> list[Row]:
-    """A row a point that is known: its place, its minute and its figures.
+def chart_rows(series: Series, duration: float) -> list[Row]:
+    """Return a row for each point with a known mood: its index, its minute and its figures.
 
-    `piece` numbers the stretches between which nothing was seen.
+    `piece` numbers the parts of the line between gaps without faces.
     """
     known = np.flatnonzero(~np.isnan(series.balance))
     pieces = np.cumsum(np.diff(known, prepend=known[:1]) > 1)
-    # A point tells of the stretch after its time, the last one of what there was of it.
+    # Place each point in the middle of its interval; the last interval may be shorter.
     ends = np.minimum(series.times + series.step, duration)
     minutes = (series.times + ends) / 120
     return [
@@ -125,14 +125,16 @@ def line(series: Series, duration: float) -> list[Row]:
 def _panel(
     lines: dict[str, list[Row]], name: str, domain: tuple[float, float], longest: float
 ) -> Drawing:
-    """Both lessons' lines of one figure."""
-    told = name in (MOOD, EMOTIONS[-1])  # the minutes stand below the first and the last
+    """Return the chart of one figure with both lessons' lines."""
+    with_minutes = name in (MOOD, EMOTIONS[-1])  # only the first and the last chart
     minutes = alt.X(
         "minute:Q",
-        title=say("history.minutes") if told else None,
+        title=text("history.minutes") if with_minutes else None,
         # Room for the letter at the line's end.
         scale=alt.Scale(domain=[0, longest * 1.04], nice=False),
-        axis=alt.Axis(grid=False, labels=told, ticks=told, tickMinStep=1, format="d"),
+        axis=alt.Axis(
+            grid=False, labels=with_minutes, ticks=with_minutes, tickMinStep=1, format="d"
+        ),
     )
     axis = alt.Axis(
         values=[domain[0], sum(domain) / 2, domain[1]],
@@ -155,7 +157,7 @@ def _panel(
         mine = alt.Chart(alt.InlineData(values=rows)).encode(x=minutes, y=value)
         layers.append(mine.mark_line(color=colour, strokeDash=dash).encode(detail="piece:N"))
         sizes = Counter(row["piece"] for row in rows)
-        lone = [row for row in rows if sizes[row["piece"]] == 1]  # a line that nobody would see
+        lone = [row for row in rows if sizes[row["piece"]] == 1]  # a line of one point is invisible
         if lone:
             dots = alt.Chart(alt.InlineData(values=lone)).encode(x=minutes, y=value)
             layers.append(dots.mark_circle(color=colour, opacity=1))
@@ -167,12 +169,12 @@ def _panel(
                     text=sign, color=colour, align="left", dx=4, dy=away, fontWeight="bold"
                 )
             )
-    # The page fits the axis into the height as well.
-    return alt.layer(*layers, height=(190 if name == MOOD else 85) + (AXIS if told else 0))
+    # Streamlit includes the axis in the height.
+    return alt.layer(*layers, height=(190 if name == MOOD else 85) + (AXIS if with_minutes else 0))
 
 
 def _above(lines: dict[str, list[Row]], sign: str, name: str) -> bool:
-    """Whether a lesson's letter stands above its line: away from the other's at that minute."""
+    """Return whether a lesson's letter is above its line, away from the other lesson's line."""
     last = lines[sign][-1]
     (other,) = (rows for one, rows in lines.items() if one != sign)
     there = next((row[name] for row in other if row["at"] == last["at"]), None)
@@ -180,7 +182,7 @@ def _above(lines: dict[str, list[Row]], sign: str, name: str) -> bool:
 
 
 def _title(name: str) -> str:
-    return say("history.mood") if name == MOOD else emotion(name)
+    return text("history.mood") if name == MOOD else emotion(name)
 
 
 def _legend(sign: str, title: str) -> str:

@@ -1,4 +1,4 @@
-"""This browser's lessons: found, opened, compared, and taken along."""
+"""The page History: search, open, compare and export this browser's lessons."""
 
 from __future__ import annotations
 
@@ -15,102 +15,102 @@ from fer.store import GoneError, Store, StoreError
 from fer.store.store import PAGE
 from fer.ui import lesson_report
 from fer.ui.history import compare
-from fer.ui.history.row import PICKED, SAID, called, chosen, fault_of, row, when
+from fer.ui.history.row import PICKED, RESULT, display_name, fault_text, local_time, picked_ids, row
 from fer.ui.identity import ALONE, owner
-from fer.ui.text import plain, say
+from fer.ui.text import escape_markdown, text
 
-# The page's address names what is open, so that it can be kept as a bookmark.
+# Parameters of the page's address with the open lessons, so that a bookmark opens them again.
 LESSON: Final = "lesson"
 OTHER: Final = "with"
 
 
 def page(state: State) -> None:
-    """The page "History"."""
-    st.title(say("history.title"))
+    """Show the page "History"."""
+    st.title(text("history.title"))
     if state.store is None:
-        fault = plain(state.store_fault or "–")
-        st.error(say("history.no_store", fault=fault), icon=":material/database_off:")
+        fault = escape_markdown(state.store_fault or "–")
+        st.error(text("history.no_store", fault=fault), icon=":material/database_off:")
         return
-    _tell()
+    _show_result()
     try:
         if LESSON in st.query_params:
-            _opened(state, state.store, owner())
+            _show_lessons(state, state.store, owner())
         else:
-            _all(state, state.store, owner())
+            _show_list(state, state.store, owner())
     except StoreError as fault:
-        st.error(fault_of(fault), icon=":material/database_off:")
+        st.error(fault_text(fault), icon=":material/database_off:")
 
 
 def archive(store: Store, me: str) -> bytes:
-    """All of somebody's lessons as a zip file."""
+    """Return all lessons of an owner as a zip file."""
     target = io.BytesIO()
     store.export(target, me)
     return target.getvalue()
 
 
-def _tell() -> None:
-    """How the last deed went, told wherever the reader is; a fault stays above the list as well."""
-    kind, said = st.session_state.pop(SAID, ("", ""))
-    if said:
-        st.toast(said, duration="long")
+def _show_result() -> None:
+    """Show the last action's result in a toast; an error also above the list."""
+    kind, message = st.session_state.pop(RESULT, ("", ""))
+    if message:
+        st.toast(message, duration="long")
     if kind == "warning":
-        st.warning(said, icon=":material/warning:")
+        st.warning(message, icon=":material/warning:")
     elif kind == "error":
-        st.error(said, icon=":material/database_off:")
+        st.error(message, icon=":material/database_off:")
 
 
-def _opened(state: State, store: Store, me: str) -> None:
-    """The lesson that the address names, or two of them side by side."""
-    st.button(say("history.back"), icon=":material/arrow_back:", on_click=_go)
+def _show_lessons(state: State, store: Store, me: str) -> None:
+    """Show the report of the lesson in the address, or two lessons compared."""
+    st.button(text("history.back"), icon=":material/arrow_back:", on_click=_open)
     asked = (st.query_params.get(LESSON, ""), st.query_params.get(OTHER, ""))
     try:
-        sessions = [store.load(id, me) for id in dict.fromkeys(asked) if id]
+        lessons = [store.load(id, me) for id in dict.fromkeys(asked) if id]
     except GoneError:
-        st.session_state.pop(PICKED, None)  # it may have been one of them
-        st.warning(say("history.gone"), icon=":material/delete:")
+        st.session_state.pop(PICKED, None)  # a deleted lesson may be among them
+        st.warning(text("history.gone"), icon=":material/delete:")
         return
-    sessions.sort(key=lambda lesson: lesson.info.started)
-    if len(sessions) == 2:
-        compare.show(sessions[0], sessions[1], (_title(sessions[0]), _title(sessions[1])))
-    elif sessions:
-        if sessions[0].ended is None:
-            st.info(say("history.unended"), icon=":material/pending:")
-        lesson_report.show(sessions[0], state.settings)
+    lessons.sort(key=lambda lesson: lesson.info.started)
+    if len(lessons) == 2:
+        compare.show(lessons[0], lessons[1], (_title(lessons[0]), _title(lessons[1])))
+    elif lessons:
+        if lessons[0].ended is None:
+            st.info(text("history.unended"), icon=":material/pending:")
+        lesson_report.show(lessons[0], state.settings)
 
 
-def _all(state: State, store: Store, me: str) -> None:
-    """The list with its search, a page at a time."""
-    st.caption(say("history.intro"))
+def _show_list(state: State, store: Store, me: str) -> None:
+    """Show the search and one page of the list of lessons."""
+    st.caption(text("history.intro"))
     if ALONE in st.session_state:
-        st.warning(say("history.alone"), icon=":material/cookie_off:")
+        st.warning(text("history.alone"), icon=":material/cookie_off:")
     if not store.find(me, size=1).found:
-        st.info(say("history.empty"), icon=":material/videocam:")
+        st.info(text("history.empty"), icon=":material/videocam:")
         return
     words = _search()
-    _tools(store, me)
-    key = f"history_page_{words}"  # another search begins on its own first page
+    _list_buttons(store, me)
+    key = f"history_page_{words}"  # each search has its own page number
     at = max(int(st.session_state.get(key, 1)), 1)
     found = store.find(me, words, at - 1)
     pages = max(-(-found.found // PAGE), 1)
-    if at > pages:  # the last page's only lesson is gone
+    if at > pages:  # the last page's only lesson was deleted
         st.session_state[key] = pages
         found = store.find(me, words, pages - 1)
     if not found.found:
-        st.info(say("history.nothing"), icon=":material/search_off:")
+        st.info(text("history.nothing"), icon=":material/search_off:")
         return
     for kept in found.lessons:
         with st.container(border=True, gap="xsmall", key=f"history_lesson_{kept.id}"):
-            row(state, store, me, kept, _go)
+            row(state, store, me, kept, _open)
     if pages > 1:
         st.pagination(pages, key=key, persist_state="session")
-    st.caption(say("history.rule"))
+    st.caption(text("history.rule"))
 
 
 def _search() -> str:
-    """The words that are searched for."""
+    """Show the search field and return its words."""
     words = st.text_input(
-        say("history.search"),
-        placeholder=say("history.search_hint"),
+        text("history.search"),
+        placeholder=text("history.search_hint"),
         type="search",
         icon=":material/search:",
         key="history_search",
@@ -119,33 +119,33 @@ def _search() -> str:
     return words.strip()
 
 
-def _tools(store: Store, me: str) -> None:
-    """What is done with more than one lesson."""
-    picked = chosen()
+def _list_buttons(store: Store, me: str) -> None:
+    """Show the buttons for several lessons: compare and export."""
+    picked = picked_ids()
     with st.container(horizontal=True):
         st.button(
-            say("history.compare", n=len(picked)),
+            text("history.compare", n=len(picked)),
             icon=":material/compare_arrows:",
             disabled=len(picked) != 2,
-            help=say("history.compare_help"),
+            help=text("history.compare_help"),
             key="history_compare",
-            on_click=_go,
+            on_click=_open,
             args=picked,
         )
         st.download_button(
-            say("history.export"),
+            text("history.export"),
             partial(archive, store, me),
             f"lessons-{datetime.now(UTC):%Y-%m-%d}.zip",
             "application/zip",
             icon=":material/download:",
-            help=say("history.export_help"),
+            help=text("history.export_help"),
             key="history_export",
             on_click="ignore",
         )
 
 
-def _go(*ids: str) -> None:
-    """Shows that lesson, or two; without any, the list."""
+def _open(*ids: str) -> None:
+    """Put the ids of one or two lessons into the address; without ids, go back to the list."""
     for name in (LESSON, OTHER):
         st.query_params.pop(name, None)
     for name, id in zip((LESSON, OTHER), ids, strict=False):
@@ -153,4 +153,4 @@ def _go(*ids: str) -> None:
 
 
 def _title(lesson: Lesson) -> str:
-    return f"{called(lesson.info.name)}, {when(lesson.info.started)}"
+    return f"{display_name(lesson.info.name)}, {local_time(lesson.info.started)}"

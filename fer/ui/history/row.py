@@ -1,4 +1,4 @@
-"""A kept lesson in a list: what it was, what can be done with it, and what that asks first."""
+"""A stored lesson in the list: its figures, its buttons, and the dialogs to rename and delete."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from fer.lesson.lesson import LONGEST_NAME, clean
 from fer.server.state import State
 from fer.store import GoneError, LessonSummary, Store, StoreError
 from fer.ui.identity import zone
-from fer.ui.text import count, plain, report_words, say
+from fer.ui.text import escape_markdown, plural, report_text, text
 
-Standing = Literal["ended", "running", "elsewhere", "broken"]
+LessonState = Literal["ended", "running", "elsewhere", "broken"]
 
-DOING: Final = "history_doing"  # what is being done, and with which lesson
-SAID: Final = "history_said"  # how the last deed went; told once
+DIALOG: Final = "history_dialog"  # the open dialog, and its lesson's id
+RESULT: Final = "history_result"  # the last action's result; shown once
 PICKED: Final = "history_picked"  # the ids of the lessons to compare, two at most
 STYLE: Final = """<style>
 .fer-lesson { overflow-wrap: anywhere; line-height: 1.4; }
@@ -32,50 +32,50 @@ STYLE: Final = """<style>
 def row(
     state: State, store: Store, me: str, kept: LessonSummary, open: Callable[[str], None]
 ) -> None:
-    """The lesson with its buttons; `open` shows it."""
-    id, stands = kept.id, standing(state, store, me, kept)
-    st.html(STYLE + card(kept, stands))
+    """Show a lesson with its buttons; `open` is called to show its report."""
+    id, stage = kept.id, lesson_state(state, store, me, kept)
+    st.html(STYLE + card(kept, stage))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
-            say("history.open"),
+            text("history.open"),
             icon=":material/description:",
             key=f"history_open_{id}",
             on_click=open,
             args=(id,),
         )
-        _pick(id)
-        _deeds(id)
-    doing = st.session_state.get(DOING)
-    if doing == ("rename", id):
+        _compare_box(id)
+        _more_menu(id)
+    dialog = st.session_state.get(DIALOG)
+    if dialog == ("rename", id):
         _rename(state, me, kept)
-    elif doing == ("delete", id):
-        _delete(state, me, kept, stands)
+    elif dialog == ("delete", id):
+        _delete(state, me, kept, stage)
 
 
-def card(kept: LessonSummary, stands: Standing) -> str:
-    """A lesson in two lines of HTML."""
-    parts = [when(kept.started), report_words().span(kept.duration)]
-    parts += [] if kept.faces is None else [count("history.faces", round(kept.faces))]
-    marks: dict[Standing, str] = {
-        "running": say("history.running"),
-        "elsewhere": say("history.running"),
-        "broken": say("history.broken"),
+def card(kept: LessonSummary, stage: LessonState) -> str:
+    """Return a lesson in two lines of HTML."""
+    parts = [local_time(kept.started), report_text().span(kept.duration)]
+    parts += [] if kept.faces is None else [plural("history.faces", round(kept.faces))]
+    marks: dict[LessonState, str] = {
+        "running": text("history.running"),
+        "elsewhere": text("history.running"),
+        "broken": text("history.broken"),
     }
-    mark = f" <mark>{escape(marks[stands])}</mark>" if stands in marks else ""
+    mark = f" <mark>{escape(marks[stage])}</mark>" if stage in marks else ""
     return (
-        f'<div class="fer-lesson"><b>{escape(called(kept.name))}</b>{mark}'
-        f"<small>{escape(' · '.join([*parts, _looked(kept.balance)]))}</small></div>"
+        f'<div class="fer-lesson"><b>{escape(display_name(kept.name))}</b>{mark}'
+        f"<small>{escape(' · '.join([*parts, _mood_text(kept.balance)]))}</small></div>"
     )
 
 
-def chosen() -> tuple[str, ...]:
-    """The ids of the lessons to compare, in the order in which they were ticked."""
+def picked_ids() -> tuple[str, ...]:
+    """Return the ids of the lessons to compare, in the order in which they were ticked."""
     picked: tuple[str, ...] = st.session_state.get(PICKED, ())
     return picked
 
 
-def standing(state: State, store: Store, me: str, kept: LessonSummary) -> Standing:
-    """Whether a lesson has ended, runs here or in another process, or was cut off."""
+def lesson_state(state: State, store: Store, me: str, kept: LessonSummary) -> LessonState:
+    """Return whether a lesson has ended, runs here or in another process, or broke off."""
     if kept.ended:
         return "ended"
     if state.lessons.running(kept.id, me) is not None:
@@ -84,121 +84,122 @@ def standing(state: State, store: Store, me: str, kept: LessonSummary) -> Standi
     return "broken" if broken else "elsewhere"
 
 
-def called(name: str) -> str:
-    """A lesson's name, or a word for one that has none."""
-    return name or say("history.unnamed")
+def display_name(name: str) -> str:
+    """Return a lesson's name, or a general word if it has none."""
+    return name or text("history.unnamed")
 
 
-def when(time: datetime) -> str:
-    """Day and minute by the reader's own clock."""
+def local_time(time: datetime) -> str:
+    """Return date and time to the minute in the visitor's time zone."""
     return f"{time.astimezone(zone() or time.tzinfo):%Y-%m-%d %H:%M}"
 
 
-def fault_of(fault: StoreError) -> str:
-    """What is wrong with the store, and what to do."""
-    return say("history.fault", fault=plain(str(fault)))
+def fault_text(fault: StoreError) -> str:
+    """Return a message about a fault of the store for the visitor."""
+    return text("history.fault", fault=escape_markdown(str(fault)))
 
 
-def _pick(id: str) -> None:
-    """The box that takes a lesson into a comparison; a third one drops the first."""
+def _compare_box(id: str) -> None:
+    """Show the checkbox that adds a lesson to the comparison; a third one replaces the first."""
 
     def change() -> None:
-        others = [one for one in chosen() if one != id]
+        others = [one for one in picked_ids() if one != id]
         st.session_state[PICKED] = tuple([*others, id][-2:] if st.session_state[key] else others)
 
     key = f"history_pick_{id}"
-    st.session_state[key] = id in chosen()
-    st.checkbox(say("history.pick"), key=key, on_change=change)
+    st.session_state[key] = id in picked_ids()
+    st.checkbox(text("history.pick"), key=key, on_change=change)
 
 
-def _deeds(id: str) -> None:
-    """The menu of what changes a lesson; what is chosen asks first."""
+def _more_menu(id: str) -> None:
+    """Show the menu to rename or delete a lesson; each opens a dialog."""
 
     def choose() -> None:
-        st.session_state[DOING] = st.session_state[key], id
+        st.session_state[DIALOG] = st.session_state[key], id
 
     key = f"history_more_{id}"
-    deeds = {"rename": say("history.rename"), "delete": say("history.delete")}
+    actions = {"rename": text("history.rename"), "delete": text("history.delete")}
     st.menu_button(
-        say("history.more"),
-        list(deeds),
-        format_func=deeds.__getitem__,
+        text("history.more"),
+        list(actions),
+        format_func=actions.__getitem__,
         type="tertiary",
         key=key,
         on_click=choose,
     )
 
 
-def _looked(balance: float | None) -> str:
+def _mood_text(balance: float | None) -> str:
     if balance is None:
-        return say("history.looked.nobody")
+        return text("history.seemed.nobody")
     mood = f"{balance:+.2f}"
     return {
-        "happy": say("history.looked.happy", mood=mood),
-        "negative": say("history.looked.negative", mood=mood),
-        "even": say("history.looked.even", mood=mood),
+        "happy": text("history.seemed.happy", mood=mood),
+        "negative": text("history.seemed.negative", mood=mood),
+        "even": text("history.seemed.even", mood=mood),
     }[mood_word(balance)]
 
 
 def _rename(state: State, me: str, kept: LessonSummary) -> None:
-    """Ask for another name, and give it."""
+    """Show the dialog to rename a lesson."""
 
     def rename() -> None:
         name = clean(st.session_state[key], LONGEST_NAME)
         if not name:
-            st.session_state[SAID] = "warning", say("history.nameless")
+            st.session_state[RESULT] = "warning", text("history.nameless")
             return
 
-        def deed() -> None:
+        def action() -> None:
             state.lessons.rename(kept.id, me, name)
 
-        _do(deed, say("history.renamed", name=plain(name)))
+        _run(action, text("history.renamed", name=escape_markdown(name)))
 
     key = f"history_name_{kept.id}"
     with st.form("history_rename", border=False):
-        st.text_input(say("history.name"), kept.name, max_chars=LONGEST_NAME, key=key)
+        st.text_input(text("history.name"), kept.name, max_chars=LONGEST_NAME, key=key)
         with st.container(horizontal=True):
-            st.form_submit_button(say("history.save"), type="primary", on_click=rename)
-            st.form_submit_button(say("history.cancel"), on_click=_leave)
+            st.form_submit_button(text("history.save"), type="primary", on_click=rename)
+            st.form_submit_button(text("history.cancel"), on_click=_close_dialog)
 
 
-def _delete(state: State, me: str, kept: LessonSummary, stands: Standing) -> None:
-    """Ask once; then the lesson is gone."""
+def _delete(state: State, me: str, kept: LessonSummary, stage: LessonState) -> None:
+    """Show the dialog to delete a lesson."""
 
-    def deed() -> None:
+    def action() -> None:
         state.lessons.delete(kept.id, me)
-        st.session_state[PICKED] = tuple(one for one in chosen() if one != kept.id)
+        st.session_state[PICKED] = tuple(one for one in picked_ids() if one != kept.id)
 
-    name = plain(called(kept.name))
-    if stands == "elsewhere":  # the process that runs it would go on saving it
-        st.info(say("history.elsewhere", name=name), icon=":material/pending:")
-        st.button(say("history.cancel"), key="history_keep", on_click=_leave)
+    name = escape_markdown(display_name(kept.name))
+    if stage == "elsewhere":  # the process that runs it would save it again
+        st.info(text("history.elsewhere", name=name), icon=":material/pending:")
+        st.button(text("history.cancel"), key="history_keep", on_click=_close_dialog)
         return
-    if stands == "running":
-        ask, sure = say("history.ask_running", name=name), say("history.delete_end")
+    if stage == "running":
+        ask, sure = text("history.ask_running", name=name), text("history.delete_end")
     else:
-        ask, sure = say("history.ask", name=name), say("history.delete_sure")
+        ask, sure = text("history.ask", name=name), text("history.delete_sure")
     st.warning(ask, icon=":material/delete_forever:")
-    done = say("history.deleted", name=name)
+    done = text("history.deleted", name=name)
     with st.container(horizontal=True):
-        st.button(sure, type="primary", key="history_sure", on_click=_do, args=(deed, done))
-        st.button(say("history.keep"), key="history_keep", on_click=_leave)
+        st.button(sure, type="primary", key="history_sure", on_click=_run, args=(action, done))
+        st.button(text("history.keep"), key="history_keep", on_click=_close_dialog)
 
 
-def _do(deed: Callable[[], None], done: str) -> None:
-    """Does it before the page is drawn anew, and leaves word of how it went.
+def _run(action: Callable[[], None], done: str) -> None:
+    """Run an action and keep its result for the next drawing of the page.
 
-    A button's return value would not do: one whose lesson is gone is not drawn any more.
+    Runs as a button's callback, because the button of a deleted lesson is not drawn again, so its
+    return value would be lost.
     """
-    _leave()
+    _close_dialog()
     try:
-        deed()
-        st.session_state[SAID] = "success", done
+        action()
+        st.session_state[RESULT] = "success", done
     except GoneError:
-        st.session_state[SAID] = "warning", say("history.gone")
+        st.session_state[RESULT] = "warning", text("history.gone")
     except StoreError as fault:
-        st.session_state[SAID] = "error", fault_of(fault)
+        st.session_state[RESULT] = "error", fault_text(fault)
 
 
-def _leave() -> None:
-    st.session_state.pop(DOING, None)
+def _close_dialog() -> None:
+    st.session_state.pop(DIALOG, None)

@@ -1,7 +1,7 @@
-"""The browser's side of a live picture, mounted on a page: captures, sends, and draws the boxes.
+"""The live view on a page: browser code that captures frames, sends them, and draws the boxes.
 
-Its code is fer/ui/browser/, ES modules that the server serves as they are. Streamlit gets only a
-loader, which imports the module that the data names.
+The code is in fer/ui/browser/, ES modules that the server serves as they are. Streamlit gets only a
+loader, which imports the module named in the component's data.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ ROUTE: Final = "ws/live"  # beside the page, so it follows the app under any pat
 
 @dataclass(frozen=True)
 class ViewOptions:
-    """How the picture starts, and the words around it.
+    """Options of the live view.
 
     `texts` are its sentences and `emotions` the seven words, both in the page's language.
-    `autostart` starts a camera by itself, once when the view comes onto the page; a screen needs
-    somebody's press. `on_begun` runs when a picture started by itself.
+    `autostart` starts a camera once when the view comes onto the page; browsers share a screen
+    only after a click. `on_begun` is called after an automatic start.
     """
 
     texts: Mapping[str, str]
@@ -48,15 +48,15 @@ def live_view(
     options: ViewOptions,
     key: str = "live_view",
 ) -> None:
-    """Show the picture with its buttons.
+    """Show the live picture with its buttons.
 
-    If the server refused the token, the page is drawn again, so that it issues another one. Python
-    hears of nothing else from the browser here.
+    If the server refuses the token, the page is drawn again and issues another one. The browser
+    sends no other events to Python here.
 
-    Another `lesson_id` in the same `visit` means that the lesson was ended: what runs stops. In
-    another visit, as after the server was lost, it goes on. Another `source` stops what runs, too.
+    A new `lesson_id` in the same `visit` means that the lesson was ended, so capturing stops. With
+    a new `visit`, as after the server restarted, it goes on. A new `source` also stops it.
     """
-    # Registered at every run, as each test and server has a registry of its own; it costs nothing.
+    # Registered at every run, as each test and server has its own registry; this costs nothing.
     mount = st.components.v2.component(
         NAME,
         html=browser_text("live/panel.html"),
@@ -88,9 +88,9 @@ def live_view(
 
 
 def component_data(main: str, **data: Any) -> list[dict[str, Any]]:
-    """Return a component's data, with the address of its main module, in a list.
+    """Return a component's data with the address of its main module.
 
-    In a bare dict Streamlit would look for tables, and load pandas for that: 70 MB.
+    It is a list because Streamlit searches a dict for tables and loads pandas for that: 70 MB.
     """
     return [{"module": main, "main": browser_files(BROWSER).url(main), **data}]
 

@@ -1,4 +1,4 @@
-"""What the teacher does while the lesson runs: marks notes, pauses, sets alerts, ends it."""
+"""The controls of a running lesson: add notes, pause, set alerts, end it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from fer.server.lessons import LiveLesson
 from fer.server.protocol import class_numbers
 from fer.server.state import State
 from fer.ui.live.floating_window import AMOUNTS, floating_window_button
-from fer.ui.text import all_of, emotions, say
+from fer.ui.text import emotions, text, texts_below
 
 ALERTS: Final = ("negative", "confused", "flat")
-SET: Final = "lesson_watched"  # the alerts that this visit set last, and of which lesson
+SET: Final = "lesson_settings"  # the settings that this visit made last, with the lesson's id
 FINISHED: Final = "lesson_finished"  # the lesson whose report is shown
 FAULT: Final = "lesson_fault"  # why it could not be saved
 KEYS: Final = {"topic": "T", "question": "Q"}
@@ -29,46 +29,49 @@ def controls(state: State, lesson_id: str, owner: str) -> None:
         _note_button(state, lesson_id, owner, "topic", off)
         _note_button(state, lesson_id, owner, "question", off)
         with (
-            st.popover(say("live.note"), icon=":material/edit_note:", disabled=off),
+            st.popover(text("live.note"), icon=":material/edit_note:", disabled=off),
             st.form("live_note", clear_on_submit=True, border=False),
         ):
-            text = st.text_input(say("live.note_hint"), max_chars=500)
-            if st.form_submit_button(say("live.note_add")) and text.strip():
-                mark(state, lesson_id, owner, "note", text)
+            words = st.text_input(text("live.note_hint"), max_chars=500)
+            if st.form_submit_button(text("live.note_add")) and words.strip():
+                mark(state, lesson_id, owner, "note", words)
         snapshot = live.snapshot() if live else None
         paused = snapshot is not None and snapshot.paused
         st.button(
-            say("live.go_on") if paused else say("live.pause"),
+            text("live.go_on") if paused else text("live.pause"),
             icon=":material/play_arrow:" if paused else ":material/pause:",
             on_click=partial(_pause, state, lesson_id, owner),
             disabled=off,
         )
-        with st.popover(say("live.options"), icon=":material/tune:"):
+        with st.popover(text("live.options"), icon=":material/tune:"):
             options(live)
         st.button(
-            say("live.finish"),
+            text("live.finish"),
             icon=":material/stop_circle:",
-            help=say("live.finish_help"),
+            help=text("live.finish_help"),
             on_click=partial(finish, state, lesson_id, owner),
             disabled=off,
         )
 
 
 def options(live: LiveLesson | None) -> None:
-    """Show the alerts, how much the floating window shows, and single faces."""
-    st.markdown(say("live.alerts"))
+    """Show the options: alerts, the floating window's content, and single faces."""
+    st.markdown(text("live.alerts"))
     lesson = live.lesson if live else None
-    # The settings of a lesson that runs: a visit that finds it again must not change them.
+    # Start from the running lesson's settings: opening its page again must not change them.
     usual = {alert.what: alert for alert in (lesson.alerts if lesson else CALM)}
     chosen: list[Alert] = []
     for what in ALERTS:
         alert = usual.get(what, Alert(what, 0.5, 60))
         on, over, seconds = st.columns([4, 4, 3], vertical_alignment="center")
         wanted = on.checkbox(
-            say(f"live.look.{what}"), what in usual, key=f"alert_{what}", persist_state="session"
+            text(f"live.indicator.{what}"),
+            what in usual,
+            key=f"alert_{what}",
+            persist_state="session",
         )
         share = over.slider(
-            say("live.alert_over"),
+            text("live.alert_over"),
             10,
             90,
             round(100 * alert.over),
@@ -78,7 +81,7 @@ def options(live: LiveLesson | None) -> None:
             persist_state="session",
         )
         length = seconds.number_input(
-            say("live.alert_seconds"),
+            text("live.alert_seconds"),
             5,
             600,
             alert.seconds,
@@ -89,26 +92,26 @@ def options(live: LiveLesson | None) -> None:
         if wanted:
             chosen.append(Alert(what, share / 100, int(length)))
     st.session_state["alerts"] = tuple(chosen)
-    names = {amount: say(f"live.amount_{amount}") for amount in AMOUNTS}
+    names = {amount: text(f"live.amount_{amount}") for amount in AMOUNTS}
     st.segmented_control(
-        say("live.amount"),
+        text("live.amount"),
         AMOUNTS,
         format_func=names.__getitem__,
         default="quiet",
         required=True,
-        key="glance_amount",
+        key="floating_amount",
         persist_state="session",
     )
     follow = st.toggle(
-        say("live.individuals"),
+        text("live.individuals"),
         lesson is not None and lesson.people() is not None,
         key="individuals",
         persist_state="session",
-        help=say("live.individuals_help"),
+        help=text("live.individuals_help"),
     )
     if live is None:
         return
-    # Only what was changed here: the same lesson may be open in another tab.
+    # Set them only after a change here: the same lesson may be open in another tab.
     setting = (live.id, *chosen, follow)
     if st.session_state.get(SET) != setting:
         st.session_state[SET] = setting
@@ -122,20 +125,20 @@ def floating_window(state: State, lesson_id: str, owner: str) -> None:
     snapshot = live.snapshot() if live else None
     floating_window_button(
         class_numbers(snapshot) if snapshot else None,
-        all_of("browser.glance"),
+        texts_below("browser.floating"),
         emotions(),
-        amount=st.session_state.get("glance_amount") or "quiet",
+        amount=st.session_state.get("floating_amount") or "quiet",
         on_mark=partial(mark, state, lesson_id, owner, "note", ""),
     )
 
 
-def mark(state: State, lesson_id: str, owner: str, kind: str, text: str = "") -> None:
+def mark(state: State, lesson_id: str, owner: str, kind: str, words: str = "") -> None:
     """Add a note to the lesson."""
     live = state.lessons.running(lesson_id, owner)
-    note = live.mark(kind, text) if live else None
+    note = live.mark(kind, words) if live else None
     if note is not None:
         minutes, seconds = divmod(int(note.time), 60)
-        st.toast(say("live.marked", time=f"{minutes}:{seconds:02}"), icon=":material/flag:")
+        st.toast(text("live.marked", time=f"{minutes}:{seconds:02}"), icon=":material/flag:")
 
 
 def finish(state: State, lesson_id: str, owner: str) -> None:
@@ -148,7 +151,7 @@ def finish(state: State, lesson_id: str, owner: str) -> None:
 def _note_button(state: State, lesson_id: str, owner: str, kind: str, off: bool) -> None:
     icons = {"topic": ":material/flag:", "question": ":material/help:"}
     st.button(
-        say(f"live.{kind}"),
+        text(f"live.{kind}"),
         icon=icons[kind],
         shortcut=KEYS[kind],
         on_click=partial(mark, state, lesson_id, owner, kind),

@@ -1,7 +1,7 @@
-"""A small window that floats above the call and shows the class, mounted on a page.
+"""The floating window: a small window above the call that shows the state of the class.
 
-The page gives it a snapshot once a second. While the page is hidden its clock is slowed down, so
-the live socket's answers bring snapshots too: browser/live/main.js passes them on.
+The page gives it a snapshot once a second. In a hidden tab the browser slows that down, so
+browser/live/main.js also passes on the snapshots in the live socket's answers.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Amount = Literal["quiet", "normal", "full"]
 
 AMOUNTS: Final[tuple[Amount, ...]] = ("quiet", "normal", "full")
 NAME: Final = "fer_glance"
-GRACE_MS: Final = 3000  # Streamlit may take it off the page and put it back while it draws
+GRACE_MS: Final = 3000  # Streamlit may remove the component for a moment while it draws
 
 
 def floating_window_button(
@@ -31,10 +31,10 @@ def floating_window_button(
     key: str = "glance",
     on_mark: Callable[[], None] = lambda: None,
 ) -> None:
-    """Show the button that opens the window.
+    """Show the button that opens the floating window.
 
-    `snapshot` is the class's numbers as the live socket sends them; `texts` are the window's
-    sentences, `emotions` the seven words.
+    `snapshot` has the class's numbers in the live socket's form; `texts` are the window's
+    sentences, `emotions` the seven words. `on_mark` is called when its button to mark is pressed.
     """
     mount = st.components.v2.component(
         NAME,

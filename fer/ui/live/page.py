@@ -1,4 +1,4 @@
-"""The page Live: the picture with its boxes, and beside it the class now."""
+"""The page Live: the picture with its boxes, and beside it the state of the class."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from fer.server.state import State
 from fer.ui import class_panel, lesson_report
 from fer.ui.consent import acknowledged, plan_of
 from fer.ui.identity import owner
-from fer.ui.layout import part
+from fer.ui.layout import fragment
 from fer.ui.live.controls import FAULT, FINISHED, controls, floating_window
 from fer.ui.live.source import source
-from fer.ui.text import say
+from fer.ui.text import text
 
-LESSON_ID: Final = "live_lesson"  # of the lesson that this visit's picture belongs to
+LESSON_ID: Final = "live_lesson"  # the id of this visit's lesson
 NAME: Final = "live_name"
-BEGUN: Final = "live_begun"  # whether the buttons were drawn for a lesson that runs
+BEGUN: Final = "live_begun"  # whether the page was last drawn for a running lesson
 
 
 def page(state: State) -> None:
     """Show the page "Live"."""
     st.set_page_config(layout="wide")
-    st.title(say("live.title"))
+    st.title(text("live.title"))
     done: Lesson | None = st.session_state.get(FINISHED)
     if done is not None:
         _report(state, done)
         return
     me, lesson_id = owner(), _lesson_id(state)
     if st.session_state.get(BEGUN) and state.lessons.running(lesson_id, me) is None:
-        # It was ended or deleted on another page, goes on in another process, or nobody fed it.
+        # It was ended or deleted elsewhere, runs in another process, or got no frames for long.
         lesson_id = _new_lesson_id(state)
     live = state.lessons.running(lesson_id, me)
     earlier = live.lesson.info.acknowledged if live and live.lesson else None
@@ -45,10 +45,10 @@ def page(state: State) -> None:
     if given is None:
         return
     left, right = st.columns([5, 2], gap="medium")
-    # Drawn whether the lesson runs or not: what stands beside the picture must not come and go.
+    # Draw the field whether the lesson runs or not: a changed layout would reset the picture.
     name = right.text_input(
-        say("live.name"),
-        placeholder=say("live.name_hint"),
+        text("live.name"),
+        placeholder=text("live.name_hint"),
         max_chars=120,
         key=NAME,
         persist_state="session",
@@ -59,68 +59,68 @@ def page(state: State) -> None:
         try:
             plan = _plan(state, name, given)
         except ModelError as fault:
-            st.info(say("video.missing"), icon=":material/model_training:")
+            st.info(text("video.missing"), icon=":material/model_training:")
             st.caption(str(fault))
             return
     with left:
         source(state, lesson_id)
         st.session_state[BEGUN] = live is not None
         controls(state, lesson_id, me)
-        st.caption(say("live.privacy"))
+        st.caption(text("live.privacy"))
     with right:
         class_now(state, lesson_id, me, plan)
 
 
-@part(every=1.0)
+@fragment(every=1.0)
 def class_now(state: State, lesson_id: str, me: str, plan: LessonPlan | None) -> None:
-    """Show the class, anew every second; before the first picture, announce the lesson."""
+    """Show the class, redrawn every second; before the first frame, register the lesson."""
     live = state.lessons.running(lesson_id, me)
     if (live is not None) != bool(st.session_state.get(BEGUN)):
-        st.rerun()  # the first picture has come, or the lesson was ended elsewhere
+        st.rerun()  # the first frame has come, or the lesson was ended elsewhere
     snapshot = live.snapshot() if live else None
     if live is None and plan is not None:
-        state.lessons.join(lesson_id, me, plan)  # for as long as this page is open
+        state.lessons.join(lesson_id, me, plan)  # repeated while this page is open
     if live is None or live.lesson is None or snapshot is None:
-        st.info(say("live.waiting"), icon=":material/play_circle:")
+        st.info(text("live.waiting"), icon=":material/play_circle:")
     else:
         st.html(class_panel.panel(snapshot, live.lesson.notes, live.lesson.fired))
         if snapshot.paused:
-            st.caption(say("live.paused"))
+            st.caption(text("live.paused"))
         elif not live.rate():
-            st.caption(say("live.waiting"))
+            st.caption(text("live.waiting"))
     floating_window(state, lesson_id, me)
     people = live.lesson.people() if live and live.lesson else None
     if people is not None and st.session_state.get("individuals"):
-        st.markdown(f"**{say('live.people')}**")
+        st.markdown(f"**{text('live.people')}**")
         st.html(class_panel.people(people))
     if live is not None and live.transport == "webrtc" and live.rate():
-        st.caption(figures(live))  # the socket's own view shows them under the picture
+        st.caption(figures(live))  # the live view of the socket shows them itself
     if fault := (live.saved.fault if live else None) or state.store_fault:
-        st.warning(say("live.not_kept", fault=fault), icon=":material/save:")
+        st.warning(text("live.not_kept", fault=fault), icon=":material/save:")
 
 
 def figures(live: LiveLesson) -> str:
-    """Return in one line how well the picture keeps up."""
-    parts = [say("live.figures", rate=f"{live.rate():.1f}")]
+    """Return one line with the frame rate and the delay."""
+    parts = [text("live.figures", rate=f"{live.rate():.1f}")]
     if (delay := live.delay()) is not None:
-        parts.append(say("live.behind", ms=round(1000 * delay)))
+        parts.append(text("live.behind", ms=round(1000 * delay)))
     return " · ".join([*parts, "WebRTC"])
 
 
 def _report(state: State, done: Lesson) -> None:
     """Show the report of the lesson that was just finished."""
-    if st.button(say("live.again"), icon=":material/restart_alt:"):
+    if st.button(text("live.again"), icon=":material/restart_alt:"):
         _new_lesson_id(state)
         st.rerun()
     if fault := st.session_state.get(FAULT) or state.store_fault:
-        st.warning(say("live.not_kept", fault=fault), icon=":material/save:")
+        st.warning(text("live.not_kept", fault=fault), icon=":material/save:")
     lesson_report.show(done, state.settings)
 
 
 def _new_lesson_id(state: State) -> str:
-    """Return the id of another lesson for this visit.
+    """Return a new lesson id for this visit.
 
-    Not of one that could go on: it may be the one that another process has just taken over.
+    It does not resume an unfinished lesson, which another process may just have taken over.
     """
     for key in (FINISHED, FAULT, BEGUN):
         st.session_state.pop(key, None)
@@ -130,27 +130,27 @@ def _new_lesson_id(state: State) -> str:
 
 
 def _lesson_id(state: State) -> str:
-    """Return the id of this visit's lesson: of the one that goes on, or a new one."""
+    """Return the id of this visit's lesson: of an unfinished one that is resumed, or a new one."""
     kept: dict[str, Any] = st.session_state  # type: ignore[assignment]  # it is a mapping of str
     if LESSON_ID not in kept:
         try:
             kept[LESSON_ID] = state.lessons.resume(owner())
         except FerError as fault:
-            st.warning(say("live.not_kept", fault=str(fault)), icon=":material/save:")
+            st.warning(text("live.not_kept", fault=str(fault)), icon=":material/save:")
             kept[LESSON_ID] = None
         if kept[LESSON_ID]:
-            st.toast(say("live.went_on"), icon=":material/history:")
+            st.toast(text("live.went_on"), icon=":material/history:")
         kept[LESSON_ID] = kept[LESSON_ID] or state.issue_token(None)[0]
     lesson_id: str = kept[LESSON_ID]
     return lesson_id
 
 
 def _plan(state: State, name: str, given: datetime) -> LessonPlan:
-    """Return what the lesson will be, once its first picture comes."""
+    """Return the plan of the lesson that begins with the first frame."""
     return replace(
         plan_of(state, given),
         name=name,
-        unnamed=say("live.unnamed", when=WHEN),
+        unnamed=text("live.unnamed", when=WHEN),
         alerts=st.session_state.get("alerts", CALM),
         individuals=bool(st.session_state.get("individuals")),
     )

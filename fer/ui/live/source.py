@@ -1,4 +1,4 @@
-"""The live picture on a page: a shared window or a camera, over the socket or over WebRTC."""
+"""The source of a live lesson: a shared window or a camera, over the socket or over WebRTC."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ import streamlit as st
 
 from fer.lesson.lesson import new_id
 from fer.server.state import State
-from fer.ui.layout import part
+from fer.ui.layout import fragment
 from fer.ui.live.browser_view import Source, ViewOptions, live_view
 from fer.ui.live.transport import Attempt, Transport, first_transport
-from fer.ui.text import all_of, emotions, say
+from fer.ui.text import emotions, text, texts_below
 
 ATTEMPT: Final = "live_attempt"
-TRANSPORT: Final = "live_way"
+TRANSPORT: Final = "live_transport"
 VISIT: Final = "live_visit"  # lets the browser distinguish the next lesson from a lost server
-GO_ON: Final = "live_go_on"  # Start was pressed for WebRTC, so the socket needs no press
+GO_ON: Final = "live_go_on"  # Start was pressed for WebRTC, so the socket starts by itself
 
 
 def source(state: State, lesson_id: str) -> None:
     """Show the choice of source, and the picture with its boxes."""
     icons: dict[Source, str] = {
-        "screen": f":material/screen_share: {say('live.screen')}",
-        "camera": f":material/videocam: {say('live.camera')}",
+        "screen": f":material/screen_share: {text('live.screen')}",
+        "camera": f":material/videocam: {text('live.camera')}",
     }
     chosen = st.segmented_control(
-        say("live.source"),
+        text("live.source"),
         list(icons),
         format_func=icons.__getitem__,
         default="screen",
@@ -42,7 +42,7 @@ def source(state: State, lesson_id: str) -> None:
 
 
 def transport(state: State) -> Transport:
-    """Return how this visit's camera sends its frames; found out once."""
+    """Return how this visit's camera sends its frames; chosen once per visit."""
     kept = st.session_state
     if TRANSPORT not in kept:
         kept[TRANSPORT] = first_transport(
@@ -53,9 +53,9 @@ def transport(state: State) -> Transport:
 
 
 def by_socket(state: State, lesson_id: str, source: Source) -> None:
-    """Show the picture that the browser captures.
+    """Show the live view, which sends frames over the socket.
 
-    It is no fragment: Streamlit may remove one for a moment, and the picture would stop.
+    It is not in a fragment: Streamlit may remove one for a moment, which would stop the capture.
     """
     kept = st.session_state
     _, token = state.issue_token(lesson_id)
@@ -65,7 +65,7 @@ def by_socket(state: State, lesson_id: str, source: Source) -> None:
         source,
         visit=kept.setdefault(VISIT, new_id()),
         options=ViewOptions(
-            texts=all_of("browser.live"),
+            texts=texts_below("browser.live"),
             emotions=emotions(),
             autostart=source == "camera" and GO_ON in kept,
             on_begun=_begun,
@@ -74,30 +74,30 @@ def by_socket(state: State, lesson_id: str, source: Source) -> None:
 
 
 def by_webrtc(state: State, lesson_id: str) -> None:
-    """Show the camera over WebRTC, and what to do when that fails."""
-    # Here: its widget registers with a running server, and is not found if imported before one.
+    """Show the camera over WebRTC, and change to the socket or show advice if that fails."""
+    # Imported here, because the widget must be registered while a server runs.
     from fer.ui.live.webrtc import CameraOptions, camera
 
     attempt: Attempt = st.session_state.setdefault(ATTEMPT, Attempt())
     open_lesson = partial(state.lessons.open, lesson_id, "webrtc")
-    options = CameraOptions(texts=all_of("browser.webrtc"))
-    # One widget for each lesson: when a lesson is ended elsewhere, its camera goes off.
+    options = CameraOptions(texts=texts_below("browser.webrtc"))
+    # One widget per lesson, so that its camera is switched off when the lesson is ended elsewhere.
     key = f"camera-{lesson_id}"
-    attempt.saw(camera(lesson_id, open_lesson, state.settings.ice, key=key, options=options))
-    watch(state, lesson_id, attempt)
+    attempt.update(camera(lesson_id, open_lesson, state.settings.ice, key=key, options=options))
+    check_webrtc(state, lesson_id, attempt)
 
 
-@part(every=0.5)
-def watch(state: State, lesson_id: str, attempt: Attempt) -> None:
-    """Change over to the socket when WebRTC brings no picture."""
+@fragment(every=0.5)
+def check_webrtc(state: State, lesson_id: str, attempt: Attempt) -> None:
+    """Change to the socket, or show a warning, if no frame comes over WebRTC."""
     if not attempt.failed(state.lessons.last_frame(lesson_id)):
         return
     if state.settings.live == "auto":
         st.session_state[TRANSPORT], st.session_state[GO_ON] = "socket", True
         st.rerun()
-    st.warning(say("live.no_webrtc"), icon=":material/wifi_off:")
+    st.warning(text("live.no_webrtc"), icon=":material/wifi_off:")
 
 
 def _begun() -> None:
-    """Note that the picture started by itself: the next one waits for Start again."""
+    """Reset GO_ON after an automatic start, so that the next source waits for Start."""
     st.session_state.pop(GO_ON, None)

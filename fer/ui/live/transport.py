@@ -1,4 +1,4 @@
-"""Choose how a camera sends its frames: over WebRTC where that can work, else the socket."""
+"""Choose how a camera sends its frames: over WebRTC if that can work, else over the socket."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fer.net import Ice, is_local
 
 Transport = Literal["webrtc", "socket"]
 Wanted = Literal["auto", "webrtc", "socket"]
-PATIENCE: Final = 4.0  # seconds until WebRTC's first frame must have come; it needs 1 or 2
+PATIENCE: Final = 4.0  # seconds to wait for WebRTC's first frame; it usually takes 1 or 2
 RELAY: Final = re.compile(r"(turns?):(\[[^\]]+\]|[^:?]+)(?::(\d+))?(?:\?transport=(\w+))?")
 USUAL_PORTS: Final = {"turn": 3478, "turns": 5349}
 
@@ -38,22 +38,22 @@ def answers(url: str, seconds: float = 1.0) -> bool:
 def first_transport(
     wanted: Wanted, page: str, ice: Ice, answers: Callable[[str], bool] = answers
 ) -> Transport:
-    """Return the transport to begin with, for a page at this address."""
+    """Return the transport to try first, for a page at this address."""
     if wanted != "auto":
         return wanted
-    # A relay that doesn't answer would hold up both sides for ten seconds.
+    # Check first: both sides would wait ten seconds for a relay that doesn't answer.
     works = any(map(answers, ice.relays)) if ice.relays else is_local(urlsplit(page).hostname or "")
     return "webrtc" if works else "socket"
 
 
 @dataclass
 class Attempt:
-    """A browser's attempts to send its camera by WebRTC; knows when one has failed."""
+    """A browser's attempt to send its camera over WebRTC: decides when it has failed."""
 
     now: Callable[[], float] = field(default=time.monotonic, repr=False)
     began: float | None = None  # when Start was pressed; None while stopped
 
-    def saw(self, state: Literal["idle", "connecting", "live"]) -> None:
+    def update(self, state: Literal["idle", "connecting", "live"]) -> None:
         """Take in the widget's state."""
         if state == "idle":
             self.began = None
@@ -61,7 +61,7 @@ class Attempt:
             self.began = self.now()
 
     def failed(self, last_frame: float | None) -> bool:
-        """Return True if Start was pressed long ago and no frame has come since."""
+        """Return whether Start was pressed more than PATIENCE ago and no frame came since."""
         if self.began is None or (last_frame is not None and last_frame >= self.began):
             return False
         return self.now() - self.began > PATIENCE

@@ -1,7 +1,7 @@
-"""A camera over WebRTC: frames to the server, the picture with its boxes back.
+"""A camera over WebRTC: frames go to the server, the picture with its boxes comes back.
 
-streamlit-webrtc makes the connection. This module adds servers and credentials for each lesson, and
-a bounded output, so that a busy server drops frames instead of showing old ones.
+streamlit-webrtc makes the connection. This module adds ICE servers and credentials for each lesson,
+and makes a busy server drop frames instead of sending old ones.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ CAMERA: Final = {
 }
 
 
-# Opens the lesson to feed when its first frame comes: a page that is only looked at takes no place.
-# Raises LiveError where that is not possible.
+# Opens the lesson at its first frame, so that an open page without a camera takes no place on the
+# server. Raises LiveError if the server is full.
 OpenLesson = Callable[[], LiveLesson]
 State = Literal["idle", "connecting", "live"]
 
@@ -43,7 +43,8 @@ State = Literal["idle", "connecting", "live"]
 class NewestOnly(MediaRelay):
     """A relay that passes on the newest video frame only.
 
-    The usual relay queues without bound: on a busy server the picture lags by ever more seconds.
+    The usual relay queues frames without a limit, so a busy server's picture falls ever further
+    behind.
     """
 
     def subscribe(self, track: MediaStreamTrack, buffered: bool = True) -> MediaStreamTrack:
@@ -53,7 +54,7 @@ class NewestOnly(MediaRelay):
 
 @dataclass(frozen=True)
 class CameraOptions:
-    """What a camera's widget shows, and the boundaries that tests replace."""
+    """Options of the camera widget; tests replace `streamer` and `now`."""
 
     blur: bool = False
     texts: Mapping[str, str] = field(default_factory=dict)  # as streamlit-webrtc names them
@@ -69,10 +70,10 @@ def camera(
     key: str = "camera",
     options: CameraOptions | None = None,
 ) -> State:
-    """Show Start and Stop and the picture with its boxes; return the connection's state."""
+    """Show the camera widget with its buttons; return the connection's state."""
     options = options or CameraOptions()
-    bound_the_output()
-    # Both sides get the same dict: an object would be replaced by a public STUN server.
+    send_newest_only()
+    # A dict for both sides: streamlit-webrtc replaces an object by a public STUN server.
     servers = ice.configuration(lesson_id, options.now())
     state = options.streamer(
         key=key,
@@ -80,7 +81,7 @@ def camera(
         frontend_rtc_configuration=servers,
         server_rtc_configuration={"iceServers": servers["iceServers"]},
         media_stream_constraints=CAMERA,
-        video_frame_callback=answering(open_lesson, blur=options.blur),
+        video_frame_callback=frame_callback(open_lesson, blur=options.blur),
         sendback_audio=False,
         translations=dict(options.texts),
     ).state
@@ -89,38 +90,41 @@ def camera(
     return "connecting" if state.signalling else "idle"
 
 
-def answering(
+def frame_callback(
     open_lesson: OpenLesson, *, blur: bool = False
 ) -> Callable[[av.VideoFrame], av.VideoFrame]:
-    """Return the callback for every frame; it runs in a thread without Streamlit's context."""
+    """Return the callback that reads each frame and draws its boxes.
+
+    It runs in a thread without Streamlit's context.
+    """
     delays = DelayGauge()
 
     def answer(frame: av.VideoFrame) -> av.VideoFrame:
         begun = time.monotonic()
-        said = begun if frame.time is None else frame.time
-        delays.arrived(said, begun)
+        taken = begun if frame.time is None else frame.time
+        delays.arrived(taken, begun)
         try:
             live = open_lesson()
             picture = bgr(frame)
-            faces = live.feed(picture, said)
-        except LiveError:  # the page shows why; the picture goes on without boxes
+            faces = live.feed(picture, taken)
+        except LiveError:  # the page shows the reason; the picture continues without boxes
             return frame
         draw(picture, faces, blur=blur)
-        live.note_delay(delays.delay(said, time.monotonic()))
-        return planes(picture)
+        live.note_delay(delays.delay(taken, time.monotonic()))
+        return to_frame(picture)
 
     return answer
 
 
 def bgr(frame: av.VideoFrame) -> Picture:
-    """Return a frame's picture, to be drawn on."""
+    """Return a frame as a BGR picture that can be drawn on."""
     if frame.format.name == "yuv420p" and not (frame.width % 2 or frame.height % 2):
         return np.asarray(cv2.cvtColor(frame.to_ndarray(), cv2.COLOR_YUV2BGR_I420), np.uint8)
     return np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
 
 
-def planes(picture: Picture) -> av.VideoFrame:
-    """Return the picture as the encoder takes it; OpenCV does that in a tenth of PyAV's time."""
+def to_frame(picture: Picture) -> av.VideoFrame:
+    """Return the picture as a frame for the encoder; OpenCV converts ten times as fast as PyAV."""
     height, width = picture.shape[:2]
     if height % 2 or width % 2:
         return av.VideoFrame.from_ndarray(picture, format="bgr24")
@@ -128,11 +132,11 @@ def planes(picture: Picture) -> av.VideoFrame:
     return av.VideoFrame.from_ndarray(made, format="yuv420p")
 
 
-def bound_the_output() -> None:
-    """Make streamlit-webrtc send the newest frame only; its own relay queues without bound.
+def send_newest_only() -> None:
+    """Make streamlit-webrtc send the newest frame only, by replacing its relay.
 
-    streamlit-webrtc keeps its relay as an attribute of Streamlit's runtime and has no setting for
-    it, so this is the one place that knows the private name.
+    It has no setting for that: its relay is an attribute of Streamlit's runtime, with the private
+    name RELAY.
     """
     runtime = Runtime.instance() if Runtime.exists() else None
     if runtime is not None and not isinstance(getattr(runtime, RELAY, None), NewestOnly):

@@ -24,7 +24,7 @@ from fer.store.store import PAGE
 from fer.ui.history import compare
 from fer.ui.history.page import archive
 from fer.ui.identity import ALONE
-from fer.ui.text import CHOSEN, FIRST, LANGUAGES, texts
+from fer.ui.text import CHOSEN, FIRST, LANGUAGES, load_texts
 from tests.lesson.classes import START, crowd, faces, mixed, run
 from tests.server.fakes import Clock, FakeAnalyzer
 from tests.ui.pages import text_of
@@ -258,9 +258,9 @@ def test_a_name_is_not_taken_away(state: State, store: Store) -> None:
     page = more(tab(state), kept, "rename")
     page.text_input(key=f"history_name_{kept.info.id}").set_value("  ")
     press(page, "Save")
-    assert "needs a name" in text_of(page)
+    assert "Give the lesson a name" in text_of(page)
     press(page, "Cancel")
-    assert "needs a name" not in text_of(page)
+    assert "Give the lesson a name" not in text_of(page)
     assert names_kept(store) == ["Algebra"]
 
 
@@ -330,7 +330,7 @@ def test_a_lesson_of_another_process_is_left_alone(state: State, store: Store, w
     keep(store, cut)
     page = more(tab(state), cut, "delete")
     assert "<mark>still running</mark>" in cards(page)[0]
-    assert "End it on the page **Live**" in page.info[0].value
+    assert "on the page **Live**" in page.info[0].value
     press(page, "Cancel")
     assert not page.info
     wall.at += 60  # nobody has saved it for a minute: it broke off
@@ -457,7 +457,7 @@ def test_lines_break_off_where_nothing_was_seen() -> None:
     short.finish(4)
     step = compare.step_for(short, long)
     assert step == -(-seconds // compare.POINTS) == 4
-    first, second, last = compare.line(compare.pool(long.rows(), step), long.duration)
+    first, second, last = compare.chart_rows(compare.pool(long.rows(), step), long.duration)
     assert (first["minute"], second["minute"]) == (round(2 / 60, 3), round(6 / 60, 3))
     assert last["minute"] == round((seconds - 0.5) / 60, 3)
     assert [row["piece"] for row in (first, second, last)] == [0, 0, 1]
@@ -529,12 +529,12 @@ def test_every_language_tells_all_of_it(state: State, store: Store, language: st
     keep(store, lesson("One", 0, crowd(happy=1)), lesson("Two", 1, crowd(sad=1)))
     page = tab(state, language=language)
     assert not page.exception
-    assert page.title[0].value == texts(language)["history.title"]
+    assert page.title[0].value == load_texts(language)["history.title"]
     assert names(page) == ["Two", "One"]
     first, second = store.find(ME).lessons
     page = tab(state, language=language, **{"lesson": first.id, "with": second.id})
     assert not page.exception
-    assert page.header[0].value == texts(language)["history.compared"]
+    assert page.header[0].value == load_texts(language)["history.compared"]
 
 
 def test_a_browser_without_cookies_is_told(state: State, store: Store) -> None:

@@ -11,7 +11,7 @@ from fer.emotions import EMOTIONS, SURE
 from fer.server.browser_files import browser_files
 from fer.ui import BROWSER
 from fer.ui.live.browser_view import ViewState, browser_text
-from fer.ui.text import FIRST, texts
+from fer.ui.text import FIRST, load_texts
 from fer.vision.draw import colour_of, ink_on
 
 CODE = "\n".join(path.read_text() for path in [*BROWSER.glob("*.js"), *BROWSER.glob("live/*.js")])
@@ -19,7 +19,7 @@ CODE = "\n".join(path.read_text() for path in [*BROWSER.glob("*.js"), *BROWSER.g
 
 def all_of_english(prefix: str) -> dict[str, str]:
     start = f"{prefix}."
-    found = texts(FIRST)
+    found = load_texts(FIRST)
     return {key.removeprefix(start): found[key] for key in found if key.startswith(start)}
 
 

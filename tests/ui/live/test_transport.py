@@ -62,9 +62,9 @@ def test_an_attempt_fails_when_no_frame_came_in_time() -> None:
     clock = Clock()
     attempt = Attempt(clock)
     assert not attempt.failed(None)  # nothing was tried
-    attempt.saw("connecting")
+    attempt.update("connecting")
     clock.time += PATIENCE
-    attempt.saw("live")  # connected, or so it says
+    attempt.update("live")  # connected, or so it says
     assert not attempt.failed(None)
     clock.time += 0.1
     assert attempt.failed(None)
@@ -75,9 +75,9 @@ def test_an_attempt_fails_when_no_frame_came_in_time() -> None:
 def test_stop_ends_an_attempt() -> None:
     clock = Clock()
     attempt = Attempt(clock)
-    attempt.saw("connecting")
-    attempt.saw("idle")
+    attempt.update("connecting")
+    attempt.update("idle")
     clock.time += 10 * PATIENCE
     assert not attempt.failed(None)
-    attempt.saw("connecting")
+    attempt.update("connecting")
     assert not attempt.failed(None)

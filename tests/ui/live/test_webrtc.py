@@ -12,7 +12,7 @@ from aiortc.mediastreams import AudioStreamTrack
 from fer.errors import BusyError
 from fer.faces import Faces
 from fer.net import Ice
-from fer.ui.live.webrtc import CameraOptions, NewestOnly, answering, bgr, camera, planes
+from fer.ui.live.webrtc import CameraOptions, NewestOnly, bgr, camera, frame_callback, to_frame
 
 
 class Lesson:
@@ -42,14 +42,14 @@ def frame(shape: tuple[int, int] = (160, 200), pts: int = 0) -> av.VideoFrame:
 def test_a_picture_survives_both_ways(shape: tuple[int, int]) -> None:
     picture = np.zeros((*shape, 3), np.uint8)
     picture[:80] = (40, 120, 200)
-    back = bgr(planes(picture))
+    back = bgr(to_frame(picture))
     assert back.shape == picture.shape
     assert np.abs(back.astype(int) - picture)[:78].max() <= 4
 
 
 def test_the_answer_is_the_picture_with_boxes() -> None:
     lesson = Lesson()
-    answer = answering(lambda: lesson)
+    answer = frame_callback(lambda: lesson)
     shown = bgr(answer(frame(pts=45)))
     assert lesson.times == [1.5]
     assert len(lesson.delays) == 1
@@ -60,7 +60,7 @@ def test_a_frame_without_a_time_gets_one() -> None:
     lesson = Lesson()
     bare = frame()
     bare.pts = None
-    answering(lambda: lesson)(bare)
+    frame_callback(lambda: lesson)(bare)
     assert lesson.times[0] > 0
 
 
@@ -99,7 +99,7 @@ def test_a_frame_that_nobody_takes_goes_back_as_it_came() -> None:
         raise BusyError("16 lessons run")
 
     came = frame()
-    assert answering(busy)(came) is came
+    assert frame_callback(busy)(came) is came
 
 
 def test_the_way_out_holds_one_picture_and_no_queue() -> None:

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from fer.emotions import EMOTIONS
+from fer.machine import write_text
 from fer.training.reports.evaluation import interval, shift_table
 from fer.training.reports.page import render
-from fer.training.run_folder import write_text
 from fer.training.shifts import SHIFTS
 from fer.vision.classifier import describe
 

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from fer.errors import DataError, FerError, ModelError, UsageError
+from fer.machine import write_text
 from fer.training.evaluate import evaluate
 from fer.training.export import export
 from fer.training.recipe import Recipe, positive, recipe_from, without_weights
 from fer.training.recipes import PUBLISHED, RECIPES, recipe_entry, recipe_named
 from fer.training.reports.comparison import write_page
-from fer.training.run_folder import Run, RunOptions, RunProgress, write_text
+from fer.training.run_folder import Run, RunOptions, RunProgress
 from fer.training.schedule import Pace, is_over, stops_early
 from fer.training.trainer import Trainer
 from fer.vision.classifier import EXPORT, Classifier, OnnxClassifier, describe

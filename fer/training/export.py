@@ -21,11 +21,12 @@ import onnx
 
 from fer.emotions import EMOTIONS
 from fer.errors import ModelError
+from fer.machine import replacing
 from fer.training.data.dataset import Dataset, sized, true_answers, truth_of
 from fer.training.data.load import load
 from fer.training.evaluate import Heads, read_faces
 from fer.training.onnx_graph import to_onnx
-from fer.training.run_folder import Run, replacing
+from fer.training.run_folder import Run
 from fer.vision.classifier import KerasClassifier, OnnxClassifier, inputs
 
 LOSS: Final = 0.003  # the most accuracy that a head may lose on PublicTest in its runtime form

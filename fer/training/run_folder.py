@@ -15,8 +15,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,33 +26,13 @@ import numpy as np
 import numpy.typing as npt
 
 from fer.errors import ModelError
+from fer.machine import replacing, write_text
 from fer.tables import write_csv
 from fer.training.recipe import Recipe, positive, recipe_from
 
 Array = npt.NDArray[Any]
 LogRow = dict[str, float | None]  # a line of the log
 Precision = Literal["auto", "float32"]
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary file of the same ending, which replaces `path` if the block succeeds."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o644)  # mkstemp makes it readable by its owner only
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Replace the file's text. It is UTF-8 on every machine, as the pages declare."""
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
 
 
 @dataclass(frozen=True)

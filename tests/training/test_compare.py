@@ -19,6 +19,7 @@ from tests.training.forms import write_table
 
 FAST = {"dense": 16, "stages": ((4,), (8,)), "dropouts": (0.0, 0.0)}
 FIRST = replace(RECIPES["sequential-48"], options=FAST, batch=28)
+MINUTES = 0.01  # for each network, so that no test waits long
 SECOND = replace(RECIPES["sequential-75"], options=FAST, batch=28)
 
 
@@ -37,7 +38,7 @@ class Tool:
 
 def comparison(data: Path, folder: Path, tool: Tool, said: list[str] | None = None) -> Comparison:
     say = [].append if said is None else said.append
-    return Comparison(data, folder / "runs", folder / "out", 0.03, tool, say)
+    return Comparison(data, folder / "runs", folder / "out", MINUTES, tool, say)
 
 
 def page_of(folder: Path) -> str:
@@ -97,12 +98,12 @@ def test_a_run_whose_time_is_up_once_it_is_saved_is_finished(
 
     def slow(line: str) -> None:
         if line.startswith("epoch"):
-            time.sleep(3)
+            time.sleep(60 * MINUTES)
 
-    Trainer(FIRST, small_set, run, RunOptions(minutes=0.05), log=slow).train()
+    Trainer(FIRST, small_set, run, RunOptions(minutes=MINUTES), log=slow).train()
     kept = Run(run).progress()
     assert kept is not None
-    assert kept[1] >= 3
+    assert kept[1] >= 60 * MINUTES
     assert is_finished(Run(run))
 
 

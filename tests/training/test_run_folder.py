@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fer.errors import ModelError
-from fer.training.run_folder import Run, RunState, replacing
+from fer.training.run_folder import Run, RunState
 
 
 def state(epoch: int) -> RunState:
@@ -33,21 +33,6 @@ def test_more_than_ten_arrays_keep_their_order(tmp_path: Path) -> None:
     kept = Run(tmp_path).load_state()
     assert kept is not None
     assert [float(value) for value in kept.weights] == [*range(25)]
-
-
-def test_a_failed_write_leaves_the_old_file_and_no_temporary_file(tmp_path: Path) -> None:
-    path = tmp_path / "a.txt"
-    path.write_text("old")
-
-    def write_half() -> None:
-        with replacing(path) as temporary:
-            temporary.write_text("half")
-            raise RuntimeError("the disk is full")
-
-    with pytest.raises(RuntimeError, match="disk is full"):
-        write_half()
-    assert path.read_text() == "old"
-    assert [*tmp_path.iterdir()] == [path]
 
 
 def test_text_is_utf_8_whatever_the_machine_writes(tmp_path: Path) -> None:

@@ -72,6 +72,7 @@ def test_a_run_learns_and_leaves_everything_behind(small_set: Path, tmp_path: Pa
     assert np.allclose(reading.probabilities.sum(axis=1), 1, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_run_in_two_sittings_is_the_run_in_one(small_set: Path, tmp_path: Path) -> None:
     whole, halves = tmp_path / "whole", tmp_path / "halves"
     recipe = replace(TINY, options=TINY.options | {"dropout": 0.25})
@@ -92,7 +93,7 @@ def test_a_run_in_two_sittings_is_the_run_in_one(small_set: Path, tmp_path: Path
 @pytest.mark.skipif(keras.backend.backend() == "torch", reason="the test itself runs on torch")
 def test_a_run_in_two_sittings_is_the_run_in_one_on_torch_too() -> None:
     name = test_a_run_in_two_sittings_is_the_run_in_one.__name__
-    command = [sys.executable, "-m", "pytest", "-q", f"{Path(__file__)}::{name}"]
+    command = [sys.executable, "-m", "pytest", "-q", "-m", "slow", f"{Path(__file__)}::{name}"]
     environment = os.environ | {"KERAS_BACKEND": "torch"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
@@ -159,7 +160,7 @@ def test_a_finished_run_is_not_trained_over(small_set: Path, tmp_path: Path) -> 
 def test_minutes_end_a_run_by_the_clock(small_set: Path, tmp_path: Path) -> None:
     begun = time.monotonic()
     endless = replace(TINY, epochs=10_000)
-    Trainer(endless, small_set, tmp_path, RunOptions(minutes=0.05), log=quiet).train()
+    Trainer(endless, small_set, tmp_path, RunOptions(minutes=0.02), log=quiet).train()
     assert time.monotonic() - begun < 30
     rate = Run(tmp_path).log()[-1]["rate"]
     assert rate is not None

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fer.errors import DataError
+from fer.machine import replacing
 from fer.tables import write_csv
 from fer.training.data.dataset import FERPLUS, SPLITS, Dataset
 from fer.training.data.fer2013_csv import (
@@ -20,7 +21,6 @@ from fer.training.data.fer2013_csv import (
     records,
     votes_of,
 )
-from fer.training.run_folder import replacing
 
 LOSSLESS: Final = 101  # OpenCV's WebP quality above 100
 TILES: Final = 100  # faces in a row of a sheet

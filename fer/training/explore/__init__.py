@@ -16,6 +16,7 @@ import numpy as np
 from fer.emotions import EMOTIONS
 from fer.errors import DataError
 from fer.faces import Floats
+from fer.machine import write_text
 from fer.training.data import findings as cleaning
 from fer.training.data.dataset import Dataset
 from fer.training.data.load import load, log_skipped, splits_in
@@ -24,7 +25,6 @@ from fer.training.explore.duplicates import NEAR, Pairs, exact_groups, is_flat, 
 from fer.training.explore.page import render
 from fer.training.explore.pool import TRAINED_ON, Pool, Predict, out_of_fold, predict_with_keras
 from fer.training.explore.rules import PoolFindings
-from fer.training.run_folder import write_text
 
 FOR_WORK: Final = ("training", "public_test")
 PAGE: Final = "index.html"

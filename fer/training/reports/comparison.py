@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fer.machine import write_text
 from fer.training.reports.charts import bars
 from fer.training.reports.page import number, percent, render
-from fer.training.run_folder import write_text
 
 ComparedRow = Mapping[str, Any]  # a recipe's entry in compare.json
 

@@ -14,10 +14,10 @@ from markupsafe import Markup
 
 from fer.emotions import EMOTIONS
 from fer.faces import Floats
+from fer.machine import write_text
 from fer.training.data.dataset import FERPLUS, Dataset, Ints
 from fer.training.reports.charts import Axes, bars, heat, lines
 from fer.training.reports.page import number, percent, picture, render
-from fer.training.run_folder import write_text
 from fer.training.shifts import SHIFTS
 
 WORST: Final = 24  # mistakes shown for each head

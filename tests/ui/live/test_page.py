@@ -136,7 +136,9 @@ def test_alerts_are_set_by_the_teacher(state: State) -> None:
     assert [(a.what, a.over) for a in live.lesson.alerts] == [("confused", 0.4), ("flat", 0.7)]
 
 
-def test_single_faces_are_off_until_asked_for(state: State) -> None:
+def test_single_faces_are_off_until_asked_for(tiny_model: Path) -> None:
+    clock = Clock()
+    state = made(Settings(model=tiny_model, live="socket"), now=clock)
     page = agreed(state)
     feed(state, page)
     page.run()
@@ -144,8 +146,8 @@ def test_single_faces_are_off_until_asked_for(state: State) -> None:
     page.toggle(key="individuals").set_value(True).run()
     live = state.lessons.open(page.session_state["live_lesson"], "socket")
     for _ in range(3):
-        live.feed(PICTURE, time.monotonic())
-        time.sleep(1.0)
+        live.feed(PICTURE, clock.at)
+        clock.at += 1
     page.run()
     assert not page.exception
     assert "Face 1" in page.get("html")[1].proto.body

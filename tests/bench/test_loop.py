@@ -82,6 +82,7 @@ def test_without_keras_the_comparison_is_left_out() -> None:
     assert len(result["loop"]) == 1
 
 
+@pytest.mark.slow
 def test_a_slow_detection_is_spread_over_the_frames_until_the_next() -> None:
     class Slow(Squares):
         def detect(self, *words: object, **more: object) -> Faces:

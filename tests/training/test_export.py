@@ -170,7 +170,10 @@ def test_the_recipe_can_be_exported_as_it_stands() -> None:
         (lambda: networks.sequential(((4,), (8,)), dropouts=(0.1, 0), dense=16), 48, 1, False),
         (lambda: networks.sequential(((4, 4),), dropouts=(0,), size=33, channels=3), 33, 3, False),
         (lambda: networks.resnet34(size=45, blocks=(1, 2)), 45, 3, True),
-        (lambda: networks.mobilenet_v2(size=64, widths=(16,)), 64, 3, False),
+        pytest.param(
+            *(lambda: networks.mobilenet_v2(size=64, widths=(16,)), 64, 3, False),
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["sequential", "colours", "resnet34", "mobilenet"],
 )

@@ -97,6 +97,7 @@ def test_a_run_folder_without_an_export_is_served_in_its_keras_form(
     assert np.allclose(answers, load_classifier(tmp_path, "keras").read(faces).probabilities)
 
 
+@pytest.mark.slow
 def test_a_network_in_colours_reads_the_grey_face_three_times(few: Path, tmp_path: Path) -> None:
     recipe = replace(RECIPES["sequential-48"], channels=3, epochs=1, batch=28)
     Trainer(recipe, few, tmp_path / "run", log=quiet).train()

@@ -1,11 +1,14 @@
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from fer.emotions import EMOTIONS
 from fer.faces import Faces
+from fer.vision.analyzer import Analyzer
 from fer.vision.stream import (
     DETECT_AFTER_CHANGE,
     DETECT_AT_LATEST,
@@ -17,7 +20,7 @@ from fer.vision.stream import (
     FaceStream,
     search_wait,
 )
-from tests.vision.fakes import HAPPY, Squares, picture
+from tests.vision.fakes import HAPPY, Squares, made_face, picture
 
 FPS = 30
 
@@ -108,6 +111,20 @@ def test_reading_goes_round_as_often_as_is_bearable(count: int, rate: float) -> 
     assert len(feed(live, grid(count), seconds)) == count
     assert sum(reads.counts[1:]) == pytest.approx(rate * seconds, rel=0.1)
     assert max(reads.counts[1:]) <= rate / FPS + 1
+
+
+def test_faces_that_are_read_by_turns_keep_their_own_words(tiny_model: Path) -> None:
+    frame = np.zeros((240, 330, 3), np.uint8)
+    expected = {}
+    for at in range(20):
+        left, top, word = 10 + 64 * (at % 5), 10 + 56 * (at // 5), EMOTIONS[at * 3 % 7]
+        made_face(frame, left, top, 40, word)
+        expected[left, top] = word
+    live = FaceStream(Squares(), Analyzer(tiny_model, detector=Squares()).read, background=False)
+    for at in range(2 * FPS):
+        live.feed(frame, at / FPS)
+    places = [(left, top) for left, top, *_ in np.rint(live.faces.boxes).astype(int).tolist()]
+    assert dict(zip(places, live.faces.words(), strict=True)) == expected
 
 
 def test_a_slow_network_reads_less_instead_of_falling_behind() -> None:

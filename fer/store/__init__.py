@@ -1,8 +1,17 @@
-"""Lessons kept and read again: numbers and the teacher's own words, never a picture."""
+"""Store lessons in a database and read them again: numbers and notes, never a picture."""
 
 from fer.store.autosave import Autosave, SaveState
 from fer.store.errors import GoneError, StoreError
-from fer.store.rows import Kept, broke_off
+from fer.store.rows import LessonSummary, end_of_data
 from fer.store.store import Page, Store
 
-__all__ = ["Autosave", "GoneError", "Kept", "Page", "SaveState", "Store", "StoreError", "broke_off"]
+__all__ = [
+    "Autosave",
+    "GoneError",
+    "LessonSummary",
+    "Page",
+    "SaveState",
+    "Store",
+    "StoreError",
+    "end_of_data",
+]

@@ -19,7 +19,7 @@ from fer.store.store import Store
 
 LOG: Final = logging.getLogger(__name__)
 
-EVERY: Final = 5.0  # seconds; the most that a kill costs
+EVERY: Final = 5.0  # seconds between saves; a killed process loses no more than these
 
 
 @dataclass
@@ -27,14 +27,14 @@ class SaveState:
     """How far one lesson is saved."""
 
     stored: bool = False  # whether the store has its row
-    due: float = 0.0  # when it is to be saved next
-    renamed: bool = False  # whether the store has an old name
+    due: float = 0.0  # the monotonic time of the next save
+    renamed: bool = False  # whether the store still has the old name
     fault: str | None = None  # why the last save failed
     gone: bool = False  # whether it was deleted, or another process saves it now
 
 
 class Autosave:
-    """Saves lessons one at a time, so that no save overtakes another."""
+    """Saves lessons one at a time, so that an older save never overwrites a newer one."""
 
     def __init__(
         self, store: Store, every: float = EVERY, now: Callable[[], float] = clock.monotonic
@@ -45,23 +45,23 @@ class Autosave:
         self._thread: threading.Thread | None = None
 
     def start(self, save_due: Callable[[], None]) -> None:
-        """Begin the thread that calls `save_due` about once a second."""
+        """Start the thread that calls `save_due` about once a second."""
         self._thread = threading.Thread(
             target=self._run, args=(save_due,), name="autosave", daemon=True
         )
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread, after the save in progress."""
+        """Stop the thread, after the save in progress."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
 
     def save(self, lesson: Lesson, owner: str, state: SaveState) -> bool:
-        """Save what is new of a lesson; return False, with `state.fault`, if that failed.
+        """Save what is new in a lesson. Return False and set `state.fault` if that failed.
 
-        Where the lesson was deleted or another process saves it, `state.gone` is set: it must not
-        come back.
+        Set `state.gone` if the lesson was deleted or another process saves it. Later calls then
+        do nothing, so that a deleted lesson does not come back.
         """
         with self._saving:
             if state.gone:
@@ -71,13 +71,13 @@ class Autosave:
                 self._write(lesson, owner, state)
             except GoneError as fault:
                 state.gone, state.fault = True, str(fault)
-                LOG.info("a lesson is given up: %s", fault)
+                LOG.info("this process no longer saves lesson %s: %s", lesson.info.id, fault)
                 return True
             except StoreError as fault:
                 state.fault = str(fault)
             except Exception as fault:  # the thread must live on: the other lessons need it
-                LOG.exception("a lesson could not be saved")
-                state.fault = f"it could not be saved ({fault})"
+                LOG.exception("lesson %s could not be saved", lesson.info.id)
+                state.fault = f"the lesson could not be saved ({fault})"
             else:
                 state.fault = None
             return state.fault is None

@@ -1,4 +1,4 @@
-"""Where the lessons lie: a file of the user's own, or a server that a URL names."""
+"""Open the database of lessons: the user's own SQLite file, or what a URL names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fer.store.errors import StoreError
 log = logging.getLogger(__name__)
 
 FILE: Final = "lessons.sqlite3"
-PATIENCE: Final = 5.0  # seconds that one writer waits for another, or for a server
+PATIENCE: Final = 5.0  # seconds to wait for another writer, or for the server to answer
 
 
 def own_file() -> Path:
@@ -27,17 +27,17 @@ def own_file() -> Path:
 
 
 def file_url(path: Path) -> str:
-    """The URL of a database in that file."""
+    """Return the URL of the SQLite database in a file."""
     return sa.URL.create("sqlite", database=str(path)).render_as_string(hide_password=False)
 
 
 def read_url(url: str) -> sa.URL:
-    """The URL as SQLAlchemy takes it; Postgres is spoken to by psycopg, however it is written."""
+    """Return the URL as SQLAlchemy reads it; every form of a PostgreSQL URL gets psycopg."""
     try:
         read = sa.make_url(url)
-    except (sa.exc.ArgumentError, ValueError) as fault:  # the fault may show the password
+    except (sa.exc.ArgumentError, ValueError) as fault:  # its own text may show the password
         raise StoreError(
-            "the database's URL is none; write it like postgresql://USER:PASSWORD@HOST/NAME"
+            "the database's URL cannot be read; write it like postgresql://USER:PASSWORD@HOST/NAME"
         ) from fault
     if read.drivername in ("postgres", "postgresql"):
         return read.set(drivername="postgresql+psycopg")
@@ -45,25 +45,25 @@ def read_url(url: str) -> sa.URL:
 
 
 def connect(url: sa.URL, patience: float = PATIENCE) -> sa.Engine:
-    """A pool of connections; files are made for their owner's eyes only."""
+    """Return a pool of connections; a new SQLite file can be read by its owner only."""
     if url.get_backend_name() != "sqlite":
         wait: dict[str, Any] = {}
         if url.get_driver_name() == "psycopg":
-            wait = {"connect_timeout": max(round(patience), 2)}  # of its own accord it takes 2
+            wait = {"connect_timeout": max(round(patience), 2)}  # libpq's own minimum is 2
         return sa.create_engine(url, pool_pre_ping=True, connect_args=wait)
     if url.database and url.database != ":memory:":
         _prepare_file(Path(url.database))
     engine = sa.create_engine(url, connect_args={"timeout": patience})
-    sa.event.listen(engine, "connect", _prepare)
+    sa.event.listen(engine, "connect", _set_up_connection)
     sa.event.listen(engine, "begin", _begin)
     return engine
 
 
 def _prepare_file(path: Path) -> None:
-    """Make the file and its folder for their owner alone, or say why that cannot be done."""
+    """Create the file and its folder for their owner only; raise StoreError if that fails."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # The files that SQLite puts beside it take over this one's rights.
+        # SQLite gives its journal files the permissions of this file.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as fault:
         log.error("%s: %s", path, fault.strerror)  # the path is for the log, not for a page
@@ -73,25 +73,25 @@ def _prepare_file(path: Path) -> None:
         ) from fault
 
 
-def _prepare(connection: Any, _: object) -> None:
-    connection.isolation_level = None  # transactions begin where we say, with `_begin`
+def _set_up_connection(connection: Any, _: object) -> None:
+    connection.isolation_level = None  # transactions begin in `_begin`, not in the driver
     for pragma in (
-        "journal_mode = WAL",  # who reads doesn't wait for who writes; a kill leaves it whole
+        "journal_mode = WAL",  # readers do not wait for writers; a kill does no damage
         "synchronous = NORMAL",
         "foreign_keys = ON",
-        "secure_delete = ON",  # what is deleted is written over
-        "journal_size_limit = 0",  # and doesn't stay behind in the journal
+        "secure_delete = ON",  # overwrite what is deleted
+        "journal_size_limit = 0",  # and empty the journal, which still holds it
     ):
         connection.execute(f"PRAGMA {pragma}").close()
-    # SQLite's own knows no letters beyond English.
+    # SQLite's own `lower` changes ASCII letters only.
     connection.create_function("lower", 1, _lower, deterministic=True)
 
 
 def _begin(connection: sa.Connection) -> None:
     options = connection.get_execution_options()
-    if options.get("plain"):  # what SQLite does outside a transaction only
+    if options.get("plain"):  # for what SQLite does only outside a transaction
         return
-    # A writer that began as a reader fails at once where another one writes; so it says it first.
+    # A transaction that begins as a reader fails at once if it writes while another one writes.
     connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("writes") else "BEGIN")
 
 

@@ -1,7 +1,7 @@
-"""What can go wrong with a database, told so that somebody can mend it.
+"""Errors of the database, in words that say what to do.
 
-Pages show these errors to whoever opens them, so an error holds what a fault means and no more;
-which database has it, and what its driver said, the log tells.
+Pages show these errors to every visitor. So an error says only what is wrong; the database's
+address and its driver's own message go to the log.
 """
 
 from __future__ import annotations
@@ -18,46 +18,48 @@ log = logging.getLogger(__name__)
 
 
 class StoreError(FerError):
-    """Lessons cannot be kept or read: the disk, the file or the server is at fault."""
+    """Lessons cannot be stored or read: the disk, the file or the server is at fault."""
 
 
 class GoneError(StoreError):
-    """No such lesson: it was deleted, is somebody else's, or goes on in another process."""
+    """No such lesson: it was deleted, belongs to someone else, or another process runs it."""
 
 
-# What the drivers say: what that means. The first that fits is told.
+# A part of a driver's message: what the user reads instead. The first match counts.
 MEANINGS = {
     "disk is full": "the disk is full; free some space",
-    "readonly": "the file may not be written to",
-    "unable to open": "the file cannot be opened or made here",
-    "not a database": "the file is damaged or no database; move it away and a new one is begun",
-    "malformed": "the file is damaged; move it away and a new one is begun",
-    "is locked": "another program holds it for too long",
-    "disk i/o error": "the disk cannot be written to or read; it may be full",
+    "readonly": "the file is read-only; change its permissions",
+    "unable to open": "the file cannot be opened or created; check its folder and permissions",
+    "not a database": "the file is damaged or not a database; move it away, and a new one is made",
+    "malformed": "the file is damaged; move it away, and a new one is made",
+    "is locked": "another program has locked the database; close it and try again",
+    "disk i/o error": "the disk cannot be read or written; it may be full",
     "no space left": "the server's disk is full",
-    "resolve host": "the database's server cannot be reached; its name is not known here",
-    "connection option": "the database's URL has an option that is none, or of a wrong kind",
-    "connection": "the database's server cannot be reached; see that it runs and lets this one in",
+    "resolve host": "the database's server cannot be reached: its name is unknown; check the URL",
+    "connection option": "the database's URL has an unknown or invalid option",
+    "connection": "the database's server cannot be reached; check that it runs and lets you in",
 }
-UNKNOWN = "the database has a fault, of which the server's log tells more"
+UNKNOWN = "the database reported an error; the server's log has the details"
 
 
 @contextmanager
-def told(address: str) -> Iterator[None]:
-    """Within it, a database's faults become a StoreError; the address is for the log alone."""
+def database_errors(address: str) -> Iterator[None]:
+    """Turn a database's errors inside this block into a StoreError; log them with `address`."""
     try:
         yield
     except (exc.SQLAlchemyError, ModuleNotFoundError, OSError) as fault:
-        said = " ".join(str(getattr(fault, "orig", None) or fault).split())
-        log.error("%s: %s", address, said[:200])
-        raise StoreError(_meaning(fault, said)) from fault
+        message = " ".join(str(getattr(fault, "orig", None) or fault).split())
+        log.error("%s: %s", address, message[:200])
+        raise StoreError(_meaning(fault, message)) from fault
 
 
-def _meaning(fault: Exception, said: str) -> str:
+def _meaning(fault: Exception, message: str) -> str:
+    """Return what the user reads for an error with this message of the driver."""
     if isinstance(fault, exc.NoSuchModuleError):
-        return "no such kind of database is known"
+        return "unknown kind of database; the URL must begin with sqlite: or postgresql:"
     if isinstance(fault, ModuleNotFoundError):
         return "the database's driver is missing; run: pip install -r requirements-serve.txt"
     if isinstance(fault, OSError):
         return fault.strerror or UNKNOWN
-    return next((means for sign, means in MEANINGS.items() if sign in said.lower()), UNKNOWN)
+    found = (meaning for part, meaning in MEANINGS.items() if part in message.lower())
+    return next(found, UNKNOWN)

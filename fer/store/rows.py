@@ -1,4 +1,4 @@
-"""A lesson as the tables' rows, and back."""
+"""Turn a lesson into rows of the tables, and rows into a lesson."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fer.lesson.lesson import LATE
 from fer.lesson.seconds import ROW, whole
 from fer.store.schema import ALERTS, COUNTS, LOOKING, MOMENTS, PAUSES, SECONDS, SUMS, WORDS
 
-# The row's field: the columns that hold it.
+# For each field of `ROW`, the columns that hold it.
 FIELDS: Final[dict[str, tuple[str, ...]]] = {
     **{name: (name,) for name in COUNTS},
     "sums": SUMS,
@@ -25,20 +25,20 @@ FIELDS: Final[dict[str, tuple[str, ...]]] = {
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A lesson in a list."""
+class LessonSummary:
+    """What a list shows of a stored lesson."""
 
     id: str
     name: str
     started: datetime
     duration: float  # seconds
     ended: bool
-    faces: float | None  # in a picture, on average; None where there was none
-    balance: float | None  # the mood's, over the whole lesson; None where nobody was read
+    faces: float | None  # mean number in a picture; None without pictures
+    balance: float | None  # of the mood, over the whole lesson; None if no face was read
 
 
-def of_lesson(lesson: Lesson) -> dict[str, Any]:
-    """The lesson's own row."""
+def lesson_row(lesson: Lesson) -> dict[str, Any]:
+    """Return the lesson's row in the table of lessons."""
     info = lesson.info
     zone = info.started.utcoffset() or timedelta()
     return {
@@ -54,7 +54,10 @@ def of_lesson(lesson: Lesson) -> dict[str, Any]:
 
 
 def progress(lesson: Lesson) -> dict[str, Any]:
-    """What changes of that row while the lesson goes on. Not the name: another page may set it."""
+    """Return the columns of the lesson's row that change while it runs.
+
+    The name is not among them: another page may have set it.
+    """
     means = whole(lesson.rows())
     return {
         "ended": lesson.ended,
@@ -64,9 +67,9 @@ def progress(lesson: Lesson) -> dict[str, Any]:
     }
 
 
-def kept(row: Mapping[Any, Any]) -> Kept:
-    """The lesson's own row as a list shows it."""
-    return Kept(
+def summary(row: Mapping[Any, Any]) -> LessonSummary:
+    """Return the summary of a lesson from its row."""
+    return LessonSummary(
         id=row["id"],
         name=row["name"],
         started=_time(row["started"], row["zone"]),
@@ -77,21 +80,21 @@ def kept(row: Mapping[Any, Any]) -> Kept:
     )
 
 
-def broke_off(lesson: Lesson) -> float:
-    """Where a lesson ends that nobody ended: with its last second or moment."""
+def end_of_data(lesson: Lesson) -> float:
+    """Return the time of a lesson's last second or note: where it ends if nobody finished it."""
     return max([lesson.duration, *(note.time for note in lesson.notes)])
 
 
 def write(connection: sa.Connection, lesson: Lesson) -> None:
-    """The rows below the lesson's own: only what may have changed since the last time."""
-    id = lesson.info.id
+    """Write the lesson's rows in the other tables, as far as they may have changed."""
+    lesson_id = lesson.info.id
     newest = connection.scalar(
-        sa.select(sa.func.max(SECONDS.c.second)).where(SECONDS.c.lesson == id)
+        sa.select(sa.func.max(SECONDS.c.second)).where(SECONDS.c.lesson == lesson_id)
     )
     start = 0 if newest is None else max(newest - LATE, 0)
-    late = sa.delete(SECONDS).where(SECONDS.c.lesson == id, SECONDS.c.second >= start)
+    late = sa.delete(SECONDS).where(SECONDS.c.lesson == lesson_id, SECONDS.c.second >= start)
     connection.execute(late)
-    _insert(connection, SECONDS, id, _seconds(lesson, start))
+    _insert(connection, SECONDS, lesson_id, _seconds(lesson, start))
     fired: list[dict[str, Any]] = [
         {
             "what": one.alert.what,
@@ -111,19 +114,20 @@ def write(connection: sa.Connection, lesson: Lesson) -> None:
         {"kind": one.kind, "text": one.text, "time": one.time} for one in lesson.notes
     ]
     for table, found in ((MOMENTS, moments), (PAUSES, pauses), (ALERTS, fired)):
-        connection.execute(sa.delete(table).where(table.c.lesson == id))
-        _insert(connection, table, id, [{"place": at} | one for at, one in enumerate(found)])
+        connection.execute(sa.delete(table).where(table.c.lesson == lesson_id))
+        placed = [{"place": place} | row for place, row in enumerate(found)]
+        _insert(connection, table, lesson_id, placed)
 
 
 def read(connection: sa.Connection, info: Mapping[Any, Any]) -> Lesson:
-    """The session of a lesson's own row and all that belongs to it."""
+    """Return the lesson whose row in the table of lessons is `info`."""
 
-    def of(table: sa.TableClause, order: str) -> Sequence[sa.Row[Any]]:
-        mine = sa.select(table).where(table.c.lesson == info["id"]).order_by(table.c[order])
-        return connection.execute(mine).all()
+    def rows_of(table: sa.TableClause, order: str) -> Sequence[sa.Row[Any]]:
+        query = sa.select(table).where(table.c.lesson == info["id"]).order_by(table.c[order])
+        return connection.execute(query).all()
 
-    seconds = of(SECONDS, "second")
-    width = len(SECONDS.columns) - 1  # all but the lesson's id
+    seconds = rows_of(SECONDS, "second")
+    width = len(SECONDS.columns) - 1  # all but the one with the lesson's id
     numbers = np.array([one[1:] for one in seconds], np.float64).reshape(len(seconds), width)
     rows, at = np.zeros(len(seconds), ROW), 1
     for field, columns in FIELDS.items():
@@ -142,36 +146,36 @@ def read(connection: sa.Connection, info: Mapping[Any, Any]) -> Lesson:
         ),
         numbers[:, 0].astype(int).tolist(),
         rows,
-        notes=[Note(one.kind, one.text, one.time) for one in of(MOMENTS, "place")],
-        pauses=[Gap("pause", one.begun, one.ended) for one in of(PAUSES, "place")],
+        notes=[Note(one.kind, one.text, one.time) for one in rows_of(MOMENTS, "place")],
+        pauses=[Gap("pause", one.begun, one.ended) for one in rows_of(PAUSES, "place")],
         fired=[
             Fired(
                 Alert(one.what, one.line, one.seconds, one.faces, one.margin, one.rest),
                 *(one.begun, one.ended, one.peak),
             )
-            for one in of(ALERTS, "place")
+            for one in rows_of(ALERTS, "place")
         ],
         ended=info["ended"],
     )
 
 
 def _insert(
-    connection: sa.Connection, table: sa.TableClause, id: str, rows: list[dict[str, Any]]
+    connection: sa.Connection, table: sa.TableClause, lesson_id: str, rows: list[dict[str, Any]]
 ) -> None:
     if rows:
-        connection.execute(sa.insert(table), [{"lesson": id} | row for row in rows])
+        connection.execute(sa.insert(table), [{"lesson": lesson_id} | row for row in rows])
 
 
 def _seconds(lesson: Lesson, start: int) -> list[dict[str, Any]]:
-    """The seconds with a picture from `start` on."""
+    """Return a row for each second with a picture, from `start` on."""
     rows = lesson.rows(start)
-    told = np.flatnonzero(rows["frames"])
+    filled = np.flatnonzero(rows["frames"])
     names = ("second", *(column for columns in FIELDS.values() for column in columns))
     parts = [
-        rows[field][told].reshape(len(told), len(columns)).T.tolist()
+        rows[field][filled].reshape(len(filled), len(columns)).T.tolist()
         for field, columns in FIELDS.items()
     ]
-    columns = [(start + told).tolist(), *(column for part in parts for column in part)]
+    columns = [(start + filled).tolist(), *(column for part in parts for column in part)]
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 

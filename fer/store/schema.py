@@ -51,14 +51,14 @@ ALERTS: Final = sa.table(
     ),
 )
 TABLES: Final = (LESSONS, SECONDS, MOMENTS, PAUSES, ALERTS)
-_LOCK: Final = 3735928559  # of PostgreSQL's advisory locks; any number that no one else takes
+_LOCK: Final = 3735928559  # number of a PostgreSQL advisory lock; any that no other program uses
 _ALEMBIC: Final = threading.Lock()  # Alembic keeps its context in a module: one run at a time
 
 
 def migrate(connection: sa.Connection, migrations: Path = MIGRATIONS, newest: str = NEWEST) -> None:
     """Bring the database to revision `newest` within the caller's transaction.
 
-    Either all of it is done or nothing. Raises StoreError if a newer program made the database.
+    Change everything or nothing. Raise StoreError if a newer program made the database.
     """
     if revision_of(connection) == newest:  # the usual start; it does not load Alembic
         return
@@ -69,7 +69,7 @@ def migrate(connection: sa.Connection, migrations: Path = MIGRATIONS, newest: st
     from alembic.util import CommandError
 
     config = Config()
-    # The reader of options takes a % in a folder's name for one of its own signs.
+    # In Alembic's options % starts a variable, so one in a folder's name is doubled.
     config.set_main_option("script_location", str(migrations).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes |= {"connection": connection, "version_table": VERSION_TABLE}
@@ -84,7 +84,7 @@ def migrate(connection: sa.Connection, migrations: Path = MIGRATIONS, newest: st
 
 
 def revision_of(connection: sa.Connection) -> str | None:
-    """Return the revision that the database names; None if it has never had one."""
+    """Return the revision that the database records; None if it records none."""
     if not sa.inspect(connection).has_table(VERSION_TABLE):
         return None
     revision: str | None = connection.scalar(sa.text(f"SELECT version_num FROM {VERSION_TABLE}"))

@@ -1,4 +1,4 @@
-"""Every kind of database that lessons are kept in: a file, and a PostgreSQL of the tests' own."""
+"""Run each store test on SQLite and on a PostgreSQL server that the tests start."""
 
 import os
 import pwd
@@ -20,7 +20,7 @@ START_SECONDS = 60
 
 
 def tool(name: str) -> str:
-    """One of PostgreSQL's programs; the test is skipped where it isn't installed."""
+    """Return the path of one of PostgreSQL's programs; skip the test if it is not installed."""
     found = shutil.which(name, path=os.pathsep.join([*map(str, DEBIAN), os.environ["PATH"]]))
     if found is None:
         pytest.skip("needs PostgreSQL (on Debian: apt-get install postgresql)")
@@ -28,7 +28,7 @@ def tool(name: str) -> str:
 
 
 def plain_user() -> str | None:
-    """PostgreSQL won't run as root: another user's name, or None where we are one ourselves."""
+    """Return a user who may run PostgreSQL, which refuses root; None if we are not root."""
     if os.getuid():
         return None
     for name in ("postgres", "nobody"):
@@ -36,15 +36,15 @@ def plain_user() -> str | None:
             return pwd.getpwnam(name).pw_name
         except KeyError:
             continue
-    pytest.skip("PostgreSQL doesn't run as root, and there is no other user")
+    pytest.skip("PostgreSQL does not run as root, and there is no other user")
 
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a server that runs as long as the tests do."""
+    """Return the URL of a server that runs until the last test."""
     pytest.importorskip("psycopg", reason="needs the extra postgres")
     initdb, server, user = tool("initdb"), tool("postgres"), plain_user()
-    # Not below pytest's own folder, which other users may not enter.
+    # Not in pytest's temporary folder, which other users may not enter.
     folder = Path(f"/tmp/fer-postgres-{os.getpid()}")
     folder.mkdir(mode=0o700)
     if user:
@@ -64,7 +64,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        # Journals are written as on a real server, but nobody waits for the disk.
+        # -F: do not wait for the disk, so that the tests are fast.
         options = ["-h", "127.0.0.1", "-p", str(port), "-k", str(folder), "-F"]
         with (tmp_path_factory.mktemp("postgres") / "log").open("w") as log:
             running = subprocess.Popen(
@@ -101,7 +101,7 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def url(request: pytest.FixtureRequest, file: Path) -> str:
-    """An empty database."""
+    """Return the URL of an empty database."""
     if request.param == "sqlite":
         return file_url(file)
     server: str = request.getfixturevalue("postgres")
@@ -113,8 +113,8 @@ def url(request: pytest.FixtureRequest, file: Path) -> str:
     return server
 
 
-class Wall:
-    """A clock that stands until it is told."""
+class FakeClock:
+    """A clock that moves only when a test sets `at`."""
 
     def __init__(self) -> None:
         self.at = 1_000_000.0
@@ -124,13 +124,13 @@ class Wall:
 
 
 @pytest.fixture
-def wall() -> Wall:
-    return Wall()
+def wall() -> FakeClock:
+    return FakeClock()
 
 
 @pytest.fixture
-def opened(url: str, wall: Wall) -> Iterator[Callable[[], Store]]:
-    """Opens the database, as often as a test likes; all are closed at its end."""
+def opened(url: str, wall: FakeClock) -> Iterator[Callable[[], Store]]:
+    """Return a function that opens the database once more; the test's end closes them all."""
     stores: list[Store] = []
 
     def another() -> Store:

@@ -1,4 +1,4 @@
-"""Autosave: one save at a time, errors noted and tried again, lessons of others given up."""
+"""Autosave saves one lesson at a time, tries again after errors, and stops at a GoneError."""
 
 import threading
 import time
@@ -15,7 +15,7 @@ from tests.lesson.classes import crowd, new_lesson, run
 
 
 class FakeStore(Store):
-    """Notes what it is asked, and fails when told to."""
+    """Records its calls, and raises `fault` if a test sets one."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
@@ -28,7 +28,7 @@ class FakeStore(Store):
     def save(self, lesson: Lesson, owner: str = "") -> None:
         self._call("save")
 
-    def rename(self, id: str, name: str, owner: str = "") -> None:
+    def rename(self, lesson_id: str, name: str, owner: str = "") -> None:
         self._call(f"rename {name}")
 
     def _call(self, name: str) -> None:
@@ -82,10 +82,12 @@ def test_an_unforeseen_error_does_not_end_the_thread(autosave: Autosave, store: 
     state = SaveState(stored=True)
     store.fault = ValueError("odd")
     assert not autosave.save(new_lesson(), "", state)
-    assert state.fault == "it could not be saved (odd)"
+    assert state.fault == "the lesson could not be saved (odd)"
 
 
-def test_a_lesson_of_another_process_is_given_up(autosave: Autosave, store: FakeStore) -> None:
+def test_a_lesson_of_another_process_is_not_saved_again(
+    autosave: Autosave, store: FakeStore
+) -> None:
     state = SaveState(stored=True)
     store.fault = GoneError("this lesson was deleted")
     assert autosave.save(new_lesson(), "", state)
@@ -95,7 +97,7 @@ def test_a_lesson_of_another_process_is_given_up(autosave: Autosave, store: Fake
     assert store.calls == ["save"]  # it must not come back
 
 
-def test_one_save_at_a_time(autosave: Autosave, store: FakeStore) -> None:
+def test_saves_never_overlap(autosave: Autosave, store: FakeStore) -> None:
     at_work, most, lock = [0], [0], threading.Lock()
 
     def meanwhile() -> None:
@@ -112,7 +114,7 @@ def test_one_save_at_a_time(autosave: Autosave, store: FakeStore) -> None:
     assert most == [1]
 
 
-def test_its_thread_calls_until_it_is_stopped(tmp_path: Path) -> None:
+def test_the_thread_saves_until_it_is_stopped(tmp_path: Path) -> None:
     store, lesson, state = Store(file_url(tmp_path / "a.sqlite3")), new_lesson(), SaveState()
     autosave = Autosave(store, every=0.05)
     autosave.start(lambda: autosave.save(lesson, "", state))

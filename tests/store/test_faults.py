@@ -1,4 +1,4 @@
-"""What a disk, a file, a server and a kill can do to kept lessons."""
+"""The store with a full disk, a damaged file, a lost server, and a killed process."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ from tests.lesson.classes import START, crowd, new_lesson, run
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# Takes a class in as fast as it can, saves every five of its seconds, and says how far it is.
+# Runs a lesson as fast as it can, saves every five of its seconds, and prints each second.
 TEACHES = """
 import sys
 from datetime import UTC, datetime
@@ -38,23 +38,23 @@ for second in range(100_000):
 
 
 def bytes_of(file: Path) -> bytes:
-    """The database and all that SQLite puts beside it."""
+    """Return the bytes of the database and of the files that SQLite puts beside it."""
     return b"".join(path.read_bytes() for path in file.parent.iterdir())
 
 
-def test_a_kill_costs_ten_seconds_at_most(url: str) -> None:
+def test_a_killed_process_loses_ten_seconds_at_most(url: str) -> None:
     teaching = subprocess.Popen(
         [sys.executable, "-c", TEACHES, url], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
     assert teaching.stdout is not None
-    with teaching.stdout as said:
-        for line in said:
+    with teaching.stdout as output:
+        for line in output:
             if int(line) == 63:
                 os.kill(teaching.pid, signal.SIGKILL)
                 break
-        told = [int(line) for line in said.read().split("\n")[:-1]]
+        printed = [int(line) for line in output.read().split("\n")[:-1]]
     teaching.wait()
-    second = max(told, default=63)
+    second = max(printed, default=63)
     store = Store(url)
     again = store.load("the-lesson")
     assert second - 10 < again.duration <= second + 2
@@ -85,7 +85,7 @@ def test_deleted_bytes_are_gone(file: Path) -> None:
         one.close()
 
 
-def test_a_reader_in_the_way_of_deleting_is_told(file: Path) -> None:
+def test_deleting_reports_another_reader_of_the_file(file: Path) -> None:
     store = Store(file_url(file), patience=0.2)
     made = new_lesson(name="A secret name")
     store.begin(made)
@@ -100,7 +100,7 @@ def test_a_reader_in_the_way_of_deleting_is_told(file: Path) -> None:
     assert b"A secret name" not in bytes_of(file)
 
 
-def test_a_full_disk_is_told_and_the_lesson_goes_on(file: Path) -> None:
+def test_a_full_disk_is_reported_and_the_lesson_goes_on(file: Path) -> None:
     store = Store(file_url(file))
 
     @sa.event.listens_for(store.engine, "checkout")
@@ -124,7 +124,7 @@ def test_a_full_disk_is_told_and_the_lesson_goes_on(file: Path) -> None:
     store.close()
 
 
-def test_a_server_that_cuts_connections_costs_nothing(postgres: str) -> None:
+def test_connections_that_the_server_closed_are_opened_again(postgres: str) -> None:
     store, made = Store(postgres), new_lesson()
     store.begin(made)
     admin = Store(postgres)
@@ -139,14 +139,14 @@ def test_a_server_that_cuts_connections_costs_nothing(postgres: str) -> None:
         one.close()
 
 
-def test_a_file_that_is_none(file: Path) -> None:
+def test_a_file_that_is_not_a_database_is_reported(file: Path) -> None:
     file.parent.mkdir()
     file.write_bytes(b"this is a shopping list" * 100)
     with pytest.raises(StoreError, match="the file is damaged"):
         Store(file_url(file))
 
 
-def test_a_file_with_a_hole(file: Path) -> None:
+def test_a_damaged_file_is_reported(file: Path) -> None:
     store, made = Store(file_url(file)), new_lesson()
     run(made, crowd(happy=3), range(2000))
     store.begin(made)
@@ -157,17 +157,17 @@ def test_a_file_with_a_hole(file: Path) -> None:
         Store(file_url(file)).load(made.info.id)
 
 
-def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match=r"Not a directory|File exists"):
         Store(file_url(tmp_path / "file" / "lessons.sqlite3"))
 
 
-def test_another_program_that_does_not_let_go(file: Path) -> None:
+def test_a_database_that_another_program_locks_is_reported(file: Path) -> None:
     store = Store(file_url(file), patience=0.2)
     other = sqlite3.connect(file, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(StoreError, match="another program holds it"):
+    with pytest.raises(StoreError, match="another program has locked"):
         store.begin(new_lesson())
     other.close()
     store.begin(new_lesson())
@@ -175,41 +175,41 @@ def test_another_program_that_does_not_let_go(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "message"),
     [
         ("no url", "write it like postgresql"),
         ("postgresql://u5er:secret@127.0.0.1:1/x", "cannot be reached"),
         ("postgresql://127.0.0.1:1/x?user=u5er&password=secret", "cannot be reached"),
         ("postgresql://u5er:secret@no.such.host.invalid/x", "cannot be reached"),
-        ("postgresql://u5er:secret@127.0.0.1/x?pool=unheard.of", "an option that is none"),
-        ("fantasy://u5er:secret@host/x", "no such kind of database"),
+        ("postgresql://u5er:secret@127.0.0.1/x?pool=unheard.of", "unknown or invalid option"),
+        ("fantasy://u5er:secret@host/x", "unknown kind of database"),
         ("mssql+pyodbc://u5er:secret@host/x", "driver is missing"),
         ("postgresql://u5er:secret@[::1/x", "write it like postgresql"),
         ("sqlite:////proc/no/such/place/lessons.sqlite3", "No such file"),
     ],
 )
-def test_of_a_database_that_cannot_be_used_a_visitor_reads_no_address(
-    url: str, said: str, caplog: pytest.LogCaptureFixture
+def test_an_error_does_not_show_the_address_of_the_database(
+    url: str, message: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with pytest.raises(StoreError, match=said) as fault:
+    with pytest.raises(StoreError, match=message) as fault:
         Store(url)
     for private in ("secret", "u5er", "host", "127.0.0.1", "unheard", "/proc"):
         assert private not in str(fault.value)
     assert "secret" not in caplog.text
 
 
-def test_a_fault_that_nobody_foresaw_is_in_the_log_alone(
+def test_the_details_of_an_unexpected_error_go_to_the_log_only(
     store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
     with store.engine.execution_options(writes=True).begin() as connection:
         connection.execute(sa.text("DROP TABLE moments"))
-    with pytest.raises(StoreError, match="the server's log tells more") as fault:
+    with pytest.raises(StoreError, match="the server's log has the details") as fault:
         store.begin(new_lesson())
     assert "moments" not in str(fault.value)
     assert "moments" in caplog.text
 
 
-def test_the_log_tells_which_database_has_what_fault(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_names_the_database_and_the_error(caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(StoreError):
         Store("fantasy://u5er:secret@host/lessons?password=secret")
     (record,) = caplog.records
@@ -217,7 +217,7 @@ def test_the_log_tells_which_database_has_what_fault(caplog: pytest.LogCaptureFi
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
-def test_postgres_is_spoken_to_by_psycopg(scheme: str) -> None:
+def test_every_postgresql_url_uses_psycopg(scheme: str) -> None:
     assert read_url(f"{scheme}://u@h/x").drivername == "postgresql+psycopg"
 
 
@@ -230,7 +230,7 @@ def test_only_the_owner_may_read_the_files(file: Path) -> None:
     store.close()
 
 
-def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_without_a_home_folder_reads_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("XDG_DATA_HOME")
     monkeypatch.setenv("HOME", "")
     monkeypatch.setattr("pwd.getpwuid", lambda _: (_ for _ in ()).throw(KeyError))

@@ -1,4 +1,4 @@
-"""Older databases are brought to the newest schema: completely or not at all."""
+"""Older databases are migrated to the newest schema: completely or not at all."""
 
 import shutil
 import subprocess
@@ -103,13 +103,13 @@ def test_a_database_of_each_released_version_can_be_read(url: str, version: int)
 
 
 def test_releases_before_alembic_still_know_the_database(store: Store) -> None:
-    """They refuse one whose number is above 2, and make tables anew where there is none."""
+    """They refuse a version above 2, and create the tables again if there is no version."""
     with store.engine.begin() as connection:
         versions = sa.text("SELECT version FROM fer_schema ORDER BY version")
         assert [*connection.scalars(versions)] == [1, 2]
 
 
-def test_a_next_revision_keeps_what_is_there(url: str, tmp_path: Path) -> None:
+def test_the_next_revision_keeps_stored_lessons(url: str, tmp_path: Path) -> None:
     store, migrations = Store(url), with_next(tmp_path, ADD_ROOM)
     lessons = sa.table("lessons", sa.column("id"), sa.column("room"))
     store.begin(new_lesson())
@@ -148,7 +148,7 @@ def test_an_unknown_revision_is_left_alone(url: str, tmp_path: Path) -> None:
     engine.dispose()
 
 
-def test_an_unknown_version_of_before_alembic_is_left_alone(url: str) -> None:
+def test_an_unknown_version_from_before_alembic_is_left_alone(url: str) -> None:
     old_database(url, 2)
     run(url, "INSERT INTO fer_schema (version) VALUES (3)")
     with pytest.raises(StoreError, match=r"version 3.*install the newer program"):

@@ -1,4 +1,4 @@
-"""Lessons come back as they were, belong to somebody, are found; in a file and on PostgreSQL."""
+"""The store on SQLite and PostgreSQL: saving, finding, owners, adopting, deleting."""
 
 import io
 import threading
@@ -19,7 +19,7 @@ from fer.lesson.seconds import gaps
 from fer.store import GoneError, Store, StoreError
 from fer.store.schema import SECONDS
 from tests.lesson.classes import START, crowd, faces, new_lesson, one, run
-from tests.store.conftest import Wall
+from tests.store.conftest import FakeClock
 
 
 def lesson(name: str = "Algebra") -> Lesson:
@@ -33,12 +33,12 @@ def lesson(name: str = "Algebra") -> Lesson:
 
 
 def later(made: Lesson, days: int) -> Lesson:
-    """The lesson, begun so many days later."""
+    """Return the lesson as if it had begun `days` later."""
     begun = replace(made.info, started=START + timedelta(days=days))
     return Lesson.restored(begun, [], made.rows()[:0])
 
 
-def test_a_lesson_comes_back_as_it_was(store: Store) -> None:
+def test_a_stored_lesson_is_read_unchanged(store: Store) -> None:
     made = lesson()
     made.finish(20)
     store.begin(made)
@@ -47,7 +47,7 @@ def test_a_lesson_comes_back_as_it_was(store: Store) -> None:
     assert (again.rows() == made.rows()).all()
 
 
-def test_what_lasts_is_saved_bit_by_bit(store: Store) -> None:
+def test_a_running_lesson_can_be_read_after_each_save(store: Store) -> None:
     made = new_lesson()
     store.begin(made)
     for start in range(0, 60, 7):
@@ -91,7 +91,7 @@ def test_a_save_writes_only_what_may_have_changed(store: Store) -> None:
     st.lists(st.tuples(st.floats(0, 40), st.integers(0, 3), st.booleans()), max_size=30),
     st.text(max_size=30),
 )
-def test_whenever_it_is_saved_it_comes_back(
+def test_saves_at_any_time_keep_the_whole_lesson(
     store: Store, pictures: list[tuple[float, int, bool]], name: str
 ) -> None:
     made = new_lesson(name=name)
@@ -104,7 +104,7 @@ def test_whenever_it_is_saved_it_comes_back(
     assert to_dict(store.load(made.info.id)) == to_dict(made)
 
 
-def test_nobody_sees_another_ones_lessons(store: Store) -> None:
+def test_no_owner_reaches_another_owners_lessons(store: Store) -> None:
     made = lesson()
     id = made.info.id
     store.begin(made, owner="anna")
@@ -126,7 +126,7 @@ def test_nobody_sees_another_ones_lessons(store: Store) -> None:
     assert store.load(id, "anna").info.name == "Algebra"
 
 
-def test_another_ones_id_cannot_be_taken(store: Store) -> None:
+def test_an_id_of_another_owner_cannot_be_used(store: Store) -> None:
     made = lesson()
     store.begin(made, owner="anna")
     with pytest.raises(StoreError):
@@ -134,7 +134,7 @@ def test_another_ones_id_cannot_be_taken(store: Store) -> None:
     assert store.find("ben").found == 0
 
 
-def test_the_newest_come_first_a_page_at_a_time(store: Store) -> None:
+def test_pages_list_the_newest_lessons_first(store: Store) -> None:
     for day in (3, 1, 5, 2, 4):
         store.begin(later(lesson(f"day {day}"), day))
     first, second = store.find(size=3), store.find(size=3, page=1)
@@ -150,20 +150,20 @@ def test_the_newest_come_first_a_page_at_a_time(store: Store) -> None:
         ("", ["Übung 100%", "Algebra_1", "Chemie"]),
         ("algebra", ["Algebra_1"]),
         ("ÜBUNG", ["Übung 100%"]),
-        ("größe", ["Übung 100%", "Algebra_1", "Chemie"]),  # in everybody's note
+        ("größe", ["Übung 100%", "Algebra_1", "Chemie"]),  # in a note of every lesson
         ("%", ["Übung 100%"]),
         ("_", ["Algebra_1"]),
         ("zahlen chem", ["Chemie"]),
         ("' OR 1=1 --", []),
     ],
 )
-def test_search_looks_at_names_and_moments(store: Store, words: str, names: list[str]) -> None:
+def test_search_finds_words_in_names_and_notes(store: Store, words: str, names: list[str]) -> None:
     for name in ("Übung 100%", "Algebra_1", "Chemie"):
         store.begin(lesson(name))
     assert {kept.name for kept in store.find(search=words).lessons} == set(names)
 
 
-def test_the_list_tells_what_a_lesson_was(store: Store) -> None:
+def test_the_list_shows_a_summary_of_each_lesson(store: Store) -> None:
     made = new_lesson()
     run(made, crowd(happy=3, sad=1), range(10))
     made.finish(12.5)
@@ -176,7 +176,7 @@ def test_the_list_tells_what_a_lesson_was(store: Store) -> None:
     assert (empty.faces, empty.balance, empty.ended) == (None, None, False)
 
 
-def test_renaming(store: Store) -> None:
+def test_a_new_name_survives_the_next_save(store: Store) -> None:
     made = lesson()
     store.begin(made)
     store.rename(made.info.id, " Geometry\n2 ")
@@ -203,7 +203,7 @@ def test_a_deleted_lesson_is_gone_and_does_not_come_back(store: Store) -> None:
     assert store.find().found == 1
 
 
-def test_what_was_cut_off_is_found_and_ended_or_goes_on(store: Store, wall: Wall) -> None:
+def test_a_lesson_that_was_cut_off_can_be_ended_or_continued(store: Store, wall: FakeClock) -> None:
     gone_on, ended, running = lesson("goes on"), lesson("ended"), lesson("running")
     store.begin(gone_on)
     store.begin(ended)
@@ -221,7 +221,7 @@ def test_what_was_cut_off_is_found_and_ended_or_goes_on(store: Store, wall: Wall
     )
 
 
-def test_only_who_adopted_a_lesson_last_saves_it(opened: Callable[[], Store]) -> None:
+def test_only_the_store_that_adopted_a_lesson_last_saves_it(opened: Callable[[], Store]) -> None:
     first, second, made = opened(), opened(), lesson()
     id = made.info.id
     first.begin(made)
@@ -233,7 +233,7 @@ def test_only_who_adopted_a_lesson_last_saves_it(opened: Callable[[], Store]) ->
     made.finish(900)
     with pytest.raises(GoneError, match="another process"):
         first.save(made)
-    assert to_dict(first.load(id)) == to_dict(theirs)  # whole: nothing of it was touched
+    assert to_dict(first.load(id)) == to_dict(theirs)  # unchanged
     ours = first.adopt(id)
     assert to_dict(ours) == to_dict(theirs)
     with pytest.raises(GoneError):
@@ -245,7 +245,7 @@ def test_only_who_adopted_a_lesson_last_saves_it(opened: Callable[[], Store]) ->
         second.adopt(id)  # it is over
 
 
-def test_everything_can_be_taken_away(store: Store) -> None:
+def test_export_writes_every_lesson_of_the_owner(store: Store) -> None:
     made, other = lesson("../<a> & b"), later(lesson("b"), 1)
     for each in (made, other):
         store.begin(each, "anna")
@@ -259,7 +259,7 @@ def test_everything_can_be_taken_away(store: Store) -> None:
     assert to_dict(again) == to_dict(store.load(made.info.id, "anna"))
 
 
-def test_several_write_at_once(opened: Callable[[], Store]) -> None:
+def test_several_threads_and_stores_write_at_once(opened: Callable[[], Store]) -> None:
     faults: list[Exception] = []
 
     def work(number: int, store: Store) -> None:

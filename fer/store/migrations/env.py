@@ -1,4 +1,4 @@
-"""What Alembic runs for every command: it migrates by the connection that the caller passes."""
+"""Run the migrations over the connection that the caller passes; Alembic runs this file."""
 
 from alembic import context
 

@@ -12,7 +12,7 @@ import streamlit as st
 from fer.lesson.indicators import mood_word
 from fer.lesson.lesson import LONGEST_NAME, clean
 from fer.server.state import State
-from fer.store import GoneError, Kept, Store, StoreError
+from fer.store import GoneError, LessonSummary, Store, StoreError
 from fer.ui.identity import zone
 from fer.ui.text import escape_markdown, plural, report_text, text
 
@@ -29,7 +29,9 @@ STYLE: Final = """<style>
 </style>"""
 
 
-def row(state: State, store: Store, me: str, kept: Kept, open: Callable[[str], None]) -> None:
+def row(
+    state: State, store: Store, me: str, kept: LessonSummary, open: Callable[[str], None]
+) -> None:
     """Show a lesson with its buttons; `open` is called to show its report."""
     id, stage = kept.id, lesson_state(state, store, me, kept)
     st.html(STYLE + card(kept, stage))
@@ -50,7 +52,7 @@ def row(state: State, store: Store, me: str, kept: Kept, open: Callable[[str], N
         _delete(state, me, kept, stage)
 
 
-def card(kept: Kept, stage: LessonState) -> str:
+def card(kept: LessonSummary, stage: LessonState) -> str:
     """Return a lesson in two lines of HTML."""
     parts = [local_time(kept.started), report_text().span(kept.duration)]
     parts += [] if kept.faces is None else [plural("history.faces", round(kept.faces))]
@@ -72,7 +74,7 @@ def picked_ids() -> tuple[str, ...]:
     return picked
 
 
-def lesson_state(state: State, store: Store, me: str, kept: Kept) -> LessonState:
+def lesson_state(state: State, store: Store, me: str, kept: LessonSummary) -> LessonState:
     """Return whether a lesson has ended, runs here or in another process, or broke off."""
     if kept.ended:
         return "ended"
@@ -138,7 +140,7 @@ def _mood_text(balance: float | None) -> str:
     }[mood_word(balance)]
 
 
-def _rename(state: State, me: str, kept: Kept) -> None:
+def _rename(state: State, me: str, kept: LessonSummary) -> None:
     """Show the dialog to rename a lesson."""
 
     def rename() -> None:
@@ -160,7 +162,7 @@ def _rename(state: State, me: str, kept: Kept) -> None:
             st.form_submit_button(text("history.cancel"), on_click=_close_dialog)
 
 
-def _delete(state: State, me: str, kept: Kept, stage: LessonState) -> None:
+def _delete(state: State, me: str, kept: LessonSummary, stage: LessonState) -> None:
     """Show the dialog to delete a lesson."""
 
     def action() -> None:

@@ -520,7 +520,7 @@ def test_a_store_that_fails_while_deleting_is_told(state: State, store: Store, f
     with store.engine.execution_options(writes=True).begin():  # somebody else writes for long
         press(page, "Delete for good")
     assert not page.exception
-    assert "another program holds it for too long" in page.error[0].value
+    assert "another program has locked the database" in page.error[0].value
     assert names(page) == names_kept(store) == ["Algebra"]
 
 

@@ -169,7 +169,7 @@ def test_of_a_database_that_fails_no_address_is_shown(tiny_model: Path) -> None:
     )
     page = agreed(State.of(settings, FakeAnalyzer()))
     assert not page.exception
-    assert "(no such kind of database is known)" in page.warning[0].value
+    assert "(unknown kind of database; the URL must begin with" in page.warning[0].value
     for private in ("u5er", "pa55", "somewhere"):
         assert private not in text_of(page)
 

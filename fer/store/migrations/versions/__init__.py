@@ -1,1 +1,1 @@
-"""One file a revision. A published one is never changed: a new wish is a new file."""
+"""One file for each revision. Never change a published one: add a file."""

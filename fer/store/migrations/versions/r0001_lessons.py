@@ -16,7 +16,7 @@ from fer.store.errors import StoreError
 revision: Final = "0001"
 down_revision: Final = None
 
-# 1: the first form.
+# Version 1, the first release's tables.
 _FIRST: Final = (
     """CREATE TABLE lessons (
         id TEXT PRIMARY KEY, owner TEXT NOT NULL, name TEXT NOT NULL,
@@ -54,13 +54,14 @@ _FIRST: Final = (
         begun DOUBLE PRECISION NOT NULL, ended DOUBLE PRECISION, peak DOUBLE PRECISION NOT NULL,
         PRIMARY KEY (lesson, place))""",
 )
-# 2: the store that saves a lesson, so that a process that lost it can't overwrite its successor.
+# Version 2 adds which store saves a lesson: after another process took the lesson over, the
+# first one can no longer overwrite it.
 _WRITER: Final = ("ALTER TABLE lessons ADD COLUMN writer TEXT NOT NULL DEFAULT ''",)
 STEPS: Final = (_FIRST, _WRITER)
 
 
 def upgrade() -> None:
-    """Run the steps that the database has not had."""
+    """Run the steps that this database still lacks."""
     connection = op.get_bind()
     connection.execute(sa.text("CREATE TABLE IF NOT EXISTS fer_schema (version INTEGER NOT NULL)"))
     version = connection.scalar(sa.text("SELECT max(version) FROM fer_schema")) or 0

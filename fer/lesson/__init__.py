@@ -1,4 +1,4 @@
-"""The class over time, as numbers: what comes in are faces and times, never pictures."""
+"""The numbers of a lesson: emotions of a class over time, alerts, notes, and the report."""
 
 from fer.lesson.alerts import CALM, Alert, Fired
 from fer.lesson.indicators import INDICATORS, Mood, indicators, mood

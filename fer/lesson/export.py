@@ -1,4 +1,4 @@
-"""A lesson as text: JSON that holds everything and can be read again, CSV for a spreadsheet."""
+"""Write a lesson as JSON, which can be read again, and as CSV for a spreadsheet."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from fer.tables import csv_text
 
 FORMAT: Final = "fer-lesson"
 VERSION: Final = 1
-# What broken or hostile text may raise on its way.
+# What `from_dict` may raise for broken or hostile text.
 FAULTS: Final = (
     *(ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError),
     UsageError,
 )
-LARGEST: Final = 64 << 20  # characters; twelve hours take a tenth
+LARGEST: Final = 64 << 20  # characters; a lesson of twelve hours takes a tenth of it
 
 
 def to_dict(lesson: Lesson) -> dict[str, Any]:
-    """Everything that is known of a lesson but single faces, as JSON takes it."""
+    """Return all numbers of a lesson except those of single faces, ready for JSON."""
     rows, info = lesson.rows(), lesson.info
-    told = np.flatnonzero(rows["frames"])
+    filled = np.flatnonzero(rows["frames"])
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -43,8 +43,8 @@ def to_dict(lesson: Lesson) -> dict[str, Any]:
         "ended": lesson.ended,
         "emotions": [*EMOTIONS],
         "looks": [*INDICATORS],
-        "seconds": {"second": told.tolist()}
-        | {name: rows[name][told].tolist() for name in ROW.names or ()},
+        "seconds": {"second": filled.tolist()}
+        | {name: rows[name][filled].tolist() for name in ROW.names or ()},
         "pauses": [asdict(pause) for pause in lesson.pauses],
         "moments": [asdict(note) for note in lesson.notes],
         "alerts": [asdict(fired) for fired in lesson.fired],
@@ -52,53 +52,53 @@ def to_dict(lesson: Lesson) -> dict[str, Any]:
 
 
 def to_json(lesson: Lesson) -> str:
-    """`to_dict` as text."""
+    """Return a lesson as JSON text; `from_json` reads it."""
     return json.dumps(to_dict(lesson), ensure_ascii=False, allow_nan=False)
 
 
 def from_json(text: str) -> Lesson:
-    """The lesson that `to_json` wrote."""
+    """Return the lesson that `to_json` wrote; raise DataError for any other text."""
     try:
         if len(text) > LARGEST:
-            raise ValueError("it is too large")
+            raise ValueError(f"it has more than {LARGEST} characters")
         return from_dict(json.loads(text))
     except FAULTS as fault:
-        raise DataError(f"this is no lesson's file that can be read: {fault}") from fault
+        raise DataError(f"this file holds no lesson that can be read: {fault}") from fault
 
 
-def from_dict(told: Mapping[str, Any]) -> Lesson:
-    """The lesson that `to_dict` told; whatever is wrong with it raises."""
-    if told["format"] != FORMAT or told["version"] != VERSION:
+def from_dict(data: Mapping[str, Any]) -> Lesson:
+    """Return the lesson that `to_dict` wrote; raise one of FAULTS for other data."""
+    if data["format"] != FORMAT or data["version"] != VERSION:
         raise ValueError(f"it is not of the format {FORMAT} {VERSION}")
-    if told["emotions"] != [*EMOTIONS] or told["looks"] != [*INDICATORS]:
-        raise ValueError("its emotions or looks are others")
-    columns = told["seconds"]
+    if data["emotions"] != [*EMOTIONS] or data["looks"] != [*INDICATORS]:
+        raise ValueError("it has other emotions or indicators than this program")
+    columns = data["seconds"]
     rows = np.zeros(len(columns["second"]), ROW)
     for name in ROW.names or ():
         column = np.asarray(columns[name], np.float64).reshape(rows[name].shape)
         if not (np.isfinite(column).all() and (column >= 0).all()):
-            raise ValueError(f"{name} holds what is no count")
+            raise ValueError(f"{name} holds a negative or infinite number")
         rows[name] = column
-    info = dict(told["lesson"])
+    info = dict(data["lesson"])
     for name in ("started", "acknowledged"):
         info[name] = info[name] and datetime.fromisoformat(info[name])
     return Lesson.restored(
         LessonInfo(**info),
         columns["second"],
         rows,
-        pauses=[Gap("pause", *_stretch(one)) for one in told["pauses"]],
-        notes=[Note(one["kind"], one["text"], _time(one["time"])) for one in told["moments"]],
+        pauses=[Gap("pause", *_stretch(one)) for one in data["pauses"]],
+        notes=[Note(one["kind"], one["text"], _time(one["time"])) for one in data["moments"]],
         fired=[
             Fired(Alert(**one["alert"]), *_stretch(one), _time(one["peak"]))
-            for one in told["alerts"]
+            for one in data["alerts"]
         ],
-        ended=None if told["ended"] is None else _time(told["ended"]),
+        ended=None if data["ended"] is None else _time(data["ended"]),
     )
 
 
 def _time(value: Any) -> float:
     if not 0 <= float(value) <= LONGEST:
-        raise ValueError(f"{value} is no time in a lesson")
+        raise ValueError(f"{value} is not a time between 0 and {LONGEST} seconds")
     return float(value)
 
 
@@ -107,10 +107,10 @@ def _stretch(one: Mapping[str, Any]) -> tuple[float, float | None]:
 
 
 def to_csv(lesson: Lesson) -> str:
-    """A row a second; cells stay empty where nothing is known.
+    """Return a CSV table with a row for each second; unknown values are empty cells.
 
     Columns: the second, the clock's time, faces in a picture, each emotion's mean probability, the
-    share of faces with each look, the mood's balance, and which gap the second belongs to.
+    share of faces with each indicator, the mood's balance, and the kind of gap, if any.
     """
     columns = ("second", "clock", "faces", *EMOTIONS, *INDICATORS, "balance", "gap")
     return csv_text(columns, _seconds(lesson))
@@ -130,7 +130,7 @@ def _seconds(lesson: Lesson) -> Iterator[list[str]]:
 
 
 def _gap_at(missing: list[Gap], second: int) -> str:
-    """The gap that a whole second lies in."""
+    """Return the kind of the gap that this whole second lies in, or ""."""
     for gap in missing:
         if gap.start <= second and (gap.end is None or second + 1 <= gap.end):
             return gap.kind

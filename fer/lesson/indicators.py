@@ -19,7 +19,7 @@ NEGATIVE: Final = ("angry", "disgust", "fear", "sad")
 # The emotions that share knitted or raised brows. None of them alone means "confused".
 UNSURE: Final = ("angry", "fear", "sad", "surprise")
 HALF: Final = 0.5  # more likely than not
-FLAT: Final = 0.8  # from this share of "neutral" on, a face shows next to nothing else
+FLAT: Final = 0.8  # least share of "neutral" of a flat face
 CLEAR: Final = 0.25  # a mood between -CLEAR and CLEAR is called even
 
 _NEGATIVE: Final = [EMOTIONS.index(name) for name in NEGATIVE]
@@ -29,9 +29,9 @@ _NEUTRAL: Final = EMOTIONS.index("neutral")
 
 
 class Mood(NamedTuple):
-    """The class in two numbers, for the floating window's shape and for the mood line."""
+    """The mood of a class: two numbers for the floating window and the mood line."""
 
-    balance: float  # happy minus the negative four, -1 to 1; NaN where nobody was read
+    balance: float  # happy minus the negative four, -1 to 1; NaN if no face was read
     liveliness: float  # everything but neutral, 0 to 1
 
 

@@ -1,4 +1,4 @@
-"""A lesson: what it was begun with, and its numbers over time. No picture gets in here."""
+"""A lesson: its name and settings, and its numbers over time. It never holds a picture."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ WHEN: Final = "{when}"  # in a lesson's name: the day and the minute in which it
 KINDS: Final = ("topic", "question", "note")
 LONGEST_NAME: Final = 120
 LONGEST_TEXT: Final = 500
-LONGEST: Final = 12 * 3600  # seconds; a later time is an error of somebody's clock
+LONGEST: Final = 12 * 3600  # seconds; a later time comes from a wrong clock
 LATE: Final = 5  # seconds; rows older than this are final and may be saved for good
 
 
 def new_id() -> str:
-    """Return an id that nobody can guess and any address can hold."""
+    """Return a random id that nobody can guess, of letters that a URL may hold."""
     return secrets.token_urlsafe(12)
 
 
 def clean(text: str, longest: int) -> str:
-    """Return `text` as one line that every database and file takes, cut to `longest` characters.
+    """Return `text` as one line that any database and file can hold, at most `longest` characters.
 
     Control characters and unpaired surrogates are removed.
     """
@@ -45,11 +45,11 @@ def clean(text: str, longest: int) -> str:
 
 @dataclass(frozen=True)
 class LessonInfo:
-    """What is known of a lesson when it begins."""
+    """The facts about a lesson that are known when it begins."""
 
     name: str
     started: datetime  # with its time zone: that of the class
-    acknowledged: datetime | None = None  # when the teacher confirmed that the class agrees
+    acknowledged: datetime | None = None  # when the teacher confirmed the class's consent
     region: str = ""
     model: str = ""
     version: str = ""  # the model's
@@ -58,7 +58,7 @@ class LessonInfo:
     def __post_init__(self) -> None:
         for time in (self.started, self.acknowledged):
             if time is not None and time.utcoffset() is None:
-                raise UsageError("a lesson's times need a time zone")
+                raise UsageError("a lesson's start and consent need a time zone")
         object.__setattr__(self, "name", clean(self.name, LONGEST_NAME))
 
     def renamed(self, name: str) -> LessonInfo:
@@ -68,7 +68,7 @@ class LessonInfo:
 
 @dataclass(frozen=True)
 class LessonPlan:
-    """What a lesson will be, once its first picture comes."""
+    """The settings of a lesson that begins with its first picture."""
 
     name: str = ""
     unnamed: str = ""  # the name of a lesson without one, such as "Lesson of {when}"
@@ -78,15 +78,15 @@ class LessonPlan:
     version: str = ""
     alerts: tuple[Alert, ...] = CALM
     individuals: bool = False
-    zone: tzinfo | None = None  # of the class; its report gives times in it
+    zone: tzinfo | None = None  # of the class, for the times in the report
 
     def begin(self, started: datetime, *, name: str = "", lesson_id: str = "") -> Lesson:
-        """Return the lesson that began at `started`, with a name and id of its own if given."""
+        """Return a new lesson that began at `started`; `name` and `lesson_id` override the plan."""
         agreed = self.acknowledged
         info = LessonInfo(
             name or self.name or self.unnamed.replace(WHEN, f"{started:%Y-%m-%d %H:%M}"),
             started,
-            agreed and agreed.astimezone(started.tzinfo),  # one lesson, one clock
+            agreed and agreed.astimezone(started.tzinfo),  # the same zone for both times
             self.region,
             self.model,
             self.version,
@@ -97,20 +97,20 @@ class LessonPlan:
 
 @dataclass(frozen=True)
 class Note:
-    """Something that the teacher marked, in seconds from the lesson's start."""
+    """What a teacher marks during a lesson."""
 
-    kind: str
+    kind: str  # one of KINDS
     text: str
-    time: float
+    time: float  # seconds from the lesson's start
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise UsageError(f"a note is a {', '.join(KINDS)}, not {self.kind!r}")
+            raise UsageError(f"unknown kind of note {self.kind!r}; use one of {', '.join(KINDS)}")
         object.__setattr__(self, "text", clean(self.text, LONGEST_TEXT))
 
 
 class Lesson:
-    """One lesson's numbers, for any thread. Times are seconds from its start by a steady clock.
+    """The numbers of one lesson. Any thread may call it. Times are seconds from its start.
 
     >>> from datetime import datetime, UTC
     >>> lesson = Lesson(LessonInfo("Algebra", datetime(2026, 3, 2, 9, tzinfo=UTC)))
@@ -145,7 +145,7 @@ class Lesson:
         fired: Iterable[Fired] = (),
         ended: float | None = None,
     ) -> Lesson:
-        """Return a lesson as it was stored. If it has not ended it goes on; its alerts have."""
+        """Return a lesson as it was stored. It can go on unless it has ended; its alerts end."""
         lesson = cls(info)
         places = np.fromiter(seconds, np.int64)
         if len(places):
@@ -161,45 +161,45 @@ class Lesson:
 
     @property
     def info(self) -> LessonInfo:
-        """What the lesson is called and was begun with."""
+        """Return the lesson's name and the other facts that were known at its start."""
         return self._info
 
     @property
     def ended(self) -> float | None:
-        """When it ended; None while it runs, or where it was cut off."""
+        """Return when it ended; None if it runs or was cut off."""
         return self._ended
 
     @property
     def duration(self) -> float:
-        """Seconds from its start to its end, or to the newest second with a picture."""
+        """Return the seconds from its start to its end, or to the newest second with a picture."""
         return float(self._length) if self._ended is None else self._ended
 
     @property
     def notes(self) -> list[Note]:
-        """What the teacher marked, in the order of time."""
+        """Return the teacher's notes in the order of time."""
         with self._lock:
             return sorted(self._notes, key=lambda note: note.time)
 
     @property
     def fired(self) -> list[Fired]:
-        """The alerts that fired, those that last among them."""
+        """Return the alerts that fired, including those that last."""
         with self._lock:
             return [*self._monitors.ended, *self._monitors.lasting]
 
     @property
     def pauses(self) -> list[Gap]:
-        """The pauses; `seconds.gaps` adds the stretches without a picture."""
+        """Return the pauses; `seconds.gaps` also finds the stretches without a picture."""
         with self._lock:
             return [*self._pauses]
 
     @property
     def alerts(self) -> list[Alert]:
-        """The alerts that are set."""
+        """Return the alerts that are set."""
         with self._lock:
             return self._monitors.alerts
 
     def add(self, faces: Faces, time: float) -> bool:
-        """Add a picture's faces; return False if they don't count (paused, too late, ended)."""
+        """Count a picture's faces; return False if too late, in a pause or after the end."""
         if not 0 <= time < LONGEST:  # false for NaN too
             return False
         row, second = count(faces), int(time)
@@ -212,7 +212,7 @@ class Lesson:
             self._last = max(self._last, time)
             if self._people is not None:
                 self._people.add(faces, second)
-            self._monitors.take_in(self._rows, second)
+            self._monitors.process(self._rows, second)
         return True
 
     def mark(self, kind: str, text: str, time: float) -> Note:
@@ -227,7 +227,7 @@ class Lesson:
         self._info = self._info.renamed(name)
 
     def pause(self, time: float) -> None:
-        """Count nothing from here on, until `resume`."""
+        """Pause: faces at later times are not counted until `resume`."""
         with self._lock:
             if self._ended is None and not self._is_paused(time):
                 start = min(max(time, self._last), LONGEST)
@@ -241,24 +241,24 @@ class Lesson:
                 self._pauses[-1] = replace(last, end=max(min(time, LONGEST), last.start))
 
     def finish(self, time: float) -> None:
-        """End the lesson, its pause and its alerts. A second call changes nothing."""
+        """End the lesson, its pause and its alerts; a second call changes nothing."""
         with self._lock:
             if self._ended is not None:
                 return
             time = min(max(time, self._last), LONGEST)
             self.resume(time)
             self._reach(max(int(np.ceil(time)), self._length) - 1)
-            self._monitors.take_in(self._rows, self._length)
+            self._monitors.process(self._rows, self._length)
             self._monitors.end(time)
             self._ended = time
 
     def set_alerts(self, alerts: Iterable[Alert]) -> None:
-        """Replace the alerts from here on; what fired of those no longer set ends."""
+        """Set these alerts from now on; end what fired of alerts that are no longer set."""
         with self._lock:
             self._monitors.set(alerts)
 
     def snapshot(self, time: float | None = None) -> Snapshot:
-        """Return the class at this time; by default at that of the newest picture."""
+        """Return the class at `time`, by default at the newest picture's time."""
         with self._lock:
             time = self._last if time is None else time
             second, silent = int(min(max(time, 0.0), LONGEST)), max(time - self._last, 0.0)
@@ -267,7 +267,7 @@ class Lesson:
                 time,
                 lately=self._between(second - LATELY + 1, second + 1),
                 line=pool(self._between(first, first + LINE_POINTS * LINE_STEP), LINE_STEP, first),
-                # Without pictures nothing says that an alert still lasts.
+                # Without pictures it is unknown whether an alert still lasts.
                 alerts=tuple(self._monitors.lasting) if silent < HOLE else (),
                 paused=self._is_paused(time),
                 silent=silent,
@@ -279,7 +279,7 @@ class Lesson:
             return self._between(start, max(self._length, int(np.ceil(self.duration))))
 
     def follow_people(self, follow: bool) -> None:
-        """Follow single faces from here on, or stop and forget them."""
+        """Begin to follow single faces, or stop and delete their data."""
         with self._lock:
             if follow != (self._people is not None):
                 self._people = People() if follow else None

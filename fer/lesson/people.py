@@ -1,7 +1,8 @@
-"""Single faces over the last minutes, only where the teacher switched that on.
+"""Follow single faces over the last minutes, if the teacher switched that on.
 
-This stays in memory and ends with the lesson: it is neither stored nor written into a report. A
-face is forgotten KEPT seconds after it was seen last, and the oldest first when there are MOST.
+The data stays in memory and ends with the lesson: it is neither stored nor written into a report.
+A face is forgotten KEPT seconds after it was last seen; beyond MOST faces, the one that was not
+seen for the longest time.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from fer.emotions import EMOTIONS
 from fer.faces import NOBODY, Faces
 from fer.lesson.indicators import INDICATORS, indicators
 
-KEPT: Final = 300  # seconds
+KEPT: Final = 300  # seconds of each face's past
 MOST: Final = 200  # faces
-JUDGED: Final = 60  # seconds that the order takes into account
-ENOUGH: Final = 20  # seconds of them in which a face must have been read
-OFTEN: Final = 0.5  # share of these seconds that were negative or confused
-UNSEEN: Final = -1  # instead of an emotion's index
+JUDGED: Final = 60  # newest seconds, from which a face's concern is computed
+ENOUGH: Final = 20  # of these seconds, how many must hold a reading
+OFTEN: Final = 0.5  # least share of negative or confused seconds for `may_need_attention`
+UNSEEN: Final = -1  # stands for an emotion's index in a second without a reading
 
 _CONCERNS: Final = [INDICATORS.index("negative"), INDICATORS.index("confused")]
 
@@ -37,13 +38,13 @@ class Person:
 
     @property
     def word(self) -> str | None:
-        """The word of the newest second in which the face was read."""
+        """Return the emotion of the newest second with a reading; None before the first."""
         read = self.words[self.words != UNSEEN]
         return EMOTIONS[read[-1]] if len(read) else None
 
     @property
     def may_need_attention(self) -> bool:
-        """Whether the rule above is met. It is a reason to ask, never an answer."""
+        """Return True if the face was often negative or confused: a reason to ask the person."""
         return self.concern >= OFTEN
 
 
@@ -51,15 +52,15 @@ class People:
     """Keeps each face's last minutes in ring buffers, one entry a second."""
 
     def __init__(self) -> None:
-        self._place: dict[int, int] = {}  # from a face's id to its row below
+        self._place: dict[int, int] = {}  # each face's id and its row in the arrays below
         self._second = -1
         self._sums = np.zeros((MOST, len(EMOTIONS)))  # of the current second
         self._words = np.full((MOST, KEPT), UNSEEN, np.int8)
         self._concerns = np.zeros((MOST, KEPT), bool)
-        self._last = np.full(MOST, -KEPT)  # the second in which each was seen last
+        self._last = np.full(MOST, -KEPT)  # the second in which each face was last seen
 
     def add(self, faces: Faces, second: int) -> None:
-        """Add one picture's faces; pictures older than the current second are ignored."""
+        """Add one picture's faces; ignore a picture from before the current second."""
         if second < self._second:
             return
         if second > self._second:
@@ -70,12 +71,12 @@ class People:
         self._last[places] = second
 
     def all(self) -> list[Person]:
-        """Return everybody, largest concern first, then the longest known."""
+        """Return all faces: the largest concern first, then the lowest id."""
         people = [self._person(id, place) for id, place in self._place.items()]
         return sorted(people, key=lambda one: (-np.nan_to_num(one.concern, nan=-1.0), one.id))
 
     def _close_second(self, second: int) -> None:
-        """Close the current second, and clear the ring buffers up to the new one."""
+        """Write the current second into the ring buffers, and clear them up to the new second."""
         read = self._sums.any(axis=1)
         total = self._sums[read].sum(axis=1, keepdims=True)
         at = self._second % KEPT
@@ -89,6 +90,7 @@ class People:
             del self._place[id]
 
     def _row(self, id: int, second: int) -> int:
+        """Return the row of a face; a new face may take over the row of a forgotten one."""
         known = self._place.get(id)
         if known is not None:
             return known
@@ -100,7 +102,7 @@ class People:
         return row
 
     def _person(self, id: int, row: int) -> Person:
-        # The current second is not closed yet: its entry in the ring is empty and left out.
+        # The current second is left out: it is not in the ring buffers yet.
         order = np.arange(self._second - KEPT + 1, self._second) % KEPT
         words = self._words[row, order]
         read = words[words != UNSEEN]

@@ -1,6 +1,6 @@
-"""The numbers of a lesson, one row a second, and the means over stretches of them.
+"""The numbers of a lesson: one row for each second, and means over stretches of time.
 
-Rows hold sums, so any stretch of time is the sum of its rows.
+A row holds sums, so a longer stretch is the sum of its rows.
 """
 
 from __future__ import annotations
@@ -26,28 +26,32 @@ ROW: Final = np.dtype(
         ("read", np.int32),  # of these, those with probabilities
         ("sums", np.float64, len(EMOTIONS)),  # of the probabilities
         ("words", np.int32, len(EMOTIONS)),  # faces whose most likely emotion it is
-        ("looks", np.int32, len(INDICATORS)),  # faces with each indicator (a stored name)
+        (
+            "looks",
+            np.int32,
+            len(INDICATORS),
+        ),  # faces with each indicator (a stored name)
     ]
 )
-HOLE: Final = 3  # seconds without a picture that make a gap; fewer are a slow camera
+HOLE: Final = 3  # least seconds without a picture that count as a gap; a slow camera has fewer
 
 
 @dataclass(frozen=True)
 class Gap:
-    """A stretch without numbers: "pause", or "lost" where no picture came."""
+    """A stretch of time without numbers."""
 
-    kind: str
+    kind: str  # "pause", or "lost" if no picture came
     start: float
     end: float | None = None  # None while the pause lasts
 
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """Means over equal stretches of a lesson; NaN where nothing was seen or read."""
+    """Means over equal stretches of a lesson; NaN for a stretch without data."""
 
-    step: int  # seconds a stretch
-    times: Array  # where each begins
-    faces: Array  # in a picture
+    step: int  # length of a stretch in seconds
+    times: Array  # the start of each stretch
+    faces: Array  # mean number in a picture
     shares: Array  # (n, 7): mean probabilities
     words: Array  # (n, 7): share of the faces whose most likely emotion it is
     indicators: Array  # (n, 4): share of the faces that have it
@@ -57,11 +61,11 @@ class Series:
 
     @property
     def balance(self) -> Array:
-        """The mood line: happy minus the negative four, -1 to 1."""
+        """Return the mood line: happy minus the negative four, -1 to 1."""
         return balance(self.shares)
 
     def indicator(self, name: str) -> Array:
-        """Return the share of the faces that have this indicator."""
+        """Return the share of faces with this indicator, for each stretch."""
         return np.asarray(self.indicators[:, INDICATORS.index(name)])
 
 
@@ -96,12 +100,12 @@ def pool(rows: Rows, step: int, first: int = 0) -> Series:
 
 
 def series(rows: Rows, points: int = 600) -> Series:
-    """Return the rows as `points` stretches at most, or second by second where they are fewer."""
+    """Return the means over at most `points` equal stretches of at least a second each."""
     return pool(rows, max(-(-len(rows) // points), 1))
 
 
 def whole(rows: Rows) -> Series:
-    """Return the rows as one stretch; NaN where nothing was seen."""
+    """Return the means over all rows, as one stretch."""
     return pool(rows if len(rows) else np.zeros(1, ROW), max(len(rows), 1))
 
 

@@ -11,18 +11,18 @@ from fer.lesson.alerts import Fired
 from fer.lesson.indicators import INDICATORS, Mood, mood
 from fer.lesson.seconds import Array, Rows, Series, pool
 
-LATELY: Final = 3  # seconds that a snapshot looks back on
-LINE_STEP: Final = 5  # seconds a point of the mood line
+LATELY: Final = 3  # newest seconds, over which a snapshot's means are taken
+LINE_STEP: Final = 5  # seconds between points of the mood line
 LINE_POINTS: Final = 120
 
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """The class at this time; cheap enough to be made for every redraw."""
+    """The class at one time. Making one is cheap enough for every redraw."""
 
     time: float
-    faces: float  # in a picture, lately; 0 where no picture came
-    shares: Array  # (7,): mean probabilities; NaN where nobody was read
+    faces: float  # mean number in a picture; 0 without pictures
+    shares: Array  # (7,): mean probabilities; NaN if no face was read
     indicators: dict[str, float]  # the share of the faces that have each
     mood: Mood
     line: Series  # the last ten minutes, always LINE_POINTS long, the current stretch last
@@ -33,7 +33,7 @@ class Snapshot:
 
     @classmethod
     def of(cls, time: float, lately: Rows, **known: Any) -> Snapshot:
-        """Make it from the rows of the last seconds and the other fields."""
+        """Return a snapshot computed from the rows of the last seconds and the other fields."""
         means = pool(lately, len(lately))
         return cls(
             time=time,

@@ -1,4 +1,4 @@
-"""Classes made up for tests: faces whose probabilities are known to the last digit."""
+"""Made-up classes for tests: faces with exactly known probabilities."""
 
 from datetime import UTC, datetime
 
@@ -12,7 +12,7 @@ START = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 
 
 def one(word: str, share: float = 1.0) -> list[float]:
-    """A face: so much of a word, and "neutral" for the rest (of "neutral": "happy")."""
+    """Return a face with this share of `word`, and the rest "neutral" (for "neutral": "happy")."""
     rest = "happy" if word == "neutral" else "neutral"
     return [share if name == word else 1 - share if name == rest else 0.0 for name in EMOTIONS]
 
@@ -22,7 +22,7 @@ def mixed(**shares: float) -> list[float]:
 
 
 def faces(*rows: list[float], first_id: int = 0) -> Faces:
-    """These faces, numbered on from the first id."""
+    """Return faces with these probabilities, numbered from `first_id`."""
     boxes = np.tile([0.0, 0.0, 9.0, 9.0], (len(rows), 1))
     return Faces.of(
         boxes,
@@ -32,7 +32,7 @@ def faces(*rows: list[float], first_id: int = 0) -> Faces:
 
 
 def crowd(**counts: int) -> Faces:
-    """So many faces of each word, all of them quite clear."""
+    """Return so many faces of each emotion, each with a share of 1."""
     return faces(*(one(word) for word, count in counts.items() for _ in range(count)))
 
 
@@ -45,6 +45,6 @@ def new_lesson(*alerts: Alert, individuals: bool = False, name: str = "Algebra")
 
 
 def run(lesson: Lesson, seen: Faces, seconds: range) -> None:
-    """The same faces in the middle of each of these seconds."""
+    """Add the same faces in the middle of each of these seconds."""
     for second in seconds:
         assert lesson.add(seen, second + 0.5)

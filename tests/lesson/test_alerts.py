@@ -1,4 +1,4 @@
-"""Alerts ring once, end clearly and rest."""
+"""An alert fires once, ends clearly below its line, and then rests."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ def lasting(lesson: Lesson) -> list[Fired]:
     return [one for one in lesson.fired if one.end is None]
 
 
-def test_it_rings_after_its_seconds_and_not_before() -> None:
+def test_an_alert_fires_after_its_seconds_and_not_before() -> None:
     lesson = new_lesson(ALERT)
     run(lesson, GOOD, range(10))
     run(lesson, BAD, range(10, 30))
@@ -36,7 +36,7 @@ def test_a_share_on_the_line_is_not_over_it() -> None:
     assert lesson.fired == []
 
 
-def test_trembling_about_the_line_is_one_alert() -> None:
+def test_a_share_that_moves_around_the_line_fires_once() -> None:
     lesson = new_lesson(ALERT)
     over, just_below = crowd(sad=5, happy=5), crowd(sad=7, happy=13)  # 50 %, 35 %
     for second in range(40):
@@ -46,7 +46,7 @@ def test_trembling_about_the_line_is_one_alert() -> None:
     assert [(one.start, one.end) for one in lesson.fired] == [(0.0, 40.0)]
 
 
-def test_it_rests_before_it_rings_again() -> None:
+def test_an_alert_rests_before_it_fires_again() -> None:
     lesson = new_lesson(ALERT)
     run(lesson, BAD, range(30))
     run(lesson, GOOD, range(30, 35))
@@ -56,13 +56,13 @@ def test_it_rests_before_it_rings_again() -> None:
     assert [(one.start, one.end) for one in lesson.fired] == [(0.0, 30.0), (35.0, None)]
 
 
-def test_few_faces_say_nothing() -> None:
+def test_too_few_faces_fire_no_alert() -> None:
     lesson = new_lesson(ALERT)
     run(lesson, crowd(sad=4), range(60))
     assert lesson.fired == []
 
 
-def test_a_short_hole_is_overlooked_and_a_gap_ends_it() -> None:
+def test_a_gap_ends_an_alert_and_a_shorter_hole_does_not() -> None:
     lesson = new_lesson(ALERT)
     run(lesson, BAD, range(10))
     run(lesson, BAD, range(12, 30))  # two seconds without a picture
@@ -71,21 +71,21 @@ def test_a_short_hole_is_overlooked_and_a_gap_ends_it() -> None:
     assert [(one.start, one.end) for one in lesson.fired] == [(0.0, 30.0)]
 
 
-def test_nothing_is_told_to_last_that_nobody_sees() -> None:
+def test_a_snapshot_without_recent_pictures_shows_no_alerts() -> None:
     lesson = new_lesson(ALERT)
     run(lesson, BAD, range(30))
     assert len(lesson.snapshot(31.0).alerts) == 1
     assert lesson.snapshot(33.0).alerts == ()
 
 
-def test_the_end_of_the_lesson_ends_it() -> None:
+def test_the_end_of_the_lesson_ends_an_alert() -> None:
     lesson = new_lesson(ALERT)
     run(lesson, BAD, range(30))
     lesson.finish(29.9)
     assert [(one.start, one.end) for one in lesson.fired] == [(0.0, 29.9)]
 
 
-def test_other_alerts_from_here_on() -> None:
+def test_setting_other_alerts_ends_the_old_ones() -> None:
     lesson, other = new_lesson(ALERT), Alert("positive", 0.5, 2)
     run(lesson, BAD, range(30))
     lesson.set_alerts([other])
@@ -95,7 +95,7 @@ def test_other_alerts_from_here_on() -> None:
     assert [(one.alert, one.start) for one in lasting(lesson)] == [(other, 30.0)]
 
 
-def test_an_alert_that_stays_goes_on() -> None:
+def test_an_alert_that_stays_set_goes_on() -> None:
     lesson = new_lesson(ALERT)
     run(lesson, BAD, range(30))
     lesson.set_alerts([ALERT, Alert("flat", 0.9, 60)])
@@ -103,16 +103,16 @@ def test_an_alert_that_stays_goes_on() -> None:
 
 
 @given(st.lists(st.none() | st.integers(0, 10), max_size=200), st.integers(1, 12))
-def test_rings_are_apart_and_long_enough(tenths: list[int | None], seconds: int) -> None:
+def test_occurrences_are_apart_and_long_enough(tenths: list[int | None], seconds: int) -> None:
     monitor = Monitor(replace(ALERT, seconds=seconds, rest=15))
-    told = []
+    returned = []
     for second, share in enumerate(tenths):
         found = monitor.skip(second) if share is None else monitor.step(second, share / 10, 20)
-        told += [found] if found else []
-    begun = [one for one in told if one.end is None]
-    ended = [one for one in told if one.end is not None]
+        returned += [found] if found else []
+    begun = [one for one in returned if one.end is None]
+    ended = [one for one in returned if one.end is not None]
     assert [one.start for one in ended] == [one.start for one in begun][: len(ended)]
-    assert all(one.peak > ALERT.over for one in told)
+    assert all(one.peak > ALERT.over for one in returned)
     for one in ended:
         assert one.end is not None
         known = [share for share in tenths[int(one.start) : int(one.end)] if share is not None]
@@ -124,21 +124,21 @@ def test_rings_are_apart_and_long_enough(tenths: list[int | None], seconds: int)
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"what": "bored"}, "negative, confused"),
         ({"over": 1.0}, "between 0 and 1"),
         ({"over": 0.0, "margin": 0.0}, "between 0 and 1"),
-        ({"rest": -1}, "rests 0 or more"),
-        ({"margin": 0.4}, "margin below"),
-        ({"margin": -0.1}, "margin below"),
+        ({"rest": -1}, "rest of 0 or more"),
+        ({"margin": 0.4}, "margin between 0 and"),
+        ({"margin": -0.1}, "margin between 0 and"),
         ({"over": 1.5}, "between 0 and 1"),
         ({"seconds": 0}, "at least one second"),
         ({"faces": 0}, "one face"),
     ],
 )
-def test_what_makes_no_alert(change: dict[str, object], said: str) -> None:
-    with pytest.raises(UsageError, match=said):
+def test_invalid_alerts_are_refused(change: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
         replace(ALERT, **change)
 
 
@@ -195,7 +195,7 @@ def test_the_smallest_values_make_an_alert(change: dict[str, float]) -> None:
     assert getattr(replace(ALERT, **change), name) == value
 
 
-def test_what_lasted_when_a_lesson_was_stored_has_ended_with_it() -> None:
+def test_restoring_ends_alerts_that_lasted_when_the_lesson_was_stored() -> None:
     monitors = Monitors([])
     monitors.restore([Fired(ALERT, 1.0, 5.0, 0.6), Fired(ALERT, 20.0, None, 0.7)], 30)
     assert [(one.start, one.end) for one in monitors.ended] == [(1.0, 5.0), (20.0, 30.0)]

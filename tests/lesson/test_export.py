@@ -1,4 +1,4 @@
-"""A lesson as text: all of it comes back, and hostile text is refused in one line."""
+"""Exported lessons can be read again; damaged and hostile text is refused."""
 
 import csv
 import io
@@ -44,7 +44,7 @@ def test_a_lesson_that_was_cut_off_goes_on() -> None:
     run(made, crowd(sad=9), range(10))
     again = from_json(to_json(made))
     assert again.ended is None
-    assert [one.end for one in again.fired] == [10.0]  # what lasted then is over
+    assert [one.end for one in again.fired] == [10.0]  # the alert that lasted has ended
     assert again.add(crowd(sad=9), 100.0)
     assert [(gap.start, gap.end) for gap in gaps(again.rows(), again.pauses)] == [(10, 100)]
 
@@ -88,13 +88,13 @@ def test_csv_has_a_row_a_second() -> None:
     ],
 )
 def test_a_damaged_file_is_refused(path: list[str | int], value: object) -> None:
-    told = to_dict(lesson())
-    inner = told
+    data = to_dict(lesson())
+    inner = data
     for step in path[:-1]:
         inner = inner[step]  # type: ignore[index]
     inner[path[-1]] = value  # type: ignore[index]
-    with pytest.raises(DataError, match="no lesson's file"):
-        from_json(json.dumps(told))
+    with pytest.raises(DataError, match="holds no lesson"):
+        from_json(json.dumps(data))
 
 
 @settings(max_examples=60, deadline=None)

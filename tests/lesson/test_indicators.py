@@ -1,4 +1,4 @@
-"""The rule over the seven probabilities, at its edges."""
+"""The indicators of a face and the mood of a class, at the rules' bounds."""
 
 import numpy as np
 import pytest
@@ -14,8 +14,8 @@ from tests.lesson.classes import mixed, one
 
 def names(row: list[float]) -> list[str]:
     return [
-        look
-        for look, has in zip(INDICATORS, indicators(np.array([row], np.float32))[0], strict=True)
+        name
+        for name, has in zip(INDICATORS, indicators(np.array([row], np.float32))[0], strict=True)
         if has
     ]
 
@@ -33,22 +33,25 @@ def names(row: list[float]) -> list[str]:
         (mixed(angry=0.25, sad=0.25, neutral=0.5), ["negative", "confused"]),
         (mixed(angry=0.25, surprise=0.25, neutral=0.5), ["confused"]),
         (mixed(angry=0.25, sad=0.125, neutral=0.625), []),  # less than a half
-        (mixed(disgust=0.375, sad=0.375, happy=0.25), ["negative"]),  # no brows in disgust
+        (
+            mixed(disgust=0.375, sad=0.375, happy=0.25),
+            ["negative"],
+        ),  # disgust does not confuse
         (mixed(happy=0.5, sad=0.5), ["negative", "positive"]),
         (mixed(happy=0.49, sad=0.26, neutral=0.25), []),  # a half, and nothing less
         (mixed(happy=0.26, sad=0.49, neutral=0.25), []),
     ],
 )
-def test_looks_of_one_face(row: list[float], expected: list[str]) -> None:
+def test_indicators_of_one_face(row: list[float], expected: list[str]) -> None:
     assert names(row) == expected
 
 
-def test_no_face_has_no_look() -> None:
+def test_no_faces_give_no_indicators() -> None:
     assert indicators(np.zeros((0, 7), np.float32)).shape == (0, len(INDICATORS))
 
 
 @given(arrays(np.float64, (5, 7), elements=st.floats(0.01, 1)))
-def test_what_always_holds(weights: np.ndarray) -> None:
+def test_indicators_agree_with_each_other_and_with_the_emotion(weights: np.ndarray) -> None:
     probabilities = weights / weights.sum(axis=1, keepdims=True)
     has = dict(zip(INDICATORS, indicators(probabilities).T, strict=True))
     words = np.array(EMOTIONS)[probabilities.argmax(axis=1)]
@@ -59,7 +62,7 @@ def test_what_always_holds(weights: np.ndarray) -> None:
     assert not (has["confused"] & clear & (words != "disgust")).any()
 
 
-def test_mood_is_happy_less_the_negative_and_all_that_moves() -> None:
+def test_balance_is_happy_minus_negative_and_liveliness_is_not_neutral() -> None:
     found = mood(np.array(mixed(happy=0.5, angry=0.125, sad=0.125, neutral=0.25)))
     assert found.balance == 0.5 - 0.25
     assert found.liveliness == 1 - 0.25

@@ -1,4 +1,4 @@
-"""A lesson's numbers: exact sums, shares, gaps, and what comes too late or at once."""
+"""A lesson's numbers: sums, shares, gaps, late pictures, and calls from several threads."""
 
 import threading
 import time
@@ -23,7 +23,7 @@ from tests.lesson.classes import START, crowd, faces, mixed, new_lesson, one, ru
 HAPPY, SAD, NEUTRAL = (EMOTIONS.index(word) for word in ("happy", "sad", "neutral"))
 
 
-def test_a_second_holds_what_its_pictures_held() -> None:
+def test_a_row_sums_the_pictures_of_its_second() -> None:
     lesson = new_lesson()
     lesson.add(faces(one("happy", 0.75), one("sad")), 0.1)
     lesson.add(faces(one("happy", 0.25)), 0.9)
@@ -40,7 +40,7 @@ def test_a_second_holds_what_its_pictures_held() -> None:
     }
 
 
-def test_faces_that_were_not_read_are_seen_and_not_counted() -> None:
+def test_faces_without_a_reading_are_seen_but_have_no_shares() -> None:
     lesson = new_lesson()
     lesson.add(Faces.of([[0, 0, 9, 9], [9, 0, 9, 9]]), 0.0)
     now = lesson.snapshot()
@@ -49,7 +49,7 @@ def test_faces_that_were_not_read_are_seen_and_not_counted() -> None:
     assert np.isnan(now.mood.balance)
 
 
-def test_now_is_the_last_three_seconds() -> None:
+def test_a_snapshot_covers_the_last_three_seconds() -> None:
     lesson = new_lesson()
     run(lesson, crowd(sad=8), range(10))
     run(lesson, crowd(happy=3, neutral=1), range(10, 13))
@@ -65,7 +65,7 @@ def test_now_is_the_last_three_seconds() -> None:
     assert np.isnan(late.shares).all()
 
 
-def test_the_mood_line_has_a_fixed_length_and_does_not_shimmer() -> None:
+def test_the_mood_line_has_a_fixed_length_and_its_points_stay() -> None:
     lesson = new_lesson()
     run(lesson, crowd(happy=1), range(7))
     run(lesson, crowd(sad=1), range(7, 20))
@@ -81,12 +81,12 @@ def test_the_mood_line_has_a_fixed_length_and_does_not_shimmer() -> None:
     assert moved.balance[-5:-1].tolist() == line.balance[-4:].tolist()
 
 
-def test_the_line_is_the_same_whenever_it_is_asked_for_late() -> None:
+def test_the_mood_line_is_empty_long_after_the_last_picture() -> None:
     lesson = new_lesson()
     run(lesson, crowd(happy=1), range(20))
     line = lesson.snapshot(20 + LINE_POINTS * LINE_STEP).line
     assert np.isnan(line.balance).all()
-    assert lesson.snapshot(1e12).time == 1e12  # somebody's clock is mad: nothing breaks
+    assert lesson.snapshot(1e12).time == 1e12  # a wrong clock breaks nothing
 
 
 def test_series_are_means_over_equal_stretches() -> None:
@@ -104,7 +104,7 @@ def test_series_are_means_over_equal_stretches() -> None:
     assert means.faces[0] == 4
 
 
-def test_an_empty_lesson_has_nothing_to_tell() -> None:
+def test_an_empty_lesson_has_no_numbers() -> None:
     lesson = new_lesson()
     assert (len(series(lesson.rows())), gaps(lesson.rows(), lesson.pauses), lesson.duration) == (
         0,
@@ -117,7 +117,7 @@ def test_an_empty_lesson_has_nothing_to_tell() -> None:
     assert lesson.duration == 0
 
 
-def test_gaps_stay_gaps() -> None:
+def test_gaps_have_no_numbers() -> None:
     lesson = new_lesson()
     run(lesson, crowd(happy=1), range(2, 10))  # two seconds at the start are no gap
     run(lesson, crowd(happy=1), range(13, 20))
@@ -174,7 +174,7 @@ def test_nothing_counts_after_the_end() -> None:
     assert (lesson.ended, gaps(lesson.rows(), lesson.pauses)) == (5, [])
 
 
-def test_moments_are_kept_in_the_order_of_time() -> None:
+def test_notes_are_in_the_order_of_time() -> None:
     lesson = new_lesson()
     question = lesson.mark("question", "  why\tzero? ", 70)
     topic = lesson.mark("topic", "Fractions", 60)
@@ -184,7 +184,7 @@ def test_moments_are_kept_in_the_order_of_time() -> None:
         lesson.mark("grade", "F", 1)
 
 
-def test_words_are_made_fit_for_every_file() -> None:
+def test_names_and_notes_are_cleaned_and_cut() -> None:
     lesson = new_lesson(name=" A\0\n\ud800B " + "x" * 200)
     assert lesson.info.name == "A B " + "x" * (LONGEST_NAME - 4)
     assert len(lesson.mark("note", "x" * 999, 1).text) == LONGEST_TEXT
@@ -200,7 +200,7 @@ def test_words_are_made_fit_for_every_file() -> None:
         st.tuples(st.floats(0, 60), st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=60
     )
 )
-def test_any_stretch_is_the_sum_of_its_pictures(pictures: list[tuple[float, int, int]]) -> None:
+def test_rows_sum_all_pictures_that_were_counted(pictures: list[tuple[float, int, int]]) -> None:
     lesson, taken = new_lesson(), []
     for at, happy, sad in pictures:
         if lesson.add(crowd(happy=happy, sad=sad), at):
@@ -216,7 +216,7 @@ def test_any_stretch_is_the_sum_of_its_pictures(pictures: list[tuple[float, int,
         assert share == pytest.approx(sum(s for *_, s in taken) / everybody)
 
 
-def test_threads_lose_nothing() -> None:
+def test_pictures_from_several_threads_all_count() -> None:
     lesson = new_lesson()
     seen = crowd(happy=2)
 
@@ -234,7 +234,7 @@ def test_threads_lose_nothing() -> None:
 
 
 def seconds_of(work: Callable[[], object]) -> float:
-    """What one call takes of the processor: the least of five rounds, as others work here too."""
+    """Return the processor seconds of a call: the least of five rounds, as others work here too."""
     rounds = []
     for _ in range(5):
         begun = time.process_time()
@@ -245,7 +245,7 @@ def seconds_of(work: Callable[[], object]) -> float:
 
 
 def lesson_of(seconds: int) -> Lesson:
-    """A lesson before fifty faces, each followed."""
+    """Return a lesson of fifty faces, each of which is followed."""
     lesson, everybody = new_lesson(individuals=True), crowd(happy=20, sad=10, neutral=20)
     for second in range(seconds):
         lesson.add(everybody, second)
@@ -263,7 +263,7 @@ def costs(lesson: Lesson) -> list[float]:
 
 @pytest.mark.slow
 def test_three_hours_of_fifty_faces_would_stay_small_and_quick() -> None:
-    """Derived from 80 minutes: a quarter of the room that three hours need is full by then."""
+    """Derived from 80 minutes, by which a quarter of the space for three hours is in use."""
     early = costs(lesson_of(600))
     tracemalloc.start()
     lesson = lesson_of(4800)
@@ -275,5 +275,5 @@ def test_three_hours_of_fifty_faces_would_stay_small_and_quick() -> None:
         assert after < most * before
 
 
-def test_the_start_is_kept_with_its_zone() -> None:
+def test_the_start_keeps_its_time_zone() -> None:
     assert new_lesson().info.started is START

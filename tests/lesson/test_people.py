@@ -1,4 +1,4 @@
-"""Single faces: only where asked for, forgotten with time, ordered by the stated rule."""
+"""Single faces: followed only if switched on, forgotten with time, ordered by concern."""
 
 import numpy as np
 import pytest
@@ -14,11 +14,11 @@ def test_nobody_is_followed_unless_that_is_switched_on() -> None:
     assert lesson.people() is None
 
 
-def test_words_are_a_second_each() -> None:
+def test_each_second_has_one_emotion() -> None:
     lesson = new_lesson(individuals=True)
     run(lesson, faces(one("happy")), range(3))
     run(lesson, faces(one("sad")), range(5, 7))
-    lesson.add(faces(one("neutral")), 7.0)  # the second that runs is not told yet
+    lesson.add(faces(one("neutral")), 7.0)  # the current second is not shown yet
     (person,) = lesson.people()
     happy, sad = 3, 4  # places in EMOTIONS
     assert person.words[-7:].tolist() == [happy] * 3 + [UNSEEN] * 2 + [sad] * 2
@@ -27,7 +27,7 @@ def test_words_are_a_second_each() -> None:
     assert person.stability == 3 / 4  # of four steps from one read second to the next
 
 
-def test_a_second_is_the_mean_of_its_readings() -> None:
+def test_a_second_has_the_emotion_of_its_mean_reading() -> None:
     people = People()
     people.add(faces(one("happy", 0.6)), 0)
     people.add(faces(one("angry", 1.0)), 0)  # together: 0.3 happy, 0.5 angry, 0.2 neutral
@@ -36,7 +36,7 @@ def test_a_second_is_the_mean_of_its_readings() -> None:
     assert person.word == "angry"
 
 
-def test_the_order_and_who_may_need_attention() -> None:
+def test_faces_are_ordered_by_concern_and_half_needs_attention() -> None:
     lesson = new_lesson(individuals=True)
     sad, wavering, calm = one("sad"), mixed(angry=0.3, surprise=0.3, neutral=0.4), one("neutral")
     for second in range(41):
@@ -50,7 +50,7 @@ def test_the_order_and_who_may_need_attention() -> None:
     ]
 
 
-def test_who_was_read_too_briefly_is_not_judged() -> None:
+def test_a_face_read_too_briefly_has_no_concern() -> None:
     lesson = new_lesson(individuals=True)
     run(lesson, faces(one("sad")), range(ENOUGH))  # the last of them still runs
     (person,) = lesson.people()
@@ -60,7 +60,7 @@ def test_who_was_read_too_briefly_is_not_judged() -> None:
     assert lesson.people()[0].may_need_attention
 
 
-def test_who_is_not_seen_for_as_long_as_is_kept_is_forgotten() -> None:
+def test_a_face_unseen_for_too_long_is_forgotten() -> None:
     people = People()
     people.add(faces(one("sad"), one("happy")), 0)
     people.add(faces(one("happy"), first_id=1), KEPT - 1)
@@ -69,7 +69,7 @@ def test_who_is_not_seen_for_as_long_as_is_kept_is_forgotten() -> None:
     assert [who.id for who in people.all()] == [1]
 
 
-def test_at_most_so_many_are_kept() -> None:
+def test_beyond_the_limit_the_longest_unseen_face_is_forgotten() -> None:
     people = People()
     for id in range(MOST + 3):
         people.add(faces(one("happy"), first_id=id), id // 10)
@@ -77,7 +77,7 @@ def test_at_most_so_many_are_kept() -> None:
     assert known == set(range(3, MOST + 3))
 
 
-def test_a_place_taken_over_tells_nothing_of_who_had_it() -> None:
+def test_a_new_face_keeps_no_data_of_the_face_it_replaces() -> None:
     people = People()
     for second in range(3):
         people.add(faces(*[one("sad")] * MOST), second)
@@ -88,7 +88,7 @@ def test_a_place_taken_over_tells_nothing_of_who_had_it() -> None:
 
 
 @pytest.mark.parametrize("who", ["nobody", "unread"])
-def test_who_cannot_be_followed_is_left_out(who: str) -> None:
+def test_faces_without_id_or_reading_are_left_out(who: str) -> None:
     seen = faces(one("sad"))
     column = {"nobody": {"ids": [NOBODY]}, "unread": {"probabilities": np.full((1, 7), np.nan)}}
     people = People()

@@ -1,4 +1,4 @@
-"""A lesson told on one page, as a picture, and as tables: from a running lesson or a kept one."""
+"""Report a lesson, running or stored: as an HTML page, a picture, JSON and CSV."""
 
 from fer.lesson.export import from_json, to_csv, to_json
 from fer.lesson.report.chart import timeline, to_png

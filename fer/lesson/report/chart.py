@@ -1,4 +1,4 @@
-"""The whole lesson as one drawing: expressions stacked, looks as lines, and how many were seen."""
+"""Draw a whole lesson: emotions as stacked areas, indicators as lines, the number of faces."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from fer.lesson.seconds import HOLE, gaps, series
 WIDTH: Final = 960.0
 LEFT, RIGHT = 52.0, 838.0
 POINTS: Final = 480
-NEAR: Final = 16  # points on either side that a word may cover
+NEAR: Final = 16  # points on either side of an area's middle that its name covers
 GRID: Final = "#D8DDE4"
 NOTHING: Final = "#E9ECF0"
-# From below: what is negative stands on the ground, so that it can be compared by eye.
+# From bottom to top. The negative emotions have a straight lower edge, which eases comparing.
 STACK: Final = ("angry", "disgust", "fear", "sad", "surprise", "neutral", "happy")
-# Told apart by their dashes where colours can't be.
+# Each line also has its own dashes, for print and for colour blindness.
 STROKES: Final[dict[str, tuple[str, tuple[float, ...]]]] = {
     "negative": ("#D55E00", ()),
     "confused": ("#0072B2", (7, 4)),
@@ -32,12 +32,13 @@ STROKES: Final[dict[str, tuple[str, tuple[float, ...]]]] = {
 }
 STEPS: Final = (1, 2, 5, 10, 15, 20, 30, 60, 120, 180)  # minutes between an axis's marks
 
-Places = dict[str, tuple[float, float, float]]  # an emotion: how much room, and where that is
+# For each emotion, where its area is highest: the height there, x, and the middle's y.
+Places = dict[str, tuple[float, float, float]]
 
 
 @dataclass(frozen=True)
 class Panel:
-    """A chart's place: times across, values from 0 to `most` up."""
+    """The area of one chart: time from left to right, values from 0 to `most` upwards."""
 
     top: float
     bottom: float
@@ -45,21 +46,21 @@ class Panel:
     most: float = 1.0
 
     def x(self, seconds: float | Array) -> Array:
-        """Where a time is."""
+        """Return the x of a time."""
         return LEFT + np.asarray(seconds, np.float64) / max(self.length, 1) * (RIGHT - LEFT)
 
     def y(self, value: float | Array) -> Array:
-        """Where a value is."""
+        """Return the y of a value."""
         share = np.asarray(value, np.float64) / self.most
         return np.asarray(self.bottom - share * (self.bottom - self.top), np.float64)
 
     def points(self, times: Array, values: Array) -> Array:
-        """Times and values as points of the drawing."""
+        """Return times and values as points of the drawing."""
         return np.stack([self.x(times), self.y(values)], axis=1)
 
 
 def timeline(lesson: Lesson, words: ReportText | None = None, title: str = "") -> Drawing:
-    """The drawing; with a title where it stands alone."""
+    """Return the drawing of a lesson; a title is for a picture without a page around it."""
     words, length = words or ReportText(), max(lesson.duration, 1.0)
     points, down = series(lesson.rows(), POINTS), 34.0 if title else 0.0
     faces = points.faces[~np.isnan(points.faces)]
@@ -70,7 +71,7 @@ def timeline(lesson: Lesson, words: ReportText | None = None, title: str = "") -
     drawing = Drawing(WIDTH, top + 476, words("timeline"))
     if title:
         drawing.add(Label(LEFT, 24, title, 16))
-    # The upper one's moments stand between it and its name.
+    # The upper panel's notes stand between the panel and its name.
     for foot, name in (
         (down + 12, "expressions"),
         (middle.top - 20, "looks"),
@@ -82,19 +83,19 @@ def timeline(lesson: Lesson, words: ReportText | None = None, title: str = "") -
         _grid(drawing, panel, [(share, words.share(share)) for share in (0, 0.5, 1)])
     _grid(drawing, lower, [(0, "0"), (lower.most, f"{lower.most:.0f}")])
     _gaps(drawing, gaps(lesson.rows(), lesson.pauses), (upper, middle, lower), words)
-    _looks(drawing, middle, points, lesson, words)
+    _indicators(drawing, middle, points, lesson, words)
     for at, values in _pieces(points, points.faces):
         drawing.add(Line(lower.points(at, values), INK, 1.5))
     _axis(drawing, lower, words)
-    _moments(drawing, lesson, (upper, middle, lower))
+    _notes(drawing, lesson, (upper, middle, lower))
     _names(drawing, places, words)
     return drawing
 
 
 def to_png(lesson: Lesson, words: ReportText | None = None) -> bytes:
-    """The timeline as a picture that stands alone."""
+    """Return the timeline as a PNG with the lesson's name and start."""
     info = lesson.info
-    # A row of boxes for letters that the font lacks would help nobody.
+    # Leave out what the font cannot write: it would be a row of boxes.
     name = f"{info.name} · " if info.name and plain(info.name).isascii() else ""
     if words is not None and not plain(words("timeline.axis")).isascii():
         words = None
@@ -102,7 +103,10 @@ def to_png(lesson: Lesson, words: ReportText | None = None) -> bytes:
 
 
 def _pieces(series: Series, values: Array) -> Iterator[tuple[Array, Array]]:
-    """The stretches without a gap: times in the middle of each mean, and out to both edges."""
+    """Yield times and values of each piece without a gap.
+
+    A value stands at the middle of its stretch; the first and last also at the piece's edges.
+    """
     known = np.flatnonzero(~np.isnan(values if values.ndim == 1 else values[:, 0]))
     if not len(known):
         return
@@ -120,14 +124,14 @@ def _gaps(drawing: Drawing, gaps: list[Gap], panels: tuple[Panel, ...], words: R
             left, right = panel.x(gap.start), panel.x(min(end, panel.length))
             wide, tall = float(right - left), panel.bottom - panel.top
             drawing.box(float(left), panel.top, max(wide, 1.0), tall, NOTHING)
-        said, first = words(gap.kind), panels[0]
-        if wide > 7 * len(said):
+        label, first = words(gap.kind), panels[0]
+        if wide > 7 * len(label):
             middle = float(left + right) / 2
-            drawing.add(Label(middle, float(first.y(0.5)) + 4, said, 11, "middle", SOFT))
+            drawing.add(Label(middle, float(first.y(0.5)) + 4, label, 11, "middle", SOFT))
 
 
 def _stack(drawing: Drawing, panel: Panel, series: Series, words: ReportText) -> Places:
-    """The areas and their legend; gives where each one is widest."""
+    """Draw the areas and their legend; return where each area is highest."""
     order = [EMOTIONS.index(name) for name in STACK]
     widest: Places = {}
     for at, values in _pieces(series, series.shares):
@@ -140,25 +144,25 @@ def _stack(drawing: Drawing, panel: Panel, series: Series, words: ReportText) ->
             here = _room(panel.points(at, above)[1:-1], panel.points(at, below)[1:-1])
             widest[name] = max(widest.get(name, here), here)
     for place, name in enumerate(reversed(STACK)):
-        y, said = panel.top + 14 + 24 * place, words(name)
+        y = panel.top + 14 + 24 * place
         drawing.box(RIGHT + 14, y - 10, 12, 12, COLOURS[name])
-        drawing.add(Label(RIGHT + 32, y, said))
+        drawing.add(Label(RIGHT + 32, y, words(name)))
     return widest
 
 
 def _names(drawing: Drawing, places: Places, words: ReportText) -> None:
-    """The words in the areas that have room for them, for whom colours don't help."""
+    """Write the names into areas that have room, for readers who cannot tell the colours."""
     for name, (room, x, middle) in places.items():
         half = 3.6 * len(words(name)) + 4
         if room > 16 and LEFT + half < x < RIGHT - half:
-            # On a plate of the area's colour: no line runs through the word.
+            # A background of the area's colour keeps grid lines out of the word.
             drawing.box(x - half, middle - 8, 2 * half, 16, COLOURS[name])
             ink = ink_on(COLOURS[name])
             drawing.add(Label(x, middle + 4, words(name), 12, "middle", ink))
 
 
 def _room(above: Array, below: Array) -> tuple[float, float, float]:
-    """The height of the tallest box that a word fits into between two lines, and its middle."""
+    """Return the height, x and middle y of the highest box for a word between two lines."""
     if len(above) < 2 * NEAR + 1:
         return 0.0, 0.0, 0.0
     windows = np.lib.stride_tricks.sliding_window_view
@@ -169,7 +173,7 @@ def _room(above: Array, below: Array) -> tuple[float, float, float]:
     return float(foot[best] - top[best]), float(above[best + NEAR, 0]), middle
 
 
-def _looks(
+def _indicators(
     drawing: Drawing, panel: Panel, series: Series, lesson: Lesson, words: ReportText
 ) -> None:
     rows = [*STROKES]
@@ -192,10 +196,10 @@ def _looks(
 
 
 def _grid(drawing: Drawing, panel: Panel, marks: list[tuple[float, str]]) -> None:
-    for value, said in marks:
+    for value, label in marks:
         y = float(panel.y(value))
         drawing.stroke((LEFT, y), (RIGHT, y), GRID)
-        drawing.add(Label(LEFT - 7, y + 4, said, 11, "end", SOFT))
+        drawing.add(Label(LEFT - 7, y + 4, label, 11, "end", SOFT))
 
 
 def _axis(drawing: Drawing, panel: Panel, words: ReportText) -> None:
@@ -209,9 +213,9 @@ def _axis(drawing: Drawing, panel: Panel, words: ReportText) -> None:
     drawing.add(Label(middle, panel.bottom + 36, words("timeline.axis"), 12, "middle", SOFT))
 
 
-def _moments(drawing: Drawing, lesson: Lesson, panels: tuple[Panel, ...]) -> None:
+def _notes(drawing: Drawing, lesson: Lesson, panels: tuple[Panel, ...]) -> None:
     first = panels[0]
-    before = [-np.inf, -np.inf]  # where the last one of each row stands
+    before = [-np.inf, -np.inf]  # x of the last note in each of the two rows
     for number, note in enumerate(lesson.notes, start=1):
         x = float(first.x(min(note.time, first.length)))
         row = 0 if x - before[0] >= 19 or before[0] <= before[1] else 1

@@ -1,4 +1,4 @@
-"""A drawing made of a few shapes, as SVG for a page and as PNG for everywhere else."""
+"""A drawing of a few shapes, which can be written as SVG and as PNG."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ Anchor = Literal["start", "middle", "end"]
 
 INK: Final = "#1C2430"
 SOFT: Final = "#5B6675"
-SCALE: Final = 2  # pixels of a PNG for one of the drawing's units
-FINER: Final = 2  # drawn so much larger and then reduced: Pillow's own edges are jagged
+SCALE: Final = 2  # pixels of the PNG for one unit of the drawing
+FINER: Final = 2  # draw so much larger and then reduce: Pillow draws jagged edges
 ANCHORS: Final[dict[str, str]] = {"start": "ls", "middle": "ms", "end": "rs"}
 
 
@@ -34,7 +34,7 @@ class Area:
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """A line through points; `dash` is lengths of strokes and holes in turn."""
+    """A line through points; `dash` holds the lengths of strokes and holes in turn."""
 
     points: Array
     colour: str
@@ -44,7 +44,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Label:
-    """A line of text, whose foot is at y."""
+    """A line of text with its baseline at y."""
 
     x: float
     y: float
@@ -69,21 +69,21 @@ Shape = Area | Line | Label | Disc
 
 @dataclass
 class Drawing:
-    """Shapes on white, the later ones over the earlier ones."""
+    """Shapes on white; later ones cover earlier ones."""
 
     width: float
     height: float
-    label: str  # what it shows, for who cannot see it
+    label: str  # a description for screen readers
     shapes: list[Shape] = field(default_factory=list)
 
     def add(self, *shapes: Shape) -> None:
-        """Draws over what is there."""
+        """Add shapes over the present ones."""
         self.shapes.extend(shapes)
 
     def box(
         self, x: float, y: float, width: float, height: float, fill: str, opacity: float = 1.0
     ) -> None:
-        """A filled rectangle."""
+        """Add a filled rectangle."""
         corners = [(x, y), (x + width, y), (x + width, y + height), (x, y + height)]
         self.add(Area(np.array(corners, np.float64), fill, opacity))
 
@@ -95,18 +95,18 @@ class Drawing:
         width: float = 1.0,
         dash: tuple[float, ...] = (),
     ) -> None:
-        """A straight line."""
+        """Add a straight line."""
         self.add(Line(np.array([start, end], np.float64), colour, width, dash))
 
     def to_svg(self) -> str:
-        """Return it as an element of a page; all text in it is escaped."""
+        """Return an SVG element for a page; all text in it is escaped."""
         return (
             f'<svg viewBox="0 0 {self.width:g} {self.height:g}" role="img" '
             f'aria-label="{escape(self.label)}">{"".join(map(_svg, self.shapes))}</svg>'
         )
 
     def to_png(self) -> bytes:
-        """Return it as a picture on white."""
+        """Return the bytes of a PNG."""
         fine = SCALE * FINER
         size = round(self.width * fine), round(self.height * fine)
         image = Image.new("RGB", size, "white")
@@ -121,8 +121,8 @@ class Drawing:
 def _svg(shape: Shape) -> str:
     match shape:
         case Area(points, fill, opacity):
-            see_through = f' fill-opacity="{opacity:g}"' if opacity < 1 else ""
-            return f'<polygon points="{_points(points)}" fill="{fill}"{see_through}/>'
+            alpha = f' fill-opacity="{opacity:g}"' if opacity < 1 else ""
+            return f'<polygon points="{_points(points)}" fill="{fill}"{alpha}/>'
         case Line(points, colour, width, dash):
             dashed = f' stroke-dasharray="{" ".join(f"{d:g}" for d in dash)}"' if dash else ""
             return (
@@ -149,8 +149,8 @@ def _paint(pen: ImageDraw.ImageDraw, shape: Shape, fine: int) -> None:
             pen.polygon([*map(tuple, (points * fine).tolist())], fill=colour)
         case Line(points, colour, width, dash):
             for piece in dashes(points, dash) if dash else [points]:
-                way = [*map(tuple, (piece * fine).tolist())]
-                pen.line(way, fill=colour, width=max(round(width * fine), 1), joint="curve")
+                path = [*map(tuple, (piece * fine).tolist())]
+                pen.line(path, fill=colour, width=max(round(width * fine), 1), joint="curve")
         case Label(x, y, words, size, anchor, colour):
             font = ImageFont.load_default(size * fine)
             pen.text((x * fine, y * fine), plain(words), colour, font, anchor=ANCHORS[anchor])
@@ -161,7 +161,7 @@ def _paint(pen: ImageDraw.ImageDraw, shape: Shape, fine: int) -> None:
 
 
 def plain(words: str) -> str:
-    """The words without accents: Pillow's own font has ASCII's letters only.
+    """Return the words without accents: Pillow's own font has only ASCII letters.
 
     >>> plain("Matemáticas für 7b")
     'Matematicas fur 7b'
@@ -171,7 +171,7 @@ def plain(words: str) -> str:
 
 
 def dashes(points: Array, dash: Iterable[float]) -> Iterator[Array]:
-    """The strokes of a dashed line."""
+    """Yield the strokes of a dashed line."""
     lengths = np.r_[0, np.cumsum(np.hypot(*np.diff(points, axis=0).T))]
     pattern, at = [*dash], 0.0
     turn = 0

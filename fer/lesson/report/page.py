@@ -25,7 +25,7 @@ TEMPLATE: Final = "report.html.jinja"
 
 
 def to_html(lesson: Lesson, trust: Trust | None = None, words: ReportText | None = None) -> str:
-    """Return the whole page; `trust` is what was measured of the network."""
+    """Return the report as HTML; `trust` holds how often the network was right in tests."""
     words, info = words or ReportText(), lesson.info
     begun, ended = info.started, lesson.ended
     until = words("running") if ended is None else f"{begun + timedelta(seconds=ended):%H:%M}"
@@ -57,7 +57,7 @@ def to_html(lesson: Lesson, trust: Trust | None = None, words: ReportText | None
 def _template() -> Template:
     environment = Environment(
         loader=PackageLoader("fer.lesson", "report"),
-        # Everything is escaped that is not marked as safe; .css has no values in it.
+        # Escapes everything that is not marked as safe. The .css file takes no values.
         autoescape=True,
         undefined=StrictUndefined,
     )
@@ -65,7 +65,7 @@ def _template() -> Template:
 
 
 def _means(lesson: Lesson, words: ReportText) -> dict[str, Any]:
-    """Return the tiles at the top and the tables of the whole lesson's means."""
+    """Return the values of the tiles at the top and of the tables of means."""
     means = whole(lesson.rows())
     shares = {name: words.share(float(means.indicator(name)[0])) for name in INDICATORS}
     faces = means.faces[0]
@@ -95,7 +95,7 @@ def _alert(fired: Fired, words: ReportText) -> tuple[str, str, str]:
 
 
 def _trust(trust: Trust, name: str, words: ReportText) -> tuple[str, str, str]:
-    """Return a row: the emotion, how far to trust its word, and how many faces are found."""
+    """Return a row: the emotion, how many of ten named so are right, how many of ten are found."""
     called, found = (
         words(f"tenths.{int(10 * shares[name] + 0.5)}") for shares in (trust.called, trust.found)
     )

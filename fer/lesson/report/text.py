@@ -1,4 +1,7 @@
-"""The words of a report, and its sentences. Another language is another such mapping."""
+"""The English texts of a report, and the sentences of its summary.
+
+Another language is another mapping with the same keys.
+"""
 
 from __future__ import annotations
 
@@ -153,7 +156,7 @@ ENGLISH: Final[Mapping[str, str]] = {
 
 
 class ReportText:
-    """The words of one language: `words("percent", value=3)`."""
+    """The texts of one language: `words("percent", value=3)` returns "3 %"."""
 
     def __init__(self, language: Mapping[str, str] = ENGLISH) -> None:
         self._language = language
@@ -167,16 +170,16 @@ class ReportText:
         return self(f"{key}.one" if round(n) == 1 else f"{key}.many", n=n)
 
     def share(self, value: float) -> str:
-        """Return a share as percent, or a dash where it is NaN."""
+        """Return a share as percent, or a dash if it is NaN."""
         return self("unknown") if value != value else self("percent", value=100 * value)
 
     def listed(self, keys: tuple[str, ...]) -> str:
-        """Return several words as a list in a sentence."""
+        """Return the texts of several keys as a list for a sentence: "a, b and c"."""
         *most, last = (self(key) for key in keys)
         return self("and", most=", ".join(most), last=last)
 
     def time(self, seconds: float) -> str:
-        """Return a time of the lesson as a clock shows it.
+        """Return a time of the lesson as hours, minutes and seconds.
 
         >>> ReportText().time(3725.4), ReportText().time(59)
         ('1:02:05', '0:59')
@@ -193,23 +196,23 @@ class ReportText:
         return self.many("minutes", round(rounded / 60))
 
 
-MOSTLY: Final = 0.5  # from this share on one emotion is named alone
-SOME: Final = 0.1  # from this share on a second emotion is named too
+MOSTLY: Final = 0.5  # least share of an emotion that the lesson "mostly" showed
+SOME: Final = 0.1  # least share of a second emotion that is named too
 CHANGED: Final = 0.1  # of the mood's balance, between the first and the last third
-LONG_ENOUGH: Final = 180  # seconds; a shorter lesson gets no sentence on its course
+LONG_ENOUGH: Final = 180  # seconds; a shorter lesson gets no sentence about its trend
 
 
 def sentences(lesson: Lesson, words: ReportText) -> list[str]:
-    """Return the lesson in a few sentences."""
-    means, said = whole(lesson.rows()), []
+    """Return the summary of a lesson in a few sentences."""
+    means, found = whole(lesson.rows()), []
     if np.isnan(means.shares).any():
-        said.append(words("nobody"))
+        found.append(words("nobody"))
     else:
-        said += [_expressions(means.shares[0], words), _seen(lesson, words)]
+        found += [_expressions(means.shares[0], words), _seen(lesson, words)]
         if lesson.duration >= LONG_ENOUGH:
-            said += [*_trend(lesson, words), *_worst(lesson, words)]
-        said.append(_alerts(lesson, words))
-    return said + _missing(lesson, words)
+            found += [*_trend(lesson, words), *_worst(lesson, words)]
+        found.append(_alerts(lesson, words))
+    return found + _missing(lesson, words)
 
 
 def _expressions(shares: np.ndarray, words: ReportText) -> str:
@@ -227,9 +230,9 @@ def _expressions(shares: np.ndarray, words: ReportText) -> str:
 
 
 def _seen(lesson: Lesson, words: ReportText) -> str:
-    """Return how many faces were seen, by means of ten seconds.
+    """Return the sentence on how many faces were seen.
 
-    A passer-by or a false box of one second does not count.
+    The largest number is a mean of ten seconds, so that a passer-by does not count.
     """
     most = float(np.nanmax(pool(lesson.rows(), 10).faces))
     mean = float(whole(lesson.rows()).faces[0])
@@ -240,7 +243,7 @@ def _trend(lesson: Lesson, words: ReportText) -> list[str]:
     rows = lesson.rows()
     thirds = pool(rows, -(-len(rows) // 3)).balance
     change = thirds[-1] - thirds[0]
-    if np.isnan(change):  # nobody was seen at one end
+    if np.isnan(change):  # no face was read in the first or the last third
         return []
     if change >= CHANGED:
         return [words("brighter")]
@@ -265,6 +268,6 @@ def _alerts(lesson: Lesson, words: ReportText) -> str:
 def _missing(lesson: Lesson, words: ReportText) -> list[str]:
     missing = gaps(lesson.rows(), lesson.pauses)
     ends = (lesson.duration if gap.end is None else gap.end for gap in missing)
-    # A pause can begin after the last picture, where a lesson that was never ended is over.
+    # In a lesson that was never finished, a pause can begin after the last picture, at its end.
     seconds = sum(max(0.0, end - gap.start) for gap, end in zip(missing, ends, strict=True))
     return [words("missing", time=words.span(seconds))] if round(seconds) else []

@@ -1,4 +1,4 @@
-"""Lessons to report on, whose every figure can be told in advance."""
+"""A lesson for the report's tests, with figures that are known in advance."""
 
 from fer.lesson import Alert, Lesson
 from fer.lesson.report import Trust
@@ -17,7 +17,7 @@ HOSTILE = "<script>alert('x')</script> & \"quoted\" </style><img src=x onerror=a
 
 
 def taught(name: str = "Algebra") -> Lesson:
-    """Ten minutes: five calm, one bad, a pause of two, two with a hole of half a minute."""
+    """Return a lesson of ten minutes: five calm, one bad, a pause of two, two with a gap."""
     made = new_lesson(ALERT, name=name)
     run(made, crowd(neutral=15, happy=5), range(300))
     run(made, crowd(sad=16, neutral=4), range(300, 360))

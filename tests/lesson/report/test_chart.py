@@ -1,4 +1,4 @@
-"""The drawing: where each thing stands, what a gap leaves out, and that both forms agree."""
+"""The drawing: positions, gaps, notes and alerts; SVG and PNG show the same."""
 
 import io
 import xml.etree.ElementTree as ET
@@ -16,7 +16,7 @@ from fer.lesson.seconds import series
 from tests.lesson.classes import crowd, new_lesson, run
 from tests.lesson.report.lessons import HOSTILE, taught
 
-TOP, TALL = 70.0, 180.0  # of the upper panel, in a lesson with moments
+TOP, TALL = 70.0, 180.0  # of the upper panel, in a lesson with notes
 
 
 def x_of(seconds: float, length: float = 600) -> float:
@@ -38,7 +38,7 @@ def test_emotions_are_stacked_to_the_full_height() -> None:
     assert (sad.min(), sad.max()) == pytest.approx((TOP + TALL / 4, TOP + TALL))
 
 
-def test_pieces_end_where_a_gap_begins() -> None:
+def test_areas_leave_gaps_empty() -> None:
     edges = [(0, 360), (480, 500), (530, 600)]  # step 2: none of them lies within a stretch
     made = taught()
     assert series(made.rows(), 480).step == 2
@@ -56,7 +56,7 @@ def test_pieces_end_where_a_gap_begins() -> None:
     }
 
 
-def test_a_slow_camera_is_no_gap() -> None:
+def test_a_slow_camera_makes_no_gaps() -> None:
     made = new_lesson()
     for second in range(0, 30, 2):
         made.add(crowd(happy=2), second + 0.5)
@@ -65,7 +65,7 @@ def test_a_slow_camera_is_no_gap() -> None:
     assert len([p for p in areas(drawing, COLOURS["happy"]) if len(p) > 4]) == 1
 
 
-def test_alerts_and_moments_are_marked() -> None:
+def test_alerts_and_notes_are_marked() -> None:
     made = taught()
     drawing = timeline(made)
     discs = [shape for shape in drawing.shapes if isinstance(shape, Disc)]
@@ -81,7 +81,7 @@ def test_alerts_and_moments_are_marked() -> None:
     ]
 
 
-def test_moments_close_together_stand_in_two_rows() -> None:
+def test_notes_close_together_stand_in_two_rows() -> None:
     made = taught()
     made.mark("note", "at once", 31)
     heights = [shape.y for shape in timeline(made).shapes if isinstance(shape, Disc)]
@@ -100,8 +100,8 @@ def test_the_svg_is_well_formed_and_stays_inside(made: Lesson) -> None:
             assert shape.points[:, 1].max() <= drawing.height
 
 
-def test_the_picture_shows_the_same() -> None:
-    made = new_lesson(name="漢字")  # which its font can't write
+def test_the_png_has_the_colours_of_the_drawing() -> None:
+    made = new_lesson(name="漢字")  # Pillow's font cannot write it
     run(made, crowd(happy=10, sad=10), range(100))
     image = Image.open(io.BytesIO(to_png(made)))
     drawing = timeline(made, title="x")
@@ -114,13 +114,13 @@ def test_the_picture_shows_the_same() -> None:
         assert tuple(seen) == ImageColor.getrgb(COLOURS[name])
 
 
-def test_the_pictures_letters_are_those_that_its_font_has() -> None:
+def test_the_png_has_only_letters_that_its_font_has() -> None:
     made = new_lesson(name="Matemáticas")
     run(made, crowd(happy=10), range(100))
     plainly = new_lesson(name="Matematicas")
     run(plainly, crowd(happy=10), range(100))
     assert to_png(made) == to_png(plainly)
-    hindi = ReportText(ENGLISH | {"timeline.axis": "मिनट"})  # all of which would be boxes
+    hindi = ReportText(ENGLISH | {"timeline.axis": "मिनट"})  # every letter would be a box
     assert to_png(made, hindi) == to_png(made)
     spanish = ReportText(ENGLISH | {"happy": "feliz", "timeline.axis": "minutos, según el reloj"})
     assert to_png(made, spanish) != to_png(made)
@@ -133,7 +133,7 @@ def test_dashes_follow_the_line() -> None:
     assert [s.tolist() for s in dashes(corner, (5, 9))] == [[[0, 0], [4, 0], [4, 1]]]
 
 
-def test_every_emotion_has_its_place_and_letters_that_can_be_read() -> None:
+def test_every_emotion_is_stacked_and_has_readable_letters() -> None:
     assert sorted(STACK) == sorted(EMOTIONS)
     assert ink_on("#FFFFFF") == ink_on(COLOURS["happy"]) == "#000000"
     assert ink_on("#000000") == ink_on(COLOURS["sad"]) == "#FFFFFF"

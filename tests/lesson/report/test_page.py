@@ -1,4 +1,4 @@
-"""The page: all that it must tell, nothing that runs, nothing that is fetched."""
+"""The page: it shows what it must, runs no script and loads nothing."""
 
 import re
 from html.parser import HTMLParser
@@ -12,8 +12,8 @@ from tests.lesson.classes import crowd, new_lesson, run
 from tests.lesson.report.lessons import HOSTILE, TRUST, taught
 
 
-class Reader(HTMLParser):
-    """What a browser would make of it: its elements, their attributes and the words."""
+class PageParser(HTMLParser):
+    """Collects a page's elements, their attributes and the text, as a browser reads them."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -30,13 +30,13 @@ class Reader(HTMLParser):
         self.words += data + "\n"
 
 
-def read(lesson: Lesson, trust: Trust | None = TRUST) -> Reader:
-    return Reader(to_html(lesson, trust))
+def read(lesson: Lesson, trust: Trust | None = TRUST) -> PageParser:
+    return PageParser(to_html(lesson, trust))
 
 
-def test_it_tells_what_it_must() -> None:
+def test_the_page_shows_what_it_must() -> None:
     words = read(taught()).words
-    for told in (
+    for expected in (
         "Algebra",
         "2026-03-02 · 09:30 – 09:40 · UTC",
         "10:00",  # how long
@@ -52,10 +52,10 @@ def test_it_tells_what_it_must() -> None:
         "An expression is not a feeling.",
         "Network: emotion 0.1.0.",
     ):
-        assert told in words, told
+        assert expected in words, expected
 
 
-def test_figures_are_said_in_tenths() -> None:
+def test_trust_is_written_as_so_many_of_ten() -> None:
     page = to_html(taught(), TRUST)
     rows = dict(re.findall(r"</span>(\w+)</td><td>([a-z ]+)</td><td>about five", page))
     assert rows == {
@@ -64,13 +64,13 @@ def test_figures_are_said_in_tenths() -> None:
         "fear": "about six",  # 0.64
         "happy": "nearly all",  # 0.96
         "sad": "about seven",  # 0.70
-        "surprise": "about nine",  # 0.85: halves go up
+        "surprise": "about nine",  # 0.85 is rounded up
         "neutral": "hardly any",  # 0.04
     }
     assert page.count("few faces") == 1  # disgust's forty
 
 
-def test_nothing_is_claimed_that_was_not_measured_or_said() -> None:
+def test_the_page_claims_nothing_that_is_unknown() -> None:
     bare = Lesson(taught().info.__class__("x", taught().info.started))
     words = read(bare, None).words
     assert "was not measured" in words
@@ -97,9 +97,9 @@ def test_no_text_becomes_an_element(name: str, note: str) -> None:
     assert read(made).names == read(plain).names
 
 
-def test_it_needs_nothing_from_outside() -> None:
+def test_the_page_loads_and_runs_nothing() -> None:
     page = to_html(taught(HOSTILE), TRUST)
-    reader = Reader(page)
+    reader = PageParser(page)
     assert not {"script", "link", "img", "iframe", "object"} & set(reader.names)
     assert not {"src", "href", "srcset", "action"} & {name for name, _ in reader.attributes}
     assert "url(" not in page and "@import" not in page
@@ -108,6 +108,6 @@ def test_it_needs_nothing_from_outside() -> None:
     )
 
 
-def test_a_kept_lesson_gives_the_same_page() -> None:
+def test_an_exported_lesson_gives_the_same_page() -> None:
     made = taught()
     assert to_html(from_json(to_json(made)), TRUST) == to_html(made, TRUST)

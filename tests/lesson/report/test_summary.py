@@ -1,4 +1,4 @@
-"""The sentences say what the numbers say."""
+"""The sentences of the summary agree with the lesson's numbers."""
 
 import pytest
 
@@ -10,14 +10,14 @@ from tests.lesson.classes import crowd, new_lesson, run
 from tests.lesson.report.lessons import taught
 
 
-def said(lesson: Lesson) -> list[str]:
+def summary_of(lesson: Lesson) -> list[str]:
     return sentences(lesson, ReportText())
 
 
-def test_a_whole_lesson() -> None:
+def test_the_summary_of_a_whole_lesson() -> None:
     # 390 seconds of 15 neutral and 5 happy, 60 of 16 sad and 4 neutral.
     neutral, happy = (390 * 15 + 60 * 4) / (450 * 20), 390 * 5 / (450 * 20)
-    assert said(taught()) == [
+    assert summary_of(taught()) == [
         f"Mostly neutral ({100 * neutral:.0f} %), with some happy ({100 * happy:.0f} %).",
         "On average 20 faces could be seen, at most 20.",
         "The end of the lesson looked much like its start.",
@@ -38,10 +38,10 @@ def test_a_whole_lesson() -> None:
         ({"happy": 4, "sad": 3, "fear": 3}, "Mixed: happy (40 %) and fear (30 %) come first."),
     ],
 )
-def test_what_it_mostly_was(counts: dict[str, int], sentence: str) -> None:
+def test_the_summary_names_the_frequent_emotions(counts: dict[str, int], sentence: str) -> None:
     lesson = new_lesson()
     run(lesson, crowd(**counts), range(10))
-    assert said(lesson)[0] == sentence
+    assert summary_of(lesson)[0] == sentence
 
 
 @pytest.mark.parametrize(
@@ -52,33 +52,33 @@ def test_what_it_mostly_was(counts: dict[str, int], sentence: str) -> None:
         ("neutral", "surprise", "The end of the lesson looked much like its start."),
     ],
 )
-def test_how_it_went(start: str, end: str, sentence: str) -> None:
+def test_the_summary_compares_the_end_with_the_start(start: str, end: str, sentence: str) -> None:
     lesson = new_lesson()
     run(lesson, crowd(**{start: 10}), range(100))
     run(lesson, crowd(**{end: 10}), range(100, 300))
-    assert sentence in said(lesson)
+    assert sentence in summary_of(lesson)
 
 
-def test_of_a_short_lesson_no_course_is_told() -> None:
+def test_a_short_lesson_has_no_sentence_about_its_trend() -> None:
     lesson = new_lesson()
     run(lesson, crowd(happy=1), range(60))
     run(lesson, crowd(sad=1), range(60, 120))
-    assert not [line for line in said(lesson) if "end" in line or "minute" in line]
+    assert not [line for line in summary_of(lesson) if "end" in line or "minute" in line]
 
 
-def test_without_faces_little_is_said() -> None:
+def test_without_faces_there_is_one_sentence() -> None:
     empty, blind = new_lesson(), new_lesson()
     run(blind, Faces.none(), range(5))
-    assert said(empty) == said(blind) == ["No face was read in this lesson."]
+    assert summary_of(empty) == summary_of(blind) == ["No face was read in this lesson."]
 
 
 @pytest.mark.parametrize("seen", [range(200, 300), range(100)])
-def test_no_course_is_told_where_one_end_was_not_seen(seen: range) -> None:
+def test_no_sentence_about_the_trend_if_one_end_has_no_faces(seen: range) -> None:
     lesson = new_lesson()
     run(lesson, crowd(happy=10), seen)
     lesson.finish(300)
-    course = {ReportText()(key) for key in ("brighter", "darker", "steady")}
-    assert not course & {*said(lesson)}
+    trend = {ReportText()(key) for key in ("brighter", "darker", "steady")}
+    assert not trend & {*summary_of(lesson)}
 
 
 def test_a_pause_after_the_last_picture_takes_no_time() -> None:
@@ -86,4 +86,4 @@ def test_a_pause_after_the_last_picture_takes_no_time() -> None:
     lesson = new_lesson()
     run(lesson, crowd(happy=10), range(100))
     lesson.pause(160)
-    assert not [line for line in said(lesson) if "-" in line]
+    assert not [line for line in summary_of(lesson) if "-" in line]

@@ -1,4 +1,4 @@
-"""All words are in one place: none is missing, none is left over."""
+"""The report's texts: none is missing, none is unused, each value has a name."""
 
 import re
 import string
@@ -16,12 +16,12 @@ SOURCES = "\n".join(
     for path in Path(fer.lesson.report.__file__).parent.iterdir()
     if path.suffix in (".py", ".jinja")
 )
-# Looked up by a name that is put together.
+# Keys that the code puts together from parts.
 FAMILIES = {
     *EMOTIONS,
     *KINDS,
     *INDICATORS,
-    *(f"{look}.short" for look in INDICATORS),
+    *(f"{name}.short" for name in INDICATORS),
     *("pause", "lost", "percent", "unknown", "and"),
     *(f"tenths.{tenth}" for tenth in range(11)),
     *(f"{many}.{n}" for many in ("faces", "minutes", "seconds", "alerts") for n in ("one", "many")),
@@ -31,7 +31,7 @@ FAMILIES = {
 }
 
 
-def test_every_word_is_used_and_every_used_one_is_there() -> None:
+def test_every_text_is_used_and_every_used_text_exists() -> None:
     used = set(re.findall(r"words\(\s*[\"']([a-z.]+)[\"'][,)]", SOURCES)) | FAMILIES
     assert used == set(ENGLISH)
 
@@ -42,7 +42,7 @@ def test_another_language_needs_only_another_mapping() -> None:
     assert ReportText(shouted).share(0.5) == "¡50 %!"
 
 
-def test_no_value_is_put_in_without_a_name() -> None:
+def test_every_value_in_a_text_has_a_name() -> None:
     for words in ENGLISH.values():
         names = [name for _, name, _, _ in string.Formatter().parse(words) if name is not None]
         assert all(names)

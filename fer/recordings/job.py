@@ -1,4 +1,4 @@
-"""A job: one recorded lesson, read by a thread of its own; any thread may ask how far it is."""
+"""A job: the reading of one recorded lesson, in its own thread. Any thread may read its state."""
 
 from __future__ import annotations
 
@@ -13,40 +13,40 @@ from typing import Final, Protocol
 
 from fer.errors import FerError
 from fer.lesson.lesson import LessonPlan
-from fer.recordings.upload import RecordingFile, begun
+from fer.recordings.upload import RecordingFile, recorded_at
 from fer.store import Store, StoreError
 from fer.vision.analyzer import AnalyzedFrame
 from fer.vision.media.videos import Video
 
 LOG: Final = logging.getLogger(__name__)
-UNSEEN: Final = 3600.0  # seconds; a job that no page has asked for in this time is dropped
-# While classes are live: the rest after each frame, as a multiple of the time that it took. With 1
-# a class of 25 lost half of its readings on two processors, with 3 almost none.
+UNSEEN: Final = 3600.0  # seconds; a job that no page has shown for so long is removed
+# While a class is live, the pause after each frame, as a multiple of the frame's own time. With 1,
+# a class of 25 lost half of its readings on two processors; with 3, almost none.
 REST: Final = 3.0
 
 
 class VideoReader(Protocol):
-    """Detects, follows and classifies the faces of a video: an Analyzer, or a fake in tests."""
+    """Detects, follows and classifies the faces of a video: an Analyzer, or a test's fake."""
 
     def video(self, source: Video) -> Iterable[AnalyzedFrame]: ...
 
 
 @dataclass(frozen=True)
 class RecordingOrder:
-    """How a recording is read, and what its lesson is called."""
+    """The settings with which a recording is read."""
 
     file_name: str
-    plan: LessonPlan  # one without a name gets the file's, and its date
+    plan: LessonPlan  # a lesson without a name gets the file's name and the date
     every: float = 1.0  # seconds between the frames that are read
-    stopped: str = ""  # the note at the place where reading was stopped
-    damaged: str = ""  # the note at the place where a damaged recording ends
+    stopped: str = ""  # the text of the note where reading was stopped
+    damaged: str = ""  # the text of the note where a damaged recording ends
 
 
 @dataclass(eq=False)
 class RecordingJob:
-    """A recording that waits, is being read or was read; `lesson` holds what was seen so far.
+    """A recording that waits, is being read or was read; `lesson` holds the numbers so far.
 
-    Raises DataError if the file cannot be read.
+    Making one raises DataError if the file cannot be read.
     """
 
     owner: str
@@ -54,7 +54,7 @@ class RecordingJob:
     file: RecordingFile
     reader: VideoReader
     store: Store | None = None
-    lessons: Callable[[], int] = lambda: 0  # how many classes are live
+    lesson_count: Callable[[], int] = lambda: 0  # of the live lessons
     now: Callable[[], float] = clock.monotonic
 
     def __post_init__(self) -> None:
@@ -65,50 +65,50 @@ class RecordingJob:
         self.over = False
         self.partial = False  # whether reading was stopped before the recording's end
         self.fault: str | None = None  # why reading failed
-        self.unkept: str | None = None  # why the lesson could not be stored
-        self.seen = self.now()  # when a page asked for it last
-        self._since: float | None = None  # when reading began
+        self.store_fault: str | None = None  # why the lesson could not be stored
+        self.seen = self.now()  # when a page last asked for it
+        self._began: float | None = None  # when reading began
         self._share: float | None = None
-        self._end = 0.0  # up to where it is read, in seconds of the recording
+        self._end = 0.0  # how far it is read, in seconds of the recording
         self._stop = threading.Event()
         self.video = Video(self.file.path, self.order.every)
         plan, today = self.order.plan, datetime.now(UTC)
-        started = (begun(self.file.path, today) or today).astimezone(plan.zone)
+        started = (recorded_at(self.file.path, today) or today).astimezone(plan.zone)
         name = plan.name or f"{Path(self.order.file_name).stem}, {started:%Y-%m-%d}"
         self.lesson = plan.begin(started, name=name)
 
     @property
     def broken(self) -> bool:
-        """True if the recording turned out to be damaged or cut off."""
+        """Return True if the recording turned out to be damaged or cut off."""
         return self.video.broken is not None
 
     @property
     def stopping(self) -> bool:
-        """True once `stop` was called."""
+        """Return True once `stop` was called."""
         return self._stop.is_set()
 
     @property
     def share(self) -> float | None:
-        """How much is read, 0 to 1; None if the recording does not say how long it is."""
-        return 0.0 if self._since is None else self._share
+        """Return how much is read, 0 to 1; None if the recording's length is unknown."""
+        return 0.0 if self._began is None else self._share
 
     def left(self) -> float | None:
-        """Return how many seconds the rest will take at the pace so far; None if unknown."""
-        if self._since is None or not self._share:
+        """Return how many seconds the rest will take at the speed so far; None if unknown."""
+        if self._began is None or not self._share:
             return None
-        return (self.now() - self._since) * (1 / self._share - 1)
+        return (self.now() - self._began) * (1 / self._share - 1)
 
     def faces_seen(self) -> bool:
         """Return True if any face was detected."""
         return bool(self.lesson.rows()["seen"].any())
 
     def stop(self) -> None:
-        """Stop after the frame that is being read; what was read stays."""
+        """Stop after the current frame; the lesson keeps what was read."""
         self._stop.set()
 
     def run(self) -> None:
         """Read the recording to its end, delete it, and store the lesson."""
-        self._since = self.now()
+        self._began = self.now()
         try:
             with self.video as video:
                 self._read(video)
@@ -126,7 +126,7 @@ class RecordingJob:
                 self.over = True
 
     def _read(self, video: Video) -> None:
-        since = self.now()
+        begun = self.now()
         for step in self.reader.video(video):
             if self._stop.is_set():
                 self.partial = True
@@ -136,12 +136,12 @@ class RecordingJob:
             self._end = min(step.time + self.order.every, video.duration or float("inf"))
             if self.now() - self.seen > UNSEEN:
                 self.stop()
-            if self.lessons():
-                self._stop.wait(REST * (self.now() - since))
-            since = self.now()
+            if self.lesson_count():
+                self._stop.wait(REST * (self.now() - begun))
+            begun = self.now()
 
     def _finish(self) -> None:
-        """End the lesson where the reading ended, and store it if any face was detected."""
+        """End the lesson where reading ended, and store it if any face was detected."""
         lesson, video = self.lesson, self.video
         end, early = self._end, self.partial or self.fault is not None
         if not (early or self.broken):
@@ -155,4 +155,4 @@ class RecordingJob:
         try:
             self.store.begin(lesson, self.owner)
         except StoreError as fault:
-            self.unkept = str(fault)
+            self.store_fault = str(fault)

@@ -1,6 +1,6 @@
-"""The queue of recordings: one per owner, two read at once, the others wait.
+"""The queue of recordings: one for each owner, two are read at once, the others wait.
 
-A recording belongs to its owner and not to a page, so a page that is loaded again finds it.
+A recording belongs to its owner and not to a page, so that a reloaded page finds it.
 """
 
 from __future__ import annotations
@@ -18,41 +18,41 @@ from fer.recordings.upload import RecordingFile
 from fer.store import Store
 
 AT_ONCE: Final = 2  # recordings read at the same time
-WAITING: Final = 8  # recordings that may wait; each of them takes room on the disk
-NICE: Final = 10  # live classes go first when the processor is busy
+WAITING: Final = 8  # recordings that may wait; each takes space on the disk
+NICE: Final = 10  # lower priority than live classes on a busy processor
 
 
 class RecordingQueue:
-    """The recordings that wait, are read, or were read lately. For any thread."""
+    """The recordings that wait, are being read, or were read lately. Any thread may call it."""
 
     def __init__(
         self,
         reader: VideoReader,
         store: Store | None = None,
-        lessons: Callable[[], int] = lambda: 0,
+        lesson_count: Callable[[], int] = lambda: 0,
         at_once: int = AT_ONCE,
         waiting: int = WAITING,
         now: Callable[[], float] = clock.monotonic,
     ) -> None:
-        self._reader, self._store, self._lessons = reader, store, lessons
+        self._reader, self._store, self._lesson_count = reader, store, lesson_count
         self._at_once, self._most_waiting, self._now = at_once, waiting, now
         self._lock = threading.RLock()
-        self._jobs: dict[str, RecordingJob] = {}  # by owner, in the order of their turns
+        self._jobs: dict[str, RecordingJob] = {}  # by owner, in the order in which they start
 
     def begin(self, owner: str, data: BinaryIO, order: RecordingOrder) -> RecordingJob:
         """Copy the recording and add it to the queue; return its job.
 
-        Raises DataError if it cannot be read, and BusyError if the queue is full or the owner has
+        Raise DataError if it cannot be read, and BusyError if the queue is full or the owner has
         another recording in it.
         """
         self._check_room(owner)
         file = RecordingFile(data)
         try:
             job = RecordingJob(
-                owner, order, file, self._reader, self._store, self._lessons, self._now
+                owner, order, file, self._reader, self._store, self._lesson_count, self._now
             )
             with self._lock:
-                self._check_room(owner)  # another tab may have been faster
+                self._check_room(owner)  # the owner's other tab may have begun one meanwhile
                 self._jobs.pop(owner, None)  # the new one goes to the end
                 self._jobs[owner] = job
                 self._start_next()
@@ -62,7 +62,7 @@ class RecordingQueue:
         return job
 
     def get(self, owner: str) -> RecordingJob | None:
-        """Return this owner's job (waiting, being read, or over and not yet forgotten) or None."""
+        """Return the owner's job, whether it waits, runs or is over; None if there is none."""
         with self._lock:
             self._drop_unseen()
             job = self._jobs.get(owner)
@@ -71,13 +71,13 @@ class RecordingQueue:
             return job
 
     def place(self, job: RecordingJob) -> int:
-        """Return how many jobs start up to and with this one; 0 if it no longer waits."""
+        """Return the job's place in the queue, from 1; 0 if it no longer waits."""
         with self._lock:
             waiting = self._waiting()
             return waiting.index(job) + 1 if job in waiting else 0
 
     def cancel(self, owner: str) -> None:
-        """Stop the owner's job; one that only waits is removed."""
+        """Stop the owner's job, or remove it if it still waits."""
         with self._lock:
             job = self._jobs.get(owner)
             if job is None:
@@ -103,12 +103,11 @@ class RecordingQueue:
             job = self._jobs.get(owner)
             if job is not None and not job.over:
                 raise BusyError(
-                    "another recording of yours is being read, one at a time: wait for its end or "
-                    "stop it"
+                    "another recording of yours is being read: wait for its end, or stop it"
                 )
             if len(self._waiting()) >= self._most_waiting:
                 raise BusyError(
-                    f"the queue is full: {self._most_waiting} recordings are waiting; try later"
+                    f"the queue is full: {self._most_waiting} recordings wait; try later"
                 )
 
     def _start_next(self) -> None:
@@ -118,7 +117,7 @@ class RecordingQueue:
             threading.Thread(target=self._read, args=(job,), name="recording", daemon=True).start()
 
     def _read(self, job: RecordingJob) -> None:
-        if sys.platform == "linux":  # there it applies to this thread and those that it starts
+        if sys.platform == "linux":  # only there `nice` affects single threads
             os.nice(NICE)
         try:
             job.run()
@@ -128,7 +127,7 @@ class RecordingQueue:
                 self._start_next()
 
     def _drop_unseen(self) -> None:
-        """Remove the jobs that nobody has asked for in an hour; one being read stops by itself."""
+        """Remove the jobs that no page has shown for an hour; a running job stops by itself."""
         since = self._now() - UNSEEN
         for job in [*self._jobs.values()]:
             if job.seen < since and (job.over or job.waiting):

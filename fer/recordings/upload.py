@@ -1,4 +1,4 @@
-"""A recording that a visitor uploaded: it lies on the disk only while it waits or is read."""
+"""An uploaded recording, which is on the disk only while it waits or is read."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from fer.vision.media.videos import open_media
 
 OPEN_FILES: Final = Path("/proc/self/fd")  # Linux: open files by number, including deleted ones
 PIECE: Final = 1 << 20  # bytes copied at a time, so that the recording is not in memory twice
-FIRST_YEAR: Final = 2000  # cameras whose clock was never set say 1904 or 1970
+FIRST_YEAR: Final = 2000  # cameras whose clock was never set write 1904 or 1970
 
 
 class RecordingFile:
-    """A copy of a recording to read from. On Linux it has no name, so a crash leaves nothing.
+    """A temporary copy of a recording. On Linux it has no name, so that a crash leaves no file.
 
     >>> import io
     >>> with RecordingFile(io.BytesIO(b"pictures")) as file:
@@ -26,7 +26,7 @@ class RecordingFile:
     """
 
     def __init__(self, data: BinaryIO, open_files: Path = OPEN_FILES) -> None:
-        # Closed by `close`, not by a block: it outlives the request that it came with.
+        # No `with` block: the file stays open after the request that brought it.
         self._file = tempfile.NamedTemporaryFile(prefix="fer-recording-", delete=False)  # noqa: SIM115
         named = Path(self._file.name)
         self.path = named
@@ -38,14 +38,17 @@ class RecordingFile:
             self._file.flush()
         except OSError as fault:
             self.close()
-            message = f"the recording cannot be copied to the server's disk ({fault.strerror})"
+            message = (
+                f"the recording cannot be copied to the server's disk ({fault.strerror}); "
+                "free some space"
+            )
             raise DataError(message, "disk") from fault
         except BaseException:
             self.close()
             raise
 
     def close(self) -> None:
-        """Delete the copy. A second call changes nothing."""
+        """Delete the copy; a second call changes nothing."""
         if not self._file.closed:
             self._file.close()
             Path(self._file.name).unlink(missing_ok=True)
@@ -57,8 +60,8 @@ class RecordingFile:
         self.close()
 
 
-def begun(path: Path, now: datetime) -> datetime | None:
-    """Return when the recording was made; None if it does not say so, or names no possible time."""
+def recorded_at(path: Path, now: datetime) -> datetime | None:
+    """Return when the recording was made; None if its file has no time, or an impossible one."""
     with open_media(path) as container:
         written = container.metadata.get("creation_time", "")
     try:

@@ -1,4 +1,4 @@
-"""Recordings in the background: read, stopped, damaged, waiting, and never left behind."""
+"""Recordings in the background: read, stopped, damaged or waiting; no copy is left behind."""
 
 import io
 import os
@@ -18,7 +18,7 @@ from fer.lesson.lesson import LessonPlan
 from fer.lesson.seconds import whole
 from fer.recordings.job import UNSEEN, RecordingJob, RecordingOrder
 from fer.recordings.queue import RecordingQueue
-from fer.recordings.upload import RecordingFile, begun
+from fer.recordings.upload import RecordingFile, recorded_at
 from fer.server.lessons import LiveLessons
 from fer.server.state import State
 from fer.settings import Settings
@@ -60,12 +60,12 @@ def finished(job: RecordingJob) -> RecordingJob:
 
 
 def copies() -> list[str]:
-    """The recordings that lie on the disk, with a name or without one."""
+    """Return the copies of recordings on the disk, with a name or without one."""
     links = []
     for number in Path("/proc/self/fd").iterdir():
         try:
             links.append(str(number.readlink()))
-        except FileNotFoundError:  # that of the listing itself
+        except FileNotFoundError:  # the descriptor of this listing
             continue
     return [link for link in links if "/fer-recording-" in link]
 
@@ -73,7 +73,7 @@ def copies() -> list[str]:
 def test_a_recording_becomes_a_lesson(lesson: Path, store: Store) -> None:
     jobs = RecordingQueue(VideoReader(), store)
     job = finished(jobs.begin(ME, data(lesson), ORDER))
-    assert (job.partial, job.broken, job.fault, job.unkept) == (False, False, None, None)
+    assert (job.partial, job.broken, job.fault, job.store_fault) == (False, False, None, None)
     kept = store.load(job.lesson.info.id, ME)
     assert (kept.info.name, kept.duration) == ("Algebra", pytest.approx(SECONDS, abs=0.05))
     assert kept.ended == job.lesson.ended
@@ -85,7 +85,7 @@ def test_a_recording_becomes_a_lesson(lesson: Path, store: Store) -> None:
     assert jobs.get(ME) is None
 
 
-def test_nothing_of_it_stays(lesson: Path) -> None:
+def test_the_copy_has_no_name_and_is_deleted_at_the_end(lesson: Path) -> None:
     reader = VideoReader(held=True)
     job = RecordingQueue(reader).begin(ME, data(lesson), ORDER)
     assert job.file.path.exists()
@@ -97,7 +97,7 @@ def test_nothing_of_it_stays(lesson: Path) -> None:
     assert job.newest is None
 
 
-def test_without_proc_its_name_goes_with_it(lesson: Path, tmp_path: Path) -> None:
+def test_without_proc_the_copy_has_a_name_and_is_deleted(lesson: Path, tmp_path: Path) -> None:
     with RecordingFile(data(lesson), open_files=tmp_path / "no such folder") as file:
         assert file.path.read_bytes() == lesson.read_bytes()
         assert file.path.is_file()
@@ -105,7 +105,7 @@ def test_without_proc_its_name_goes_with_it(lesson: Path, tmp_path: Path) -> Non
     file.close()
 
 
-def test_a_full_disk_is_told_and_left_clean() -> None:
+def test_a_full_disk_is_reported_and_no_copy_is_left() -> None:
     class Full(io.BytesIO):
         def read(self, size: int | None = -1) -> bytes:
             raise OSError(28, "No space left on device")
@@ -116,7 +116,7 @@ def test_a_full_disk_is_told_and_left_clean() -> None:
     assert copies() == []
 
 
-def test_one_that_is_stopped_keeps_what_was_read(lesson: Path, store: Store) -> None:
+def test_a_stopped_recording_keeps_what_was_read(lesson: Path, store: Store) -> None:
     reader = VideoReader(held=True)
     jobs = RecordingQueue(reader, store)
     job = jobs.begin(ME, data(lesson), ORDER)
@@ -133,7 +133,7 @@ def test_one_that_is_stopped_keeps_what_was_read(lesson: Path, store: Store) -> 
     assert [note.text for note in kept.notes] == ["ended here"]
 
 
-def test_one_that_is_cut_is_read_up_to_there(lesson: Path, store: Store) -> None:
+def test_a_cut_recording_is_read_up_to_the_cut(lesson: Path, store: Store) -> None:
     job = finished(RecordingQueue(VideoReader(), store).begin(ME, data(cut(lesson, 0.6)), ORDER))
     assert job.broken and not job.partial
     kept = store.load(job.lesson.info.id, ME)
@@ -141,14 +141,14 @@ def test_one_that_is_cut_is_read_up_to_there(lesson: Path, store: Store) -> None
     assert [note.text for note in kept.notes] == ["cut here"]
 
 
-def test_one_without_faces_is_not_kept(lesson: Path, store: Store) -> None:
+def test_a_recording_without_faces_is_not_stored(lesson: Path, store: Store) -> None:
     job = finished(RecordingQueue(VideoReader(faces=0), store).begin(ME, data(lesson), ORDER))
     assert not job.faces_seen()
     assert store.find(ME).found == 0
 
 
 @pytest.mark.parametrize("kind", ["words", "empty", "sound", "cut short"])
-def test_what_is_no_video_is_refused_at_once(lesson: Path, tmp_path: Path, kind: str) -> None:
+def test_a_file_without_a_video_is_refused(lesson: Path, tmp_path: Path, kind: str) -> None:
     given = {
         "words": b"these are words " * 50,
         "empty": b"",
@@ -163,33 +163,34 @@ def test_what_is_no_video_is_refused_at_once(lesson: Path, tmp_path: Path, kind:
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"), [(ModelError("no network"), "no network"), (ValueError("x"), "ValueError")]
+    ("fault", "message"),
+    [(ModelError("no network"), "no network"), (ValueError("x"), "ValueError")],
 )
-def test_a_fault_on_the_way_keeps_what_was_read(
-    lesson: Path, store: Store, fault: Exception, said: str
+def test_an_error_while_reading_keeps_what_was_read(
+    lesson: Path, store: Store, fault: Exception, message: str
 ) -> None:
     job = finished(
         RecordingQueue(VideoReader(fault=fault, at=6), store).begin(ME, data(lesson), ORDER)
     )
-    assert job.fault == said
+    assert job.fault == message
     kept = store.load(job.lesson.info.id, ME)
     assert kept.rows()["frames"].sum() == 6
     assert [note.text for note in kept.notes] == ["ended here"]
     assert copies() == []
 
 
-def test_a_store_that_fails_is_told(lesson: Path, tmp_path: Path) -> None:
+def test_an_error_of_the_store_is_reported(lesson: Path, tmp_path: Path) -> None:
     path = tmp_path / "lessons.sqlite3"
     store = Store(f"sqlite:///{path}", patience=0.1)
     store.close()
     path.write_bytes(b"no database any more" * 1000)
     job = finished(RecordingQueue(VideoReader(), store).begin(ME, data(lesson), ORDER))
-    assert job.unkept
+    assert job.store_fault
     assert whole(job.lesson.rows()).faces[0] == 1
     store.close()
 
 
-def test_two_are_read_and_the_others_wait_in_line(lesson: Path) -> None:
+def test_two_recordings_are_read_and_the_others_wait(lesson: Path) -> None:
     reader = VideoReader(held=True)
     jobs = RecordingQueue(reader, at_once=2, waiting=3)
     made = [jobs.begin(str(at), data(lesson), ORDER) for at in range(5)]
@@ -207,11 +208,11 @@ def test_two_are_read_and_the_others_wait_in_line(lesson: Path) -> None:
     assert copies() == []
 
 
-def test_one_a_visitor(lesson: Path) -> None:
+def test_each_owner_has_one_recording_at_a_time(lesson: Path) -> None:
     reader = VideoReader(held=True)
     jobs = RecordingQueue(reader)
     job = jobs.begin(ME, data(lesson), ORDER)
-    with pytest.raises(BusyError, match="one at a time"):
+    with pytest.raises(BusyError, match="another recording of yours"):
         jobs.begin(ME, data(lesson), ORDER)
     jobs.forget(ME)  # it is not over
     assert jobs.get(ME) is job
@@ -223,7 +224,7 @@ def test_one_a_visitor(lesson: Path) -> None:
     finished(again)
 
 
-def test_nobody_waits_for_ever(lesson: Path) -> None:
+def test_a_job_that_no_page_shows_is_removed_after_an_hour(lesson: Path) -> None:
     clock, reader = Clock(), VideoReader(held=True)
     jobs = RecordingQueue(reader, at_once=1, now=clock)
     reading, waiting = (jobs.begin(who, data(lesson), ORDER) for who in ("reads", "waits"))
@@ -238,33 +239,35 @@ def test_nobody_waits_for_ever(lesson: Path) -> None:
 
 
 @pytest.mark.parametrize("live", [0, 1])
-def test_it_rests_while_a_class_is_live(lesson: Path, live: int) -> None:
+def test_reading_pauses_after_each_frame_while_a_class_is_live(lesson: Path, live: int) -> None:
     clock = Clock()
-    cost = 0.01 if live else 100.0  # of which a single rest would outlast the test
+    cost = 0.01 if live else 100.0  # a single pause of three times this would outlast the test
     reader = VideoReader(costs=(clock, cost))
     before = time.monotonic()
-    job = RecordingQueue(reader, lessons=lambda: live, now=clock).begin(ME, data(lesson), ORDER)
+    job = RecordingQueue(reader, lesson_count=lambda: live, now=clock).begin(
+        ME, data(lesson), ORDER
+    )
     finished(job)
     # Three times what a frame took, as a literal: a smaller REST slows the live class down.
     assert time.monotonic() - before >= live * 3 * cost * FRAMES
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a priority is the whole process's")
-def test_live_classes_go_first(lesson: Path) -> None:
-    class Asking(VideoReader):
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the priority is the whole process's")
+def test_reading_has_a_lower_priority(lesson: Path) -> None:
+    class PriorityReader(VideoReader):
         priority = 0
 
         def video(self, source: Video) -> Iterator[AnalyzedFrame]:
             self.priority = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
             yield from super().video(source)
 
-    reader, ours = Asking(), os.getpriority(os.PRIO_PROCESS, 0)
+    reader, ours = PriorityReader(), os.getpriority(os.PRIO_PROCESS, 0)
     finished(RecordingQueue(reader).begin(ME, data(lesson), ORDER))
     assert reader.priority == min(ours + 10, 19)
     assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == ours
 
 
-def test_it_tells_how_far_it_is(lesson: Path) -> None:
+def test_a_job_reports_its_progress_and_the_time_left(lesson: Path) -> None:
     clock, reader = Clock(), VideoReader(held=True)
     reader.costs = (clock, 2.0)
     job = RecordingQueue(reader, now=clock).begin(ME, data(lesson), ORDER)
@@ -277,10 +280,10 @@ def test_it_tells_how_far_it_is(lesson: Path) -> None:
     finished(job)
 
 
-def made_at(path: Path, said: str) -> Path:
-    """A video that tells when it was made."""
+def made_at(path: Path, time: str) -> Path:
+    """Write a video with this creation time."""
     with av.open(str(path), "w") as out:
-        out.metadata["creation_time"] = said
+        out.metadata["creation_time"] = time
         stream = out.add_stream("libx264", rate=5)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         for at in range(5):
@@ -296,14 +299,14 @@ def made_at(path: Path, said: str) -> Path:
     ("age", "believed"),
     [(timedelta(days=3), True), (timedelta(days=-3), False), (timedelta(days=40_000), False)],
 )
-def test_the_lesson_begins_when_the_recording_says(
+def test_a_possible_creation_time_is_used(
     tmp_path: Path, ending: str, age: timedelta, believed: bool
 ) -> None:
     path = made_at(tmp_path / f"a.{ending}", f"{NINE - age:%Y-%m-%dT%H:%M:%SZ}")
-    assert begun(path, NINE) == (NINE - age if believed else None)
+    assert recorded_at(path, NINE) == (NINE - age if believed else None)
 
 
-def test_a_lesson_without_a_name_has_the_files(tmp_path: Path) -> None:
+def test_a_lesson_without_a_name_gets_that_of_its_file(tmp_path: Path) -> None:
     path = made_at(tmp_path / "a.mp4", f"{NINE:%Y-%m-%dT%H:%M:%SZ}")
     order = RecordingOrder("Maths 7b.mp4", LessonPlan(zone=UTC))
     job = finished(RecordingQueue(VideoReader()).begin(ME, data(path), order))
@@ -311,7 +314,7 @@ def test_a_lesson_without_a_name_has_the_files(tmp_path: Path) -> None:
     assert job.lesson.info.name == f"Maths 7b, {NINE:%Y-%m-%d}"
 
 
-def test_an_undated_one_was_made_now(lesson: Path) -> None:
+def test_a_recording_without_a_time_begins_now(lesson: Path) -> None:
     before = datetime.now(UTC)
     job = finished(RecordingQueue(VideoReader()).begin(ME, data(lesson), ORDER))
     assert before <= job.lesson.info.started <= datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""Stands in for the pipeline where recordings are read: some faces in every frame, at our pace."""
+"""A fake reader of videos: some faces in every frame, and frames only when a test allows."""
 
 import threading
 from collections.abc import Iterator
@@ -12,17 +12,17 @@ from tests.server.fakes import HAPPY, Clock, FakeAnalyzer
 
 @dataclass
 class VideoReader(FakeAnalyzer):
-    """With `held`, each frame waits for its own `allow`; `fault` comes before the frame `at`."""
+    """If `held`, wait for `allow` before each frame; raise `fault` before frame number `at`."""
 
     faces: int = 1
     held: bool = False
     at: int = 0
-    costs: tuple[Clock, float] | None = None  # a clock, and what each frame takes of it
+    costs: tuple[Clock, float] | None = None  # a clock, and by how many seconds each frame moves it
     read: int = 0
     _allowed: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
 
     def allow(self, frames: int = 1_000_000) -> None:
-        """So many more frames may be read."""
+        """Let so many more frames be read."""
         self.held = frames < 1_000_000
         self._allowed.release(min(frames, 100))
 

@@ -1,1 +1,1 @@
-"""Read a class on a small computer: a camera in, an annotated stream and numbers out, no pages."""
+"""Read a class on a small computer: from a camera to an annotated stream and numbers, no pages."""

@@ -1,7 +1,7 @@
-"""Read what a camera sees, and report the class as numbers once a second.
+"""Read the frames of a camera, and report the class as numbers once a second.
 
-Frames are in memory only; numbers are kept for an hour at most. Neither Streamlit nor TensorFlow is
-loaded.
+Frames stay in memory; numbers are kept for an hour at most. Neither Streamlit nor
+TensorFlow is loaded.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from fer.machine import give_back
 from fer.vision.draw import draw
 from fer.vision.media.camera import Camera
 
-FRAME_WAIT: Final = 0.2  # seconds; how long to wait for a frame before looking at the clock again
+FRAME_WAIT: Final = 0.2  # seconds to wait for a frame before the clock is read again
 LESSON_LENGTH: Final = 3600  # seconds; a lesson that ran for days would fill the memory
 
 
 class FrameReader(Protocol):
-    """Finds, tracks and reads faces, as `fer.vision.stream.FaceStream` does."""
+    """Finds, follows and classifies faces, as `fer.vision.stream.FaceStream` does."""
 
     def feed(self, frame: Picture, time: float | None = None) -> Faces: ...
 
@@ -35,11 +35,11 @@ class Screen(Protocol):
     """Shows annotated frames: `fer.edge.mjpeg.Board` or `fer.edge.window.Window`."""
 
     @property
-    def watched(self) -> bool: ...
+    def has_viewers(self) -> bool: ...
     def show(self, picture: Picture) -> None: ...
 
 
-def watch(
+def read_camera(
     camera: Camera,
     stream: FrameReader,
     *,
@@ -50,7 +50,7 @@ def watch(
 ) -> None:
     """Read every frame and report the numbers each second, until a file ends or `ending` is set.
 
-    Raise the camera's error if it has one.
+    Raise the camera's error if it failed.
     """
     screens = [*screens]
     start = time.monotonic()
@@ -78,12 +78,12 @@ def watch(
 
 
 def _show(picture: Picture, faces: Faces, screens: Iterable[Screen], blur: bool) -> None:
-    """Draw the faces and show the frame, if anybody watches."""
-    watched = [screen for screen in screens if screen.watched]
-    if watched:
-        # Drawn on the frame itself, since nothing else reads it and a copy takes memory.
+    """Draw the faces and show the frame on the screens that have viewers."""
+    viewed = [screen for screen in screens if screen.has_viewers]
+    if viewed:
+        # Draw on the frame itself: nothing else reads it, and a copy would take memory.
         draw(picture, faces, blur=blur)
-        for screen in watched:
+        for screen in viewed:
             screen.show(picture)
 
 
@@ -92,7 +92,7 @@ def _new_lesson() -> Lesson:
 
 
 def record(snapshot: Snapshot, clock: datetime) -> dict[str, Any]:
-    """Return the class at this time as JSON values; a share is None if no face was read."""
+    """Return a snapshot as JSON values; a share is None if no face was read."""
     return {
         "time": clock.isoformat(timespec="seconds"),
         "faces": round(snapshot.faces, 1),
@@ -104,7 +104,7 @@ def record(snapshot: Snapshot, clock: datetime) -> dict[str, Any]:
 
 
 def sentence(numbers: Mapping[str, Any]) -> str:
-    """Return a record as a line for a person."""
+    """Return a record as a line of text for the terminal."""
     clock, faces = str(numbers["time"])[11:19], numbers["faces"]
     noun = "face" if faces == 1 else "faces"
     if numbers["silent"] >= LATELY:

@@ -1,7 +1,7 @@
 """Serve the annotated frames to browsers on the network as MJPEG, with Python's own HTTP server.
 
-Nothing is queued: after each frame a connection waits for the newest one, so a slow viewer skips
-frames. Frames are compressed only while somebody watches.
+No frame is queued: after each frame a connection waits for the newest one, so that a slow viewer
+skips frames. Frames are compressed only while there are viewers.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from fer.faces import Picture
 from fer.net import is_local
 
 VIEWERS: Final = 4
-OTHERS: Final = 8  # connections allowed on top of the viewers'
+OTHERS: Final = 8  # connections allowed in addition to the viewers'
 QUALITY: Final = 80
 BOUNDARY: Final = "picture"
-IDLE: Final = 10.0  # seconds without a byte read or sent until a connection is closed
-WAITING: Final = 128 << 10  # bytes in a viewer's send buffer: about one frame
+IDLE: Final = 10.0  # seconds without a byte read or sent, after which a connection is closed
+SEND_BUFFER: Final = 128 << 10  # bytes for each viewer: about one frame
 PAGE: Final = (
     b'<!doctype html><html lang="en"><meta charset="utf-8"><title>Class expressions</title>'
     b"<style>body{margin:0;background:#111}img{width:100vw;height:100vh;object-fit:contain}</style>"
@@ -35,7 +35,7 @@ PAGE: Final = (
 
 
 class Board:
-    """Hold the newest frame and numbers for up to `viewers` viewers."""
+    """Holds the newest frame and numbers for up to `viewers` viewers."""
 
     def __init__(self, viewers: int = VIEWERS) -> None:
         self.closed = False
@@ -46,12 +46,12 @@ class Board:
         self._jpeg = b""
 
     @property
-    def watched(self) -> bool:
-        """Return True if anybody watches."""
+    def has_viewers(self) -> bool:
+        """Return True if there is a viewer."""
         return self._viewers > 0
 
     def show(self, picture: Picture) -> None:
-        """Replace the frame that the viewers get."""
+        """Make this the frame that the viewers get next."""
         made, jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
         if made:
             with self._changed:
@@ -76,7 +76,7 @@ class Board:
             return self._shown
 
     def leave(self) -> None:
-        """Remove a viewer, and the frame after the last one."""
+        """Remove a viewer; after the last one, delete the frame."""
         with self._changed:
             self._viewers -= 1
             if not self._viewers:
@@ -90,7 +90,7 @@ class Board:
 
 
 class MjpegServer(ThreadingHTTPServer):
-    """Serve a board on a port until `close` is called."""
+    """Serves a board on a port until `close` is called."""
 
     daemon_threads = True
     block_on_close = False
@@ -130,11 +130,11 @@ class MjpegServer(ThreadingHTTPServer):
             self._places.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Ignore broken connections: viewers leave at any time."""
+        """Print nothing for a broken connection: viewers may leave at any time."""
 
 
 class Viewer(BaseHTTPRequestHandler):
-    """Answer one connection."""
+    """Answers one connection."""
 
     server: MjpegServer
     timeout = IDLE
@@ -150,7 +150,7 @@ class Viewer(BaseHTTPRequestHandler):
             "/stream": self._stream,
         }
         if self.server.local and not is_local(urlsplit(f"//{self.headers['Host']}").hostname or ""):
-            # Another site's page whose name resolves to this computer (DNS rebinding).
+            # The host name is another site's and was made to point here (DNS rebinding).
             self.send_error(HTTPStatus.FORBIDDEN)
         elif path in pages:
             pages[path]()
@@ -180,7 +180,7 @@ class Viewer(BaseHTTPRequestHandler):
             self.send_error(HTTPStatus.SERVICE_UNAVAILABLE, "Too many viewers")
             return
         try:
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, WAITING)
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
             self._head(f"multipart/x-mixed-replace; boundary={BOUNDARY}")
             self.end_headers()
             while found := board.newer(seen):

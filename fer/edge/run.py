@@ -1,4 +1,4 @@
-"""Put the device together from its options, and print what it reports on standard output."""
+"""Set up the device from its options, and print its reports on standard output."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from fer.edge.device import Screen, sentence, watch
+from fer.edge.device import Screen, read_camera, sentence
 from fer.edge.mjpeg import VIEWERS, Board, MjpegServer
 from fer.edge.window import Window
 from fer.errors import ModelError
@@ -30,7 +30,7 @@ BEST_FIRST: Final = ("yunet", "centerface")
 
 @dataclass(frozen=True)
 class Options:
-    """How the device is started; every value is one that JSON can hold."""
+    """The options of the device; each value can be written as JSON."""
 
     camera: str
     mjpeg_port: int | None = None  # 0: any free port
@@ -47,7 +47,7 @@ class Options:
 
 
 def message(line: str) -> None:
-    """Print a line for the person at the terminal, on standard error: results have the other."""
+    """Print a line on standard error; standard output is for results."""
     print(line, file=sys.stderr, flush=True)
 
 
@@ -62,7 +62,7 @@ def run(options: Options) -> int:
         try:
             print(json.dumps(numbers) if options.json else sentence(numbers), flush=True)
         except BrokenPipeError:  # the reader of the lines closed the pipe
-            # Python writes its buffer once more when it ends, which must not fail.
+            # Python flushes standard output when it ends; that must not fail.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ending.set()
 
@@ -78,19 +78,21 @@ def run(options: Options) -> int:
             stack.callback(server.close)
             message(f"fer: the picture is at {server.address}")
             if not is_local(options.host):
-                message("fer: there is no password: whoever reaches that address sees the class")
+                message("fer: there is no password: all who reach that address see the class")
         search = SmallSearch(detector(options), options.side)
         network = OnnxClassifier(runtime_folder(Path(options.model)))
         stream = stack.enter_context(Analyzer(detector=search, classifier=network).live())
         give_back()
         camera = Camera(options.camera, options.fps, log=message)
         stack.callback(camera.close)
-        watch(camera, stream, report=report, ending=ending, screens=screens, blur=options.blur)
+        read_camera(
+            camera, stream, report=report, ending=ending, screens=screens, blur=options.blur
+        )
     return 0
 
 
 def detector(options: Options) -> Detector:
-    """Return the detector that was asked for, or the best small one whose file is installed."""
+    """Return the chosen detector; for "auto" the best small one whose file is installed."""
     files = None if options.files is None else Path(options.files)
     if options.detector != "auto":
         return load_detector(options.detector, files)

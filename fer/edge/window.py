@@ -20,11 +20,11 @@ ESCAPE: Final = 27
 class Window:
     """A window on this computer's screen; `closed` is called when its user closes it."""
 
-    watched = True
+    has_viewers = True
 
     def __init__(self, closed: Callable[[], None], environ: Mapping[str, str] = os.environ) -> None:
         self._closed = closed
-        # Without a screen the window libraries abort the process instead of raising an error.
+        # Without a screen OpenCV's window library aborts the process instead of raising an error.
         screen = environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY")
         if sys.platform.startswith("linux") and not screen:
             raise UsageError("--window: this computer has no screen; use --mjpeg-port instead")
@@ -45,5 +45,5 @@ class Window:
             self._closed()
 
     def close(self) -> None:
-        """Remove the window."""
+        """Close the window."""
         cv2.destroyAllWindows()

@@ -1,4 +1,4 @@
-"""Cameras for the tests: one that is played from a list, and a video of moving faces."""
+"""Cameras for the tests: a fake capture, and a video of moving faces."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ Picture = npt.NDArray[np.uint8]
 RATE = 10
 
 
-class Played:
-    """A capture of so many grey pictures, each a little lighter, which then breaks off."""
+class FakeCapture:
+    """A capture of `count` grey pictures, each a little lighter, which then fails."""
 
     def __init__(self, count: int, wait: float = 0.01) -> None:
         self.left, self.wait, self.released = count, wait, False
@@ -41,7 +41,7 @@ class Played:
 
 
 def write_class(path: Path, faces: int = 9, seconds: float = 3.0) -> Path:
-    """A video of a gallery of moving faces."""
+    """Write a video of a gallery of moving faces."""
     with av.open(str(path), "w") as out:
         stream = out.add_stream("libx264", rate=RATE, options={"preset": "ultrafast"})
         stream.width, stream.height, stream.pix_fmt = 640, 360, "yuv420p"
@@ -53,7 +53,7 @@ def write_class(path: Path, faces: int = 9, seconds: float = 3.0) -> Path:
 
 
 def until(true: Callable[[], object], seconds: float = 10.0) -> bool:
-    """Whether it comes true in time."""
+    """Return True if `true` returns a true value within `seconds`."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if true():

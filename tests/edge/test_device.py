@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fer.edge.device import record, sentence, watch
+from fer.edge.device import read_camera, record, sentence
 from fer.edge.window import Window
 from fer.emotions import EMOTIONS
 from fer.errors import DataError, UsageError
@@ -17,7 +17,7 @@ from fer.faces import Faces
 from fer.lesson import INDICATORS, Lesson, LessonInfo
 from fer.vision.media.camera import Camera
 from tests.cli.fakes import SHARES
-from tests.edge.feeds import Picture, Played, write_class
+from tests.edge.feeds import FakeCapture, Picture, write_class
 
 CLOCK = datetime(2026, 3, 2, 9, 0, 7, tzinfo=UTC)
 BOX = [10.0, 10.0, 20.0, 16.0]
@@ -33,11 +33,11 @@ class OneHappyFace:
         return Faces.of([BOX], probabilities=[SHARES], ids=[1])
 
 
-class Kept:
+class FakeScreen:
     """A screen that keeps the frames it is shown."""
 
-    def __init__(self, watched: bool = True) -> None:
-        self.watched, self.pictures = watched, list[Picture]()
+    def __init__(self, has_viewers: bool = True) -> None:
+        self.has_viewers, self.pictures = has_viewers, list[Picture]()
 
     def show(self, picture: Picture) -> None:
         self.pictures.append(picture.copy())
@@ -47,13 +47,13 @@ def quiet(_: str) -> None:
     """Print nothing."""
 
 
-def watched(count: int, wait: float, **more: Any) -> list[dict[str, Any]]:
+def reports_of(count: int, wait: float, **more: Any) -> list[dict[str, Any]]:
     """Return the reports on a camera that sends `count` frames and then fails."""
     reports: list[dict[str, Any]] = []
     ending = threading.Event()
-    captures = iter([Played(count, wait)])
+    captures = iter([FakeCapture(count, wait)])
 
-    def opener(_: str) -> Played | None:
+    def opener(_: str) -> FakeCapture | None:
         capture = next(captures, None)
         if capture is None:
             ending.set()
@@ -61,14 +61,14 @@ def watched(count: int, wait: float, **more: Any) -> list[dict[str, Any]]:
 
     camera = Camera("0", 1000, log=quiet, opener=opener, pauses=(0.05,))
     try:
-        watch(camera, OneHappyFace(), report=reports.append, ending=ending, **more)
+        read_camera(camera, OneHappyFace(), report=reports.append, ending=ending, **more)
     finally:
         camera.close()
     return reports
 
 
-def test_a_line_a_second_with_the_class_in_it() -> None:
-    reports = watched(160, 0.01)
+def test_each_second_has_a_report_of_the_class() -> None:
+    reports = reports_of(160, 0.01)
     assert len(reports) in (1, 2, 3)  # 1.6 seconds, more on a slow machine
     for line in reports:
         assert line["faces"] == 1
@@ -78,25 +78,25 @@ def test_a_line_a_second_with_the_class_in_it() -> None:
         assert json.loads(json.dumps(line, allow_nan=False)) == line
 
 
-def test_frames_are_shown_only_on_watched_screens() -> None:
-    looking, away = Kept(), Kept(watched=False)
-    watched(30, 0.01, screens=[looking, away])
-    assert looking.pictures and not away.pictures
-    picture = looking.pictures[-1]
-    assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 1  # Played's pictures have one colour
+def test_frames_are_shown_only_on_screens_with_viewers() -> None:
+    viewed, unviewed = FakeScreen(), FakeScreen(has_viewers=False)
+    reports_of(30, 0.01, screens=[viewed, unviewed])
+    assert viewed.pictures and not unviewed.pictures
+    picture = viewed.pictures[-1]
+    assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 1  # the capture's have one colour
 
 
 def test_blur_hides_the_faces() -> None:
-    class Sharp(Played):
+    class Sharp(FakeCapture):
         def retrieve(self) -> tuple[bool, Picture]:
             noise = np.random.default_rng(0).integers(0, 255, (36, 64, 3))
             return True, noise.astype(np.uint8)
 
     def inside(blur: bool) -> int:
-        screen, ending = Kept(), threading.Event()
+        screen, ending = FakeScreen(), threading.Event()
         camera = Camera("0", 1000, log=quiet, opener=lambda _: Sharp(1000))
         threading.Timer(0.3, ending.set).start()
-        watch(
+        read_camera(
             camera,
             OneHappyFace(),
             report=lambda _: None,
@@ -114,15 +114,15 @@ def test_a_file_ends_with_a_last_report(tmp_path: Path) -> None:
     video = write_class(tmp_path / "short.mp4", faces=1, seconds=0.5)
     reports: list[dict[str, Any]] = []
     camera = Camera(str(video), 100, log=quiet)
-    watch(camera, OneHappyFace(), report=reports.append, ending=threading.Event())
+    read_camera(camera, OneHappyFace(), report=reports.append, ending=threading.Event())
     assert [line["faces"] for line in reports] == [1]
 
 
-def test_a_file_that_is_no_video_raises_its_error(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_video_raises_its_error(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_text("words")
     camera = Camera(str(tmp_path / "a.mp4"), 100, log=quiet)
     with pytest.raises(DataError, match="not a video"):
-        watch(camera, OneHappyFace(), report=lambda _: None, ending=threading.Event())
+        read_camera(camera, OneHappyFace(), report=lambda _: None, ending=threading.Event())
 
 
 def at(faces: Faces | None, second: float = 1.0) -> dict[str, Any]:
@@ -151,7 +151,7 @@ def test_unread_shares_are_null() -> None:
         (Faces.of([BOX], probabilities=[SHARES]), 30.0, "no picture for 30 s"),
     ],
 )
-def test_a_line_for_a_person(faces: Faces, second: float, words: str) -> None:
+def test_the_line_for_the_terminal(faces: Faces, second: float, words: str) -> None:
     line = sentence(at(faces, second))
     assert line.startswith("09:00:07  ")
     assert words in line
@@ -159,11 +159,11 @@ def test_a_line_for_a_person(faces: Faces, second: float, words: str) -> None:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems have a screen")
-def test_a_window_where_there_is_no_screen_is_a_clear_fault() -> None:
+def test_a_window_without_a_screen_is_a_clear_error() -> None:
     with pytest.raises(UsageError, match="has no screen"):
         Window(lambda: None, {})
 
 
-def test_a_window_of_an_opencv_without_windows_is_a_clear_fault() -> None:
+def test_a_window_with_headless_opencv_is_a_clear_error() -> None:
     with pytest.raises(UsageError, match="opencv-python-headless"):
         Window(lambda: None, {"DISPLAY": ":0"})

@@ -26,7 +26,7 @@ def shade(value: int) -> Picture:
 
 
 def next_picture(lines: "requests.Response") -> Picture:
-    """The next part of a multipart stream, decoded."""
+    """Return the next picture of a multipart stream."""
     raw = lines.raw
     assert raw.readline().strip() == f"--{BOUNDARY}".encode()
     head = {}
@@ -41,27 +41,27 @@ def next_picture(lines: "requests.Response") -> Picture:
     return np.asarray(picture, np.uint8)
 
 
-def watch(server: MjpegServer) -> "requests.Response":
+def view(server: MjpegServer) -> "requests.Response":
     return requests.get(f"{server.address}stream", stream=True, timeout=5)
 
 
 def test_a_viewer_gets_each_new_frame(server: MjpegServer) -> None:
-    assert not server.board.watched
-    with watch(server) as stream:
+    assert not server.board.has_viewers
+    with view(server) as stream:
         assert stream.headers["Content-Type"] == f"multipart/x-mixed-replace; boundary={BOUNDARY}"
         assert stream.headers["Cache-Control"] == "no-store"
-        assert server.board.watched
+        assert server.board.has_viewers
         for value in (40, 200):
             server.board.show(shade(value))
             assert next_picture(stream).mean() == pytest.approx(value, abs=3)
-    # The next write finds out that nobody is there any more.
-    assert until(lambda: server.board.show(shade(0)) or not server.board.watched)
+    # Only a failed write shows that the viewer has left.
+    assert until(lambda: server.board.show(shade(0)) or not server.board.has_viewers)
 
 
 def test_a_slow_viewer_skips_frames(server: MjpegServer) -> None:
     noise = np.random.default_rng(0).integers(0, 200, (720, 1280, 3)).astype(np.uint8)
     shown = 40
-    with watch(server) as slow:
+    with view(server) as slow:
         for at in range(shown):
             noise[:90, :160] = 4 * at
             server.board.show(noise)
@@ -74,7 +74,7 @@ def test_a_slow_viewer_skips_frames(server: MjpegServer) -> None:
 
 
 def test_a_viewer_who_leaves_makes_room_for_another(server: MjpegServer) -> None:
-    with watch(server), watch(server) as second:
+    with view(server), view(server) as second:
         third = requests.get(f"{server.address}stream", timeout=5)
         assert third.status_code == 503
         second.close()
@@ -86,23 +86,23 @@ def test_silent_connections_are_limited(server: MjpegServer) -> None:
     host, port = server.server_address[:2]
     silent = [socket.create_connection((host, port), 5) for _ in range(12)]
     try:
-        turned_away = 0
+        refused = 0
         for one in silent:
             one.settimeout(0.1)
             with suppress(TimeoutError, ConnectionError):
-                turned_away += one.recv(1) == b""
-        assert turned_away == 2  # of 2 viewers' places and 8 others, 10 are taken
+                refused += one.recv(1) == b""
+        assert refused == 2  # 12 connections, and room for 2 viewers and 8 others
     finally:
         for one in silent:
             one.close()
 
-    def lets_in() -> bool:
+    def accepts() -> bool:
         try:
             return requests.get(f"{server.address}now", timeout=5).ok
-        except requests.ConnectionError:  # the others' ends have not been seen yet
+        except requests.ConnectionError:  # not noticed yet: the others are closed
             return False
 
-    assert until(lets_in)
+    assert until(accepts)
 
 
 def test_the_page_and_the_numbers(server: MjpegServer) -> None:
@@ -119,7 +119,7 @@ def test_the_page_and_the_numbers(server: MjpegServer) -> None:
     ("host", "status"),
     [("evil.example", 403), ("localhost:1", 200), ("127.0.0.1", 200), ("[::1]:80", 200), ("", 403)],
 )
-def test_another_site_cannot_borrow_a_name_that_points_here(
+def test_a_host_name_of_another_site_is_refused(
     server: MjpegServer, host: str, status: int
 ) -> None:
     answer = requests.get(server.address, headers={"Host": host}, timeout=5)
@@ -127,7 +127,7 @@ def test_another_site_cannot_borrow_a_name_that_points_here(
 
 
 def test_close_ends_every_stream(server: MjpegServer) -> None:
-    with watch(server) as stream:
+    with view(server) as stream:
         server.close()
         assert stream.raw.read() == b""
     assert server.board.enter() is None

@@ -1,4 +1,4 @@
-"""The whole device as a process of its own, on a video of moving faces."""
+"""The whole device in its own process, on a video of moving faces."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
 FACES = 9
-MOST = 150 << 20  # bytes of memory, as Linux counts them
+MOST = 150 << 20  # bytes of resident memory
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def lesson(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Device:
-    """A running device, what it says, and how it ended."""
+    """A running device and the lines that it prints."""
 
     def __init__(self, folder: Path, *words: str) -> None:
         command = [sys.executable, "-m", "fer", "edge", "--detector", "haar", *words]
@@ -48,18 +48,20 @@ class Device:
             text=True,
         )
         self.lines: list[str] = []
-        self.said: list[str] = []
-        pipes = ((self.process.stdout, self.lines), (self.process.stderr, self.said))
+        self.messages: list[str] = []
+        pipes = ((self.process.stdout, self.lines), (self.process.stderr, self.messages))
         self.readers = [threading.Thread(target=into.extend, args=(pipe,)) for pipe, into in pipes]
         for reader in self.readers:
             reader.start()
 
     def address(self) -> str:
-        assert until(lambda: any("the picture is at" in line for line in self.said), 30), self.said
-        return re.findall(r"http://\S+", "".join(self.said))[0]
+        assert until(lambda: any("the picture is at" in line for line in self.messages), 30), (
+            self.messages
+        )
+        return re.findall(r"http://\S+", "".join(self.messages))[0]
 
-    def held(self) -> int:
-        """Bytes of memory it holds now."""
+    def memory(self) -> int:
+        """Return its resident memory in bytes."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.findall(r"VmRSS:\s+(\d+)", status)[0]) << 10
 
@@ -84,7 +86,7 @@ def device(folder: Path, *words: str) -> Iterator[Device]:
 
 
 def picture_of(address: str) -> np.ndarray:
-    """The next picture of a stream."""
+    """Return the next picture of a stream."""
     with requests.get(f"{address}stream", stream=True, timeout=20) as stream:
         head = stream.raw.readline() + stream.raw.readline() + stream.raw.readline()
         stream.raw.readline()
@@ -98,11 +100,11 @@ def picture_of(address: str) -> np.ndarray:
 def test_a_file_is_read_to_its_end_a_line_a_second(lesson: Path, tmp_path: Path) -> None:
     with device(tmp_path, "--camera", str(lesson), "--json") as one:
         assert one.ended() == 0
-    told = [json.loads(line) for line in one.lines]
-    assert len(told) in (8, 9, 10)
-    assert max(line["faces"] for line in told) >= FACES - 1
-    assert told[-1]["shares"]["happy"] > 0.5  # the face that comes with the project smiles
-    assert one.said == []
+    reports = [json.loads(line) for line in one.lines]
+    assert len(reports) in (8, 9, 10)
+    assert max(line["faces"] for line in reports) >= FACES - 1
+    assert reports[-1]["shares"]["happy"] > 0.5  # the face that comes with the project smiles
+    assert one.messages == []
     assert [*tmp_path.iterdir()] == []
 
 
@@ -123,38 +125,38 @@ def test_a_viewer_sees_boxes_until_a_signal_ends_it(
         begun = time.monotonic()
         assert one.ended() == 0
         assert time.monotonic() - begun < 3
-    assert len(one.said) == 1
+    assert len(one.messages) == 1
     assert "happy" in one.lines[-1]
     assert [*tmp_path.iterdir()] == []
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells")
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux has this file")
 @pytest.mark.parametrize("kind", ["haar", "centerface"])
-def test_it_is_small_with_somebody_looking(tmp_path: Path, kind: str) -> None:
+def test_memory_stays_small_with_a_viewer(tmp_path: Path, kind: str) -> None:
     from fer.bench.feed import gallery
 
-    # Frames as large as a camera's, which is what takes the memory.
+    # Frames as large as a camera's: they take most of the memory.
     large = tmp_path / "large.avi"
     out = cv2.VideoWriter(str(large), cv2.VideoWriter.fourcc(*"MJPG"), 10, (1280, 720))
     for at in range(80):
         out.write(gallery(25, at % 30))
     out.release()
-    watched = ["--camera", str(large), "--mjpeg-port", "0", "--detector", kind]
-    with device(tmp_path, *watched) as one:
+    options = ["--camera", str(large), "--mjpeg-port", "0", "--detector", kind]
+    with device(tmp_path, *options) as one:
         address = one.address()
-        held = []
+        sizes = []
         with requests.get(f"{address}stream", stream=True, timeout=20) as stream:
             end = time.monotonic() + 6
             while time.monotonic() < end:
                 assert stream.raw.read(1 << 16)
-                held.append(one.held())
-    usual = statistics.median(held)
-    assert len(held) > 20
+                sizes.append(one.memory())
+    usual = statistics.median(sizes)
+    assert len(sizes) > 20
     assert usual < MOST, f"{usual / 2**20:.0f} MiB"
 
 
-def test_a_stream_that_breaks_off_is_waited_for(tmp_path: Path) -> None:
-    """One device looks at another's stream, which is ended and started again."""
+def test_the_device_waits_for_a_stream_that_broke_off(tmp_path: Path) -> None:
+    """One device reads another's stream, which is ended and started again."""
     long = write_class(tmp_path / "long.mp4", 1, 60.0)
     with device(tmp_path, "--camera", str(long), "--mjpeg-port", "0") as source:
         address = source.address()
@@ -163,16 +165,18 @@ def test_a_stream_that_breaks_off_is_waited_for(tmp_path: Path) -> None:
             assert until(lambda: any(json.loads(line)["silent"] < 1 for line in one.lines), 30)
             source.process.terminate()
             assert source.ended() == 0
-            assert until(lambda: any("trying again" in line for line in one.said), 20)
+            assert until(lambda: any("trying again" in line for line in one.messages), 20)
             with device(tmp_path, "--camera", str(long), "--mjpeg-port", port) as again:
                 again.address()
-                assert until(lambda: any("is back" in line for line in one.said), 40), one.said
+                assert until(lambda: any("is back" in line for line in one.messages), 40), (
+                    one.messages
+                )
                 one.process.terminate()
                 assert one.ended() == 0
-    assert len(one.said) == 2
+    assert len(one.messages) == 2
 
 
-def test_whoever_has_read_enough_may_close_the_pipe(lesson: Path, tmp_path: Path) -> None:
+def test_a_closed_pipe_ends_the_device_without_an_error(lesson: Path, tmp_path: Path) -> None:
     command = f"{sys.executable} -m fer edge --detector haar --camera {lesson} --json | head -1"
     done = subprocess.run(
         ["bash", "-o", "pipefail", "-c", command],
@@ -186,7 +190,7 @@ def test_whoever_has_read_enough_may_close_the_pipe(lesson: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("words", "message"),
     [
         (["--camera", "none.mp4"], "none.mp4: no such file"),
         (["--camera", "0", "--window"], "--window: this "),
@@ -194,11 +198,9 @@ def test_whoever_has_read_enough_may_close_the_pipe(lesson: Path, tmp_path: Path
         (["--camera", "0", "--detector", "yunet"], "yunet needs its file"),
     ],
 )
-def test_what_cannot_be_done_is_one_line_and_status_2(
-    words: list[str], says: str, tmp_path: Path
-) -> None:
+def test_an_error_is_one_line_and_status_2(words: list[str], message: str, tmp_path: Path) -> None:
     with device(tmp_path, *words) as one:
         assert one.ended() == 2
-    assert len(one.said) == 1
-    assert one.said[0].startswith("fer: ")
-    assert says in one.said[0]
+    assert len(one.messages) == 1
+    assert one.messages[0].startswith("fer: ")
+    assert message in one.messages[0]

@@ -7,7 +7,7 @@ import pytest
 
 from fer.errors import DataError
 from fer.vision.media.camera import Camera, Capture, open_capture, without_password
-from tests.edge.feeds import RATE, Picture, Played, until, write_class
+from tests.edge.feeds import RATE, FakeCapture, Picture, until, write_class
 
 QUICK = (0.01, 0.02)
 
@@ -17,7 +17,7 @@ def quiet(_: str) -> None:
 
 
 def test_the_newest_picture_is_given_not_the_next() -> None:
-    camera = Camera("0", 1000, log=quiet, opener=lambda _: Played(500, 0.005))
+    camera = Camera("0", 1000, log=quiet, opener=lambda _: FakeCapture(500, 0.005))
     try:
         first = camera.newer(0, 2)
         assert first is not None
@@ -33,7 +33,7 @@ def test_the_newest_picture_is_given_not_the_next() -> None:
 
 def test_no_more_pictures_a_second_than_asked_for_are_decoded() -> None:
     rate, seconds = 20, 1.0
-    camera = Camera("0", rate, log=quiet, opener=lambda _: Played(500, 0.005))
+    camera = Camera("0", rate, log=quiet, opener=lambda _: FakeCapture(500, 0.005))
     try:
         time.sleep(seconds)
         shot = camera.newer(0, 1)
@@ -45,7 +45,7 @@ def test_no_more_pictures_a_second_than_asked_for_are_decoded() -> None:
 
 def test_an_unplugged_camera_is_told_once_and_tried_until_it_is_back() -> None:
     lines: list[str] = []
-    plugged: list[Capture | None] = [Played(3), None, None, None, Played(10_000)]
+    plugged: list[Capture | None] = [FakeCapture(3), None, None, None, FakeCapture(10_000)]
     opened = iter(plugged)
     camera = Camera("0", 100, log=lines.append, opener=lambda _: next(opened), pauses=QUICK)
     try:
@@ -58,7 +58,7 @@ def test_an_unplugged_camera_is_told_once_and_tried_until_it_is_back() -> None:
     finally:
         camera.close()
     assert camera.ended
-    assert all(one.released for one in plugged if isinstance(one, Played))
+    assert all(one.released for one in plugged if isinstance(one, FakeCapture))
 
 
 def test_a_camera_that_is_not_there_yet_is_waited_for_ever_longer() -> None:
@@ -78,7 +78,7 @@ def test_a_camera_that_is_not_there_yet_is_waited_for_ever_longer() -> None:
 
 
 def test_a_camera_whose_driver_fails_is_as_good_as_unplugged() -> None:
-    class Broken(Played):
+    class Broken(FakeCapture):
         def retrieve(self) -> tuple[bool, Picture]:
             raise cv2.error("driver")
 

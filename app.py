@@ -27,7 +27,7 @@ def routes() -> dict[str, Any]:
     try:
         state = shared(Settings.from_env())
     except UsageError as fault:
-        return {"routes": server.refusing(str(fault))}
+        return {"routes": server.error_routes(str(fault))}
     if state.settings.max_upload is not None:
         config.set_option("server.maxUploadSize", state.settings.max_upload)
     return {

@@ -1,4 +1,4 @@
-"""The server process: the HTTP and WebSocket routes beside the pages. They share one `State`."""
+"""The server process: HTTP and WebSocket routes beside the pages, over one shared `State`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from fer.server.origins import OriginCheck
 from fer.server.photo_api import PhotoApi
 from fer.server.state import State
 
-__all__ = ["Limits", "State", "lifespan", "middleware", "refusing", "routes"]
+__all__ = ["Limits", "State", "error_routes", "lifespan", "middleware", "routes"]
 
 SWEEP_EVERY: Final = 15.0  # seconds
 Lifespan = Callable[[Any], AbstractAsyncContextManager[None]]
@@ -33,7 +33,7 @@ Lifespan = Callable[[Any], AbstractAsyncContextManager[None]]
 def routes(
     state: State, limits: Limits | None = None, *, browser: Path | None = None
 ) -> list[BaseRoute]:
-    """Return every route beside the pages; `browser` is the folder of the browser's code."""
+    """Return all routes beside the pages; `browser` is the folder of the browser's code."""
     limits = limits or Limits()
     origins, metrics = _origins(state), state.lessons.metrics
     metrics.observe(state.lessons.count, lambda: state.not_ready is None)
@@ -48,12 +48,12 @@ def routes(
 
 
 def middleware(state: State) -> list[Middleware]:
-    """Return what stands before the pages and the routes."""
+    """Return the middleware that runs before the pages and the routes."""
     return [Middleware(OwnerCookie, origins=_origins(state))]
 
 
-def refusing(fault: str) -> list[BaseRoute]:
-    """Return the routes of a server with settings that don't fit: they answer with the fault."""
+def error_routes(fault: str) -> list[BaseRoute]:
+    """Return the routes of a server with invalid settings: each answers with `fault`."""
 
     async def refuse(_: Request) -> JSONResponse:
         return health.unavailable(fault)
@@ -63,7 +63,7 @@ def refusing(fault: str) -> list[BaseRoute]:
 
 
 def lifespan(state: State, sweep_every: float = SWEEP_EVERY) -> Lifespan:
-    """Return what runs beside the routes: it loads at the start, sweeps, and saves at the end."""
+    """Return a context that loads the network, sweeps the lessons, and saves them at the end."""
 
     @contextlib.asynccontextmanager
     async def run(_: Any) -> AsyncIterator[None]:

@@ -1,4 +1,4 @@
-"""The browser's code as static files, at an address that changes with their content."""
+"""Serve the browser's code as static files, at an address that changes with their content."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ YEAR: Final = "public, max-age=31536000, immutable"  # the content of an address
 
 
 class File(NamedTuple):
-    """A file as it is sent, plain and compressed."""
+    """A file as it is sent: plain and compressed."""
 
     media_type: str
     data: bytes
@@ -47,9 +47,9 @@ class BrowserFiles:
         self.version = content.hexdigest()[:16]
 
     def url(self, name: str) -> str:
-        """Return the address of a file, relative to the app's pages; KeyError if there is none."""
+        """Return the address of a file, relative to the app's pages; raise KeyError if unknown."""
         if name not in self._files:
-            raise KeyError(f"no file {name!r} among the browser's files")
+            raise KeyError(f"unknown browser file {name!r}")
         return f"browser/{self.version}/{name}"
 
     def route(self) -> Route:
@@ -67,14 +67,14 @@ class BrowserFiles:
             "Vary": "Accept-Encoding",
             "X-Content-Type-Options": "nosniff",
         }
-        if not _takes_gzip(request.headers.get("accept-encoding", "")):
+        if not _accepts_gzip(request.headers.get("accept-encoding", "")):
             return Response(file.data, headers=headers)
         return Response(file.compressed, headers=headers | {"Content-Encoding": "gzip"})
 
 
 @cache
 def browser_files(folder: Path) -> BrowserFiles:
-    """Return the files of a folder, read once a process: pages and routes name one version."""
+    """Return the files of a folder, read once in a process, so that all use the same version."""
     return BrowserFiles(folder)
 
 
@@ -83,7 +83,8 @@ def _read(path: Path) -> File:
     return File(MEDIA_TYPES[path.suffix], data, gzip.compress(data, 9, mtime=0))
 
 
-def _takes_gzip(accepted: str) -> bool:
+def _accepts_gzip(accepted: str) -> bool:
+    """Return True if an Accept-Encoding header allows gzip."""
     for part in accepted.split(","):
         coding, _, quality = part.replace(" ", "").partition(";q=")
         if coding.lower() in ("gzip", "*"):

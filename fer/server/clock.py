@@ -1,59 +1,60 @@
-"""Frame times that may be trusted, from clocks that may not."""
+"""Compute the times and delays of frames from clients' clocks, which may be wrong."""
 
 from __future__ import annotations
 
 from typing import Final
 
-SMALLEST_STEP: Final = 0.001  # seconds; two frames never have the same time
-LARGEST_LEAD: Final = 2.0  # seconds that frames' times may run faster than ours between two frames
+SMALLEST_STEP: Final = 0.001  # seconds between two frames at least
+LARGEST_LEAD: Final = 2.0  # seconds by which a client's step may exceed ours
 
 
 class FrameClock:
-    """Makes one stream's times grow steadily, whatever its senders' clocks do.
+    """Gives each frame of a stream a time that always grows, whatever the client's clock does.
 
-    A page that was loaded again counts from nought, and a hostile one says anything. Such a step
-    is replaced by the time that passed here.
+    A reloaded page begins at 0 again, and a hostile one sends any number. If the step between two
+    frames is impossible, the time that passed on this server replaces it.
     """
 
     def __init__(self) -> None:
-        self._said: float | None = None
+        self._client_time: float | None = None
         self._arrived = 0.0
         self._time = 0.0
 
-    def time(self, said: float, arrived: float) -> float:
-        """The frame's time in seconds, above the last one's; `arrived` is our own clock's."""
-        if self._said is None:
-            self._time = said if 0 <= said < 1e9 else 0.0
+    def time(self, client_time: float, arrived: float) -> float:
+        """Return a frame's time in seconds; `arrived` is when it came, by this server's clock."""
+        if self._client_time is None:
+            self._time = client_time if 0 <= client_time < 1e9 else 0.0
         else:
-            step, passed = said - self._said, arrived - self._arrived
+            step, passed = client_time - self._client_time, arrived - self._arrived
             if not 0 < step < passed + LARGEST_LEAD:
                 step = passed
             self._time += max(step, SMALLEST_STEP)
-        self._said, self._arrived = said, arrived
+        self._client_time, self._arrived = client_time, arrived
         return self._time
 
 
 class DelayGauge:
-    """How long ago a frame was taken, where the sender's clock has an unknown offset to ours.
+    """Estimates how long ago a frame was taken, without a clock in common with the client.
 
-    The quickest frame of the last minute or two shows the offset; what a frame takes beyond it is
-    its delay. The way's own shortest time can't be seen so, on a school's line a few hundredths.
+    The quickest frame of the last minute or two gives the offset between the clocks. The time that
+    a frame takes beyond it is its delay. The quickest frame's own time on the network is unknown
+    and not counted: a few hundredths of a second on a school's line.
     """
 
-    MEMORY: Final = 60.0  # seconds; clocks drift apart, so old offsets must go
+    MEMORY: Final = 60.0  # seconds; clocks drift apart, so old offsets are dropped
 
     def __init__(self) -> None:
         self._since = 0.0
         self._least = self._least_before = float("inf")
 
-    def arrived(self, said: float, now: float) -> None:
-        """A frame came whose sender's clock said so."""
+    def arrived(self, client_time: float, now: float) -> None:
+        """Note a frame's time by the client's clock and its arrival by ours."""
         if now - self._since > self.MEMORY:
             self._since, self._least_before = now, self._least
             self._least = float("inf")
-        self._least = min(self._least, now - said)
+        self._least = min(self._least, now - client_time)
 
-    def delay(self, said: float, now: float) -> float:
-        """Seconds since that frame was taken, as far as can be told."""
-        taken = now - said - min(self._least, self._least_before)
-        return min(max(taken, 0.0), self.MEMORY)  # a clock that jumps must not spoil the figures
+    def delay(self, client_time: float, now: float) -> float:
+        """Return the estimated seconds since a frame was taken, 0 to MEMORY."""
+        delay = now - client_time - min(self._least, self._least_before)
+        return min(max(delay, 0.0), self.MEMORY)  # the client's clock may have jumped

@@ -1,4 +1,4 @@
-"""Whether this process can read a picture yet: what a load balancer asks."""
+"""The health check for load balancers: whether this process can read pictures yet."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from starlette.routing import Route
 
 from fer.server.state import State
 
-# The second one because Cloud Run keeps addresses that end with a z for itself.
+# /health as well, because Cloud Run reserves addresses that end with z.
 PATHS: Final = ("/healthz", "/health")
 
 
 def routes(state: State) -> list[Route]:
-    """GET /healthz: 200 once the network has answered, else 503 and why in a line."""
+    """Return the routes that answer 200 once pictures can be read; before, 503 and the reason."""
 
     async def healthz(_: Request) -> JSONResponse:
         if state.not_ready is None:
@@ -25,6 +25,6 @@ def routes(state: State) -> list[Route]:
     return [Route(path, healthz) for path in PATHS]
 
 
-def unavailable(why: str) -> JSONResponse:
-    """503 and one line."""
-    return JSONResponse({"status": "not ready", "error": " ".join(why.split())}, 503)
+def unavailable(reason: str) -> JSONResponse:
+    """Return an answer with status 503 and the reason in one line."""
+    return JSONResponse({"status": "not ready", "error": " ".join(reason.split())}, 503)

@@ -1,6 +1,7 @@
-"""Who a visitor is, without a sign-in: the owner of a cookie that only the server reads.
+"""Identify visitors without a sign-in, by a cookie that scripts cannot read.
 
-Pages and store see only a digest of it, so nobody can use what stands in a database as a cookie.
+Pages and the store get only a digest of the cookie, so that nobody can use an entry of the database
+as a cookie.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from fer.server.origins import OriginCheck
 
 COOKIE: Final = "fer_owner"
-KNOWN: Final = re.compile(r"[A-Za-z0-9_-]{32}")
+VALID: Final = re.compile(r"[A-Za-z0-9_-]{32}")
 
 
 def owner_of(cookies: Mapping[str, str]) -> str | None:
-    """Return the owner that these cookies name; None for a browser that keeps no cookies."""
+    """Return the id of the owner with these cookies; None without a valid cookie."""
     value = cookies.get(COOKIE)
-    if not isinstance(value, str) or not KNOWN.fullmatch(value):
+    if not isinstance(value, str) or not VALID.fullmatch(value):
         return None
     return hashlib.sha256(value.encode()).hexdigest()[:32]
 
@@ -34,17 +35,17 @@ DAYS: Final = 400  # the longest that browsers allow
 
 
 class OwnerCookie:
-    """ASGI middleware that gives the cookie to a browser that asks for a page without one."""
+    """ASGI middleware that sets the cookie when a browser without one asks for a page."""
 
     def __init__(self, app: ASGIApp, origins: OriginCheck) -> None:
         self._app, self._origins = app, origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
+        """Serve one request, and set the cookie in its answer if it is missing."""
         wanted = (
             scope["type"] == "http"
             and "text/html" in Headers(scope=scope).get("accept", "")
-            and not KNOWN.fullmatch(HTTPConnection(scope).cookies.get(COOKIE, ""))
+            and not VALID.fullmatch(HTTPConnection(scope).cookies.get(COOKIE, ""))
         )
         if not wanted:
             await self._app(scope, receive, send)

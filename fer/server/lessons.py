@@ -1,9 +1,9 @@
 """Live lessons: one object holds everything about a lesson that runs in this process.
 
-A lesson is `waiting` from the moment that a page joins it or a socket opens it. It is `running`
-from its first picture after a page has joined it, through lost connections, page reloads and a
-server that was killed. It has `ended` when its teacher finished it or no picture came for a quarter
-of an hour. It is `lost` when it was deleted, or goes on in another process.
+A lesson is `waiting` once a page joins it or a socket opens it. It is `running` from its first
+picture after a page has joined it, through lost connections, page reloads and a killed server. It
+has `ended` when its teacher finished it, or when no picture came for a quarter of an hour. It is
+`lost` when it was deleted, or when another process runs it now.
 
 Locks, always taken in this order: the registry's guards its dictionary; a lesson's `_lock` guards
 its fields for microseconds; `_feeding` alone is held during inference. No lock but `_feeding` is
@@ -29,49 +29,49 @@ from fer.lesson import Alert, Lesson, Note, Snapshot
 from fer.lesson.lesson import LessonPlan, new_id
 from fer.server.clock import FrameClock
 from fer.server.metrics import Metrics
-from fer.store import Autosave, GoneError, SaveState, Store, broke_off
+from fer.store import Autosave, GoneError, SaveState, Store, end_of_data
 
-State = Literal["waiting", "running", "ended", "lost"]
+LiveState = Literal["waiting", "running", "ended", "lost"]
 Transport = Literal["socket", "webrtc"]
 Clock = Callable[[], float]
 
 ID: Final = re.compile(r"[A-Za-z0-9_-]{8,64}")
-MOST: Final = 16  # lessons with a stream at once
+MOST: Final = 16  # lessons that may have a stream at once
 STREAM_IDLE: Final = 120.0  # seconds without a picture after which a stream is closed
-STREAM_YIELDS: Final = 15.0  # the same where another lesson needs the place
-ABANDONED: Final = 900.0  # seconds without a picture (or a page, while waiting) that end a lesson
-SNAPSHOT_EVERY: Final = 0.9  # seconds; a class does not change faster
-RATE_OVER: Final = 5.0  # seconds that a rate looks back on
-REMEMBERED: Final = 64  # answers and delays
-OVER: Final = "this lesson has ended; reload the page"
-ENDED_KEPT: Final = 256  # ids of ended lessons that are refused; a page asks for a new one by then
+STREAM_YIELDS: Final = 15.0  # the same, if another lesson needs the place
+ABANDONED: Final = 900.0  # seconds without a picture (or page, while waiting) that end a lesson
+SNAPSHOT_EVERY: Final = 0.9  # seconds; a class changes slowly
+RATE_OVER: Final = 5.0  # seconds over which the rate is computed
+REMEMBERED: Final = 64  # newest answers and delays, for rate and median
+ENDED: Final = "this lesson has ended; reload the page"
+ENDED_KEPT: Final = 256  # newest ids of ended lessons, whose frames are refused
 
 
 class FaceStream(Protocol):
-    """What follows the faces of one stream: `vision.stream.FaceStream`, or a test's fake."""
+    """Follows the faces of one stream: `vision.stream.FaceStream`, or a test's fake."""
 
     def feed(self, frame: Picture, time: float | None = None) -> Faces: ...
     def close(self) -> None: ...
 
 
 class Streams(Protocol):
-    """What begins streams: `vision.analyzer.Analyzer`, or a test's fake."""
+    """Opens streams: `vision.analyzer.Analyzer`, or a test's fake."""
 
     def live(self) -> FaceStream: ...
 
 
 class Connection(Protocol):
-    """One client's connection. `end` may be called in any thread and does not wait."""
+    """A client's connection. `end` may be called in any thread and does not wait."""
 
     def end(self, reason: str, *, replaced: bool = False) -> None: ...
 
 
 @dataclass
 class FrameCounts:
-    """How well a lesson keeps up."""
+    """Counts of a lesson's frames."""
 
     dropped: int = 0
-    answers: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED))  # when
+    answers: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED))  # times
     delays: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED))  # seconds
 
 
@@ -83,15 +83,15 @@ class LiveLesson:  # noqa: PLR0904
         self.id = lesson_id
         self.owner = ""
         self.plan: LessonPlan | None = None  # None until a page has joined
-        self.state: State = "waiting"
+        self.state: LiveState = "waiting"
         self.lesson: Lesson | None = None  # the numbers; None before the first picture
         self.transport: Transport = "socket"
-        self.opened = False  # whether it holds one of the places for streams
+        self.opened = False  # whether it holds one of the places for a stream
         self.faces, self.size = Faces.none(), (0, 0)
         self.saved = SaveState()
         now = registry.now()
-        self.last_frame = now  # when it was opened or fed last
-        self.last_seen = now  # when a picture or a page came last
+        self.last_frame = now  # when it was opened, or its last frame came
+        self.last_seen = now  # when a picture was last counted or a page last joined
         self._registry = registry
         self._lock, self._feeding = threading.RLock(), threading.Lock()
         self._stream: FaceStream | None = None
@@ -102,12 +102,12 @@ class LiveLesson:  # noqa: PLR0904
         self._snapshot: Snapshot | None = None
         self._snapshot_at = float("-inf")
 
-    # What brings frames: the live socket, WebRTC.
+    # Called by the live socket and WebRTC.
 
     def feed(self, frame: Picture, time: float) -> Faces:
-        """Return the faces as of this BGR frame, which its sender dates `time` (seconds).
+        """Read a BGR frame and return its faces; `time` is in seconds, by the client's clock.
 
-        A frame that comes while another is in work is dropped, and answered with the newest faces.
+        While another frame is being read, drop this one and return the newest faces.
         """
         begun = self._registry.now()
         if not self._feeding.acquire(blocking=False):
@@ -121,7 +121,7 @@ class LiveLesson:  # noqa: PLR0904
         return faces
 
     def add(self, faces: Faces, time: float | None = None) -> None:
-        """Count one picture's faces; `time` is seconds of the lesson, by default now."""
+        """Count one picture's faces; `time` is in seconds of the lesson, by default now."""
         now = self._registry.now()
         with self._lock:
             if self.state == "waiting" and self.plan is not None:
@@ -139,9 +139,9 @@ class LiveLesson:  # noqa: PLR0904
         return before
 
     def disconnect(self, connection: Connection) -> None:
-        """Forget a connection that has closed.
+        """Remove a connection that has closed.
 
-        A lesson that never had a picture gives up its place: who sends garbage must not keep it.
+        A lesson that never had a picture loses its place, so that nobody holds one with garbage.
         """
         with self._lock:
             if self._connection is not connection:
@@ -149,7 +149,7 @@ class LiveLesson:  # noqa: PLR0904
             self._connection = None
             unused = self.transport == "socket" and not self._counts.answers
         if unused:
-            self._registry.give_up_place(self)
+            self._registry.release_place(self)
 
     def note_dropped(self) -> None:
         """Count a frame that was dropped."""
@@ -158,18 +158,18 @@ class LiveLesson:  # noqa: PLR0904
         self._registry.metrics.dropped(self.transport)
 
     def note_delay(self, seconds: float) -> None:
-        """Count an answer that was sent so long after its frame was taken."""
+        """Count an answer that was sent `seconds` after its frame was taken."""
         with self._lock:
             self._counts.delays.append(seconds)
         self._registry.metrics.delayed(self.transport, seconds)
 
     @property
     def dropped(self) -> int:
-        """How many frames were dropped so far."""
+        """Return how many frames were dropped so far."""
         return self._counts.dropped
 
     def rate(self) -> float:
-        """Return the frames analysed a second, over the last seconds."""
+        """Return the frames read per second, over the last RATE_OVER seconds."""
         now = self._registry.now()
         with self._lock:
             lately = [at for at in self._counts.answers if now - at <= RATE_OVER]
@@ -180,14 +180,14 @@ class LiveLesson:  # noqa: PLR0904
         with self._lock:
             return statistics.median(self._counts.delays) if self._counts.delays else None
 
-    # What a page shows and does.
+    # Called by a page.
 
     def time(self) -> float:
         """Return the seconds since the lesson's start."""
         return self._registry.now() - self._origin
 
     def snapshot(self) -> Snapshot | None:
-        """Return the class now, made at most every SNAPSHOT_EVERY; None before any picture."""
+        """Return a snapshot of the class, at most SNAPSHOT_EVERY old; None without data."""
         now = self._registry.now()
         with self._lock:
             lesson, known = self.lesson, self._snapshot
@@ -201,34 +201,34 @@ class LiveLesson:  # noqa: PLR0904
         return made
 
     def mark(self, kind: str, text: str = "") -> Note | None:
-        """Add a note at the present time; return None if the lesson does not run."""
-        if (lesson := self._changing()) is None:
+        """Add a note at the present time and return it; None if the lesson does not run."""
+        if (lesson := self._to_change()) is None:
             return None
         return lesson.mark(kind, text, self.time())
 
     def pause(self) -> None:
-        """Count nothing until `resume`."""
-        if lesson := self._changing():
+        """Pause: count no faces until `resume`."""
+        if lesson := self._to_change():
             lesson.pause(self.time())
 
     def resume(self) -> None:
         """End the pause."""
-        if lesson := self._changing():
+        if lesson := self._to_change():
             lesson.resume(self.time())
 
     def set_alerts(self, alerts: tuple[Alert, ...]) -> None:
-        """Replace the alerts from here on."""
-        if lesson := self._changing():
+        """Set these alerts from now on."""
+        if lesson := self._to_change():
             lesson.set_alerts(alerts)
 
     def follow_people(self, follow: bool) -> None:
-        """Follow single faces from here on, or stop and forget them."""
-        if lesson := self._changing():
+        """Begin to follow single faces, or stop and delete their data."""
+        if lesson := self._to_change():
             lesson.follow_people(follow)
 
     def rename(self, name: str) -> None:
         """Give the lesson another name, here and in the store."""
-        if lesson := self._changing():
+        if lesson := self._to_change():
             lesson.rename(name)
             self.saved.renamed = True
             self._registry.save(self)
@@ -236,22 +236,22 @@ class LiveLesson:  # noqa: PLR0904
     def finish(self) -> Lesson | None:
         """End the lesson and save it; return its numbers, or None if it never ran.
 
-        Waits for the picture in work, then closes the stream and the connection.
+        Wait for the frame that is being read, then close the stream and the connection.
         """
         return self._end(None)
 
     def discard(self) -> None:
-        """End the lesson without saving anything, because it is being deleted."""
+        """End the lesson without saving it, because it is being deleted."""
         with self._lock:
             self.state = "lost"
         self.close_stream()
         self._close_connection()
         self._registry.forget(self, ended=True)
 
-    # What the registry does.
+    # Called by the registry.
 
     def join(self, owner: str, plan: LessonPlan) -> bool:
-        """Take the page's plan if the lesson still waits; return False if it is another's."""
+        """Set the page's plan if the lesson waits; return False if another owner has the lesson."""
         with self._lock:
             if self.state != "waiting" or (self.plan is not None and self.owner != owner):
                 return self.owner == owner
@@ -259,26 +259,26 @@ class LiveLesson:  # noqa: PLR0904
             return True
 
     def adopt(self, lesson: Lesson, owner: str, passed: float) -> None:
-        """Go on with a stored lesson that began `passed` seconds ago."""
+        """Continue a stored lesson that began `passed` seconds ago."""
         now = self._registry.now()
         with self._lock:
             self.owner, self.lesson, self.state = owner, lesson, "running"
             self._origin, self.last_seen = now - max(passed, lesson.duration), now
             self.saved = SaveState(stored=True, due=now)
 
-    def give_up(self) -> None:
-        """Mark it as lost: it was deleted, or another process goes on with it."""
+    def mark_lost(self) -> None:
+        """Set the state `lost`: the lesson was deleted, or another process runs it now."""
         with self._lock:
             self.state = "lost"
         self._registry.forget(self, ended=False)
 
-    def end_where_it_broke_off(self) -> None:
-        """End a lesson that nobody finished with its last second or note, and save it."""
+    def end_at_last_data(self) -> None:
+        """End the lesson at its last second or note, because nobody finished it, and save it."""
         lesson = self.lesson
-        self._end(None if lesson is None else broke_off(lesson))
+        self._end(None if lesson is None else end_of_data(lesson))
 
     def close_stream(self) -> None:
-        """Close the stream, after the picture in work; the next picture opens another."""
+        """Close the stream after the frame that is being read; the next frame opens another."""
         with self._feeding:
             stream, self._stream = self._stream, None
         if stream is not None:
@@ -286,16 +286,16 @@ class LiveLesson:  # noqa: PLR0904
 
     @property
     def runs(self) -> bool:
-        """Whether its numbers grow."""
+        """Return True if the lesson is running, so that pictures are counted."""
         return self.state == "running"
 
     def _feed(self, frame: Picture, time: float, begun: float) -> Faces:
         if self.state in ("ended", "lost"):
-            raise LiveError(OVER)
-        if not self.opened:  # the stream was closed meanwhile; BusyError if there is no place
+            raise LiveError(ENDED)
+        if not self.opened:  # the stream was closed meanwhile; BusyError if no place is free
             self._registry.open(self.id, self.transport)
         self.last_frame = begun
-        # Here and not before: the first stream may have to wait until the network is loaded.
+        # Opened here and not in `open`: the first stream may wait until the network is loaded.
         self._stream = self._stream or self._registry.streams.live()
         faces = self._stream.feed(frame, self._frame_clock.time(time, begun))
         self.faces, self.size = faces, (frame.shape[1], frame.shape[0])
@@ -305,15 +305,15 @@ class LiveLesson:  # noqa: PLR0904
         return faces
 
     def _begin(self, plan: LessonPlan, now: float) -> None:
-        """Start the clock with the first picture. The caller holds the lock."""
+        """Begin the lesson with its first picture. The caller holds the lock."""
         started = self._registry.wall()
         started = started if plan.zone is None else started.astimezone(plan.zone)
         self.lesson = plan.begin(started, lesson_id=self.id)
         self._origin, self.last_seen, self.state = now, now, "running"
         self.saved = SaveState(due=now)
 
-    def _changing(self) -> Lesson | None:
-        """Return the numbers to be changed: they are saved, and a new snapshot made, at once."""
+    def _to_change(self) -> Lesson | None:
+        """Return the lesson, to be saved and shown at once after a change; None if not running."""
         with self._lock:
             if self.state != "running":
                 return None
@@ -324,8 +324,7 @@ class LiveLesson:  # noqa: PLR0904
     def _end(self, time: float | None) -> Lesson | None:
         with self._lock:
             ran, lesson = self.state == "running", self.lesson
-            # From here on `feed` refuses pictures; the one in work still counts, see below.
-        with self._feeding:
+        with self._feeding:  # wait for the frame that is being read: it still counts
             time = self.time() if time is None else time
             with self._lock:
                 if self.state not in ("ended", "lost"):
@@ -345,11 +344,11 @@ class LiveLesson:  # noqa: PLR0904
         with self._lock:
             connection, self._connection = self._connection, None
         if connection is not None:
-            connection.end(OVER)
+            connection.end(ENDED)
 
 
 class LiveLessons:
-    """The registry: every lesson that runs or waits in this process. For any thread."""
+    """The registry of all lessons that run or wait in this process. Any thread may call it."""
 
     def __init__(
         self,
@@ -368,38 +367,41 @@ class LiveLessons:
         self._ended: deque[str] = deque(maxlen=ENDED_KEPT)
 
     def __len__(self) -> int:
-        """Return the number of lessons that hold a place."""
+        """Return the number of lessons that hold a place for a stream."""
         return len(self.all())
 
     def join(self, lesson_id: str, owner: str, plan: LessonPlan) -> LiveLesson | None:
-        """Tell what a lesson will be, as long as its page is open; None if it is another's."""
+        """Set a waiting lesson's plan and return the lesson; None if another owner has it.
+
+        An open page calls this again and again; a waiting lesson without its page is removed.
+        """
         with self._lock:
             live = self._get_or_make(lesson_id)
         return live if live.join(owner, plan) else None
 
     def get(self, lesson_id: str, owner: str) -> LiveLesson | None:
-        """Return that lesson if it waits or runs and is this owner's."""
+        """Return the owner's lesson with this id if it waits or runs, else None."""
         live = self._lessons.get(lesson_id)
         if live is None or live.owner != owner or live.state not in ("waiting", "running"):
             return None
         return live if live.plan is not None or live.runs else None
 
     def running(self, lesson_id: str, owner: str) -> LiveLesson | None:
-        """Return that lesson if it runs and is this owner's."""
+        """Return the owner's lesson with this id if it runs, else None."""
         live = self.get(lesson_id, owner)
         return live if live is not None and live.runs else None
 
     def open(self, lesson_id: str | None, transport: Transport) -> LiveLesson:
-        """Return the lesson whose frames are about to come, with a place for its stream.
+        """Return the lesson with this id (a new one for None), with a place for its stream.
 
-        A lesson that no page has joined is answered, but not counted. Raises BusyError if all
-        places are taken, and LiveError for an ended lesson or a malformed id.
+        Frames of a lesson that no page has joined are answered but not counted. Raise BusyError if
+        no place is free, and LiveError if the lesson has ended or the id is malformed.
         """
         lesson_id = new_id() if lesson_id is None else lesson_id
         with self._lock:
             if lesson_id in self._ended:
-                raise LiveError(OVER)
-            idle = self._make_room(lesson_id)
+                raise LiveError(ENDED)
+            idle = self._free_place(lesson_id)
             live = self._get_or_make(lesson_id) if self._has_room(lesson_id) else None
             if live is not None and live.state in ("waiting", "running"):
                 if not live.opened:
@@ -410,19 +412,19 @@ class LiveLessons:
         if live is None:
             raise BusyError(f"the server is busy with {self._most} lessons; try later")
         if not live.opened:
-            raise LiveError(OVER)
+            raise LiveError(ENDED)
         return live
 
     def last_frame(self, lesson_id: str) -> float | None:
-        """Return when the last frame of a lesson came, by this clock; None if none is open."""
+        """Return when a lesson's last frame came, by `now`'s clock; None if it holds no place."""
         live = self._lessons.get(lesson_id)
         return live.last_frame if live is not None and live.opened else None
 
     def resume(self, owner: str) -> str | None:
-        """Return the id of the lesson that this owner has running, or had when it was cut off.
+        """Return the id of the owner's running lesson, also of one that was cut off; else None.
 
-        Another process may still run it: the one that was asked last goes on with it. Lessons that
-        were cut off longer ago are ended where they broke off.
+        Take the lesson over if another process runs it. End lessons that were cut off more than
+        ABANDONED seconds ago, at their last second or note.
         """
         mine = [one for one in [*self._lessons.values()] if one.owner == owner and one.runs]
         if mine:
@@ -432,7 +434,7 @@ class LiveLessons:
         for kept in self._store.left_open(owner, quiet=ABANDONED):
             self._store.end(kept.id, owner)
         for kept in self._store.left_open(owner, quiet=0.0):
-            with contextlib.suppress(GoneError):  # ended or deleted meanwhile
+            with contextlib.suppress(GoneError):  # it was ended or deleted meanwhile
                 return self._adopt(self._store.adopt(kept.id, owner), owner)
         return None
 
@@ -442,7 +444,7 @@ class LiveLessons:
             return [one for one in self._lessons.values() if one.opened]
 
     def count(self, transport: str) -> int:
-        """Return how many lessons have frames over this transport."""
+        """Return how many lessons with a place use this transport."""
         return sum(one.transport == transport for one in self.all())
 
     def rename(self, lesson_id: str, owner: str, name: str) -> None:
@@ -460,21 +462,21 @@ class LiveLessons:
             self._store.delete(lesson_id, owner)
 
     def sweep(self) -> None:
-        """Close idle streams, end abandoned lessons, and forget those that never began."""
+        """Close idle streams, end abandoned lessons, and remove those that never began."""
         since = self.now() - ABANDONED
         with self._lock:
-            idle = self._take_places(STREAM_IDLE)
+            idle = self._free_idle_places(STREAM_IDLE)
             silent = [one for one in self._lessons.values() if one.last_seen < since]
         for one in idle:
             one.close_stream()
         for one in silent:
             if one.runs:
-                one.end_where_it_broke_off()
+                one.end_at_last_data()
             elif one.state == "waiting" and not one.opened:
                 self.forget(one, ended=False)
 
     def save_due(self) -> None:
-        """Save every lesson that is due; the thread of Autosave calls this."""
+        """Save every lesson whose save is due. Autosave's thread calls this."""
         now = self.now()
         for one in [*self._lessons.values()]:
             due = one.lesson is not None and one.saved.due <= now
@@ -482,17 +484,17 @@ class LiveLessons:
                 self.forget(one, ended=True)
 
     def save(self, live: LiveLesson) -> bool:
-        """Save one lesson now; return False if it has to be tried again."""
+        """Save one lesson now; return False if that failed and must be tried again."""
         lesson = live.lesson
         if self._autosave is None or lesson is None or live.state == "lost":
             return True
         done = self._autosave.save(lesson, live.owner, live.saved)
         if live.saved.gone:
-            live.give_up()
+            live.mark_lost()
         return done
 
     def close(self) -> None:
-        """Save all lessons and close their streams; they can go on in another process."""
+        """Save all lessons without ending them, and close their streams and the store."""
         if self._autosave is not None:
             self._autosave.stop()
         for one in [*self._lessons.values()]:
@@ -504,7 +506,7 @@ class LiveLessons:
             self._store.close()
 
     def forget(self, live: LiveLesson, *, ended: bool) -> None:
-        """Take a lesson out of the registry; pictures for one that has ended are refused."""
+        """Remove a lesson from the registry; if it has `ended`, refuse its frames from now on."""
         live.opened = False
         with self._lock:
             if self._lessons.get(live.id) is live:
@@ -512,8 +514,8 @@ class LiveLessons:
             if ended and live.id not in self._ended:
                 self._ended.append(live.id)
 
-    def give_up_place(self, live: LiveLesson) -> None:
-        """Take its place from a lesson without any picture; forget it if no page has joined it."""
+    def release_place(self, live: LiveLesson) -> None:
+        """Free the place of a lesson without pictures; remove it if no page has joined."""
         with self._lock:
             live.opened = False
             if live.plan is None and live.state == "waiting":
@@ -531,31 +533,31 @@ class LiveLessons:
         return lesson_id
 
     def _has_room(self, lesson_id: str) -> bool:
-        """Return whether this lesson has a place or can get one."""
+        """Return True if this lesson has a place or can get one."""
         live = self._lessons.get(lesson_id)
         return (live is not None and live.opened) or len(self.all()) < self._most
 
-    def _make_room(self, lesson_id: str) -> list[LiveLesson]:
-        """Take places from idle lessons, as far as this lesson needs one; return the idle ones."""
+    def _free_place(self, lesson_id: str) -> list[LiveLesson]:
+        """Free the places of idle lessons if this lesson needs one; return those lessons."""
         live = self._lessons.get(lesson_id)
         if live is not None and live.opened:
             return []
-        idle = self._take_places(STREAM_IDLE)
+        idle = self._free_idle_places(STREAM_IDLE)
         if not self._has_room(lesson_id):
-            # A reloaded page leaves a lesson behind that nobody feeds any more.
-            idle += self._take_places(STREAM_YIELDS)
+            # A reloaded page may have left a lesson without frames.
+            idle += self._free_idle_places(STREAM_YIELDS)
         return idle
 
     def _get_or_make(self, lesson_id: str) -> LiveLesson:
-        """Return that lesson, new if there is none. The caller holds the lock."""
+        """Return the lesson with this id; make it if there is none. The caller holds the lock."""
         if not ID.fullmatch(lesson_id):
-            raise LiveError("a lesson's id is 8 to 64 letters, digits, - or _")
+            raise LiveError("malformed lesson id: it must be 8 to 64 letters, digits, - or _")
         if lesson_id not in self._lessons:
             self._lessons[lesson_id] = LiveLesson(lesson_id, self)
         return self._lessons[lesson_id]
 
-    def _take_places(self, seconds: float) -> list[LiveLesson]:
-        """Take their places from idle lessons and return these. The caller holds the lock."""
+    def _free_idle_places(self, seconds: float) -> list[LiveLesson]:
+        """Free the places of lessons idle for `seconds`; return them. The caller holds the lock."""
         since = self.now() - seconds
         idle = [one for one in self._lessons.values() if one.opened and one.last_frame < since]
         for one in idle:

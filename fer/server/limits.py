@@ -1,4 +1,4 @@
-"""What one client may use: the limits, and token buckets that count."""
+"""Limits on what clients may use, and the token buckets that apply them."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ Clock = Callable[[], float]
 
 @dataclass(frozen=True)
 class Limits:
-    """What the routes allow one client and all clients."""
+    """The limits of the routes, for one client and for all together."""
 
     frame_bytes: int = 3_000_000
-    frame_pixels: int = 8_000_000  # two of 4K's; more would only be shrunk
+    frame_pixels: int = 8_000_000  # as many as a 4K picture; larger ones would only be shrunk
     frames_a_second: float = 60.0
     idle_seconds: float = 30.0
-    send_seconds: float = 5.0  # until an answer must be taken
+    send_seconds: float = 5.0  # in which a client must receive an answer
     photo_bytes: int = LARGEST
-    photo_seconds: float = 30.0  # until a body must have arrived
-    photos_waiting: int = 8  # with their bodies in memory
-    photos_of_one: int = 4  # of one client, so that slow senders can't take all places
+    photo_seconds: float = 30.0  # in which a photo must arrive
+    photos_waiting: int = 8  # of all clients, in memory at once
+    photos_of_one: int = 4  # of one client, so that a slow one cannot take all places
     photo_burst: float = 10.0
     photos_a_second: float = 1.0
 
 
 class Bucket:
-    """Holds so many tokens and refills steadily; each thing done takes one out."""
+    """A token bucket: it holds up to `burst` tokens and gains `rate` tokens a second."""
 
     def __init__(self, rate: float, burst: float, now: Clock = time.monotonic) -> None:
         self._rate, self._burst, self._now = rate, burst, now
@@ -48,7 +48,7 @@ class Bucket:
 
 
 class Buckets:
-    """A bucket for each client; the least recently used are forgotten, which bounds memory."""
+    """A bucket for each client. Beyond MOST clients the least recently used is forgotten."""
 
     MOST = 4096
 
@@ -60,7 +60,7 @@ class Buckets:
         return len(self._buckets)
 
     def take(self, client: str) -> bool:
-        """Take a token of this client's; return False if there is none."""
+        """Take a token from the client's bucket; return False if there is none."""
         bucket = self._buckets.pop(client, None) or Bucket(self._rate, self._burst, self._now)
         self._buckets[client] = bucket
         if len(self._buckets) > self.MOST:

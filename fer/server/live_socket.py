@@ -1,8 +1,8 @@
-"""The live socket: a page's frames in, faces out, and no client that can harm another.
+"""The live socket: it receives a page's frames and answers with the faces.
 
-At most two frames of a client are here: one in work, and the newest that waits. A frame that would
-wait longer is dropped and counted, so an answer is never about an old picture. All work on pixels
-is done in a few threads of its own; the event loop only passes messages.
+Of each client it holds at most two frames: one being read, and the newest that waits. A frame that
+would wait longer is dropped and counted, so that answers are never about old pictures. Pixels are
+handled in a few worker threads; the event loop only passes messages.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from fer.server.protocol import Frame, RefusedError
 from fer.server.state import State
 
 LOG: Final = logging.getLogger(__name__)
-IN_FLIGHT: Final = 2
-AT_ONCE: Final = max(2, round(cpu_limit()))  # pictures of all clients that are in work
+IN_FLIGHT: Final = 2  # frames that a client may send before it has an answer
+AT_ONCE: Final = max(2, round(cpu_limit()))  # pictures that are read at the same time
 
 
 class LiveSocket:
-    """The endpoint: lets clients in, and serves one connection a lesson."""
+    """The endpoint: checks clients, and serves one connection for each lesson."""
 
     def __init__(self, state: State, origins: OriginCheck, limits: Limits) -> None:
         self._state, self._origins, self._limits = state, origins, limits
@@ -42,18 +42,18 @@ class LiveSocket:
 
     async def serve(self, socket: WebSocket) -> None:
         """Serve one connection, from its first byte to its last."""
-        if not self._origins.lets_socket(socket):
+        if not self._origins.allows_socket(socket):
             await socket.close()  # before accepting, it is an HTTP 403
             return
-        # Accepted first: a browser tells its page no reason for a connection that never opened.
+        # Accept before checking the token: otherwise the page would not learn the reason.
         await socket.accept()
         try:
-            # In a thread, as making room may mean waiting for another lesson's frame.
-            live = await asyncio.to_thread(self._let_in, socket)
+            # In a thread, because closing an idle stream waits for the frame that it reads.
+            live = await asyncio.to_thread(self._open_lesson, socket)
         except RefusedError as refused:
             await _close(socket, refused, self._limits.send_seconds)
             return
-        # Here and not before: it belongs to the event loop.
+        # Made here because it belongs to the running event loop.
         self._workers = self._workers or FairWorkers()
         connection = SocketConnection(socket, live, self._limits, self._workers)
         if before := live.connect(connection):
@@ -63,7 +63,8 @@ class LiveSocket:
         finally:
             live.disconnect(connection)
 
-    def _let_in(self, socket: WebSocket) -> LiveLesson:
+    def _open_lesson(self, socket: WebSocket) -> LiveLesson:
+        """Return the lesson of the token in the address; raise RefusedError if it is refused."""
         try:
             lesson_id = self._state.check_token(socket.query_params.get("token", ""))
             return self._state.lessons.open(lesson_id, "socket")
@@ -74,19 +75,19 @@ class LiveSocket:
 
 
 class FairWorkers:
-    """The threads that work on pictures; clients that wait are served in the order they came."""
+    """The worker threads for pictures. Clients wait for `turn`, which serves them in order."""
 
     def __init__(self, at_once: int = AT_ONCE) -> None:
         self.turn = anyio.CapacityLimiter(at_once)
         self._threads = anyio.CapacityLimiter(at_once)
 
     async def run(self, work: Callable[[Frame], str], frame: Frame) -> str:
-        """Do it in a thread; one is free for whoever holds `turn`."""
+        """Run `work` in a thread and return its result; the caller must hold `turn`."""
         return await to_thread.run_sync(work, frame, limiter=self._threads)
 
 
 class SocketConnection:
-    """One client while it is connected: a task reads, a task answers, and any error ends both."""
+    """A client's connection: one task reads, another answers, and an error ends both."""
 
     def __init__(
         self, socket: WebSocket, live: LiveLesson, limits: Limits, workers: FairWorkers
@@ -100,14 +101,14 @@ class SocketConnection:
         self._snapshot_version = 0  # the newest snapshot that the client has
 
     def end(self, reason: str, *, replaced: bool = False) -> None:
-        """End the connection because the lesson is over or has a newer one. For any thread."""
+        """End the connection: its lesson has ended, or a newer one replaced it. For any thread."""
         code = protocol.REPLACED if replaced else protocol.POLICY
-        with contextlib.suppress(RuntimeError):  # the server has stopped
+        with contextlib.suppress(RuntimeError):  # the event loop has stopped
             self._loop.call_soon_threadsafe(self._end, RefusedError(code, reason))
 
     async def run(self) -> None:
         """Serve the client until it leaves or is refused."""
-        tasks = [asyncio.create_task(self._guarded(task)) for task in (self._read, self._reply)]
+        tasks = [asyncio.create_task(self._run_task(task)) for task in (self._read, self._reply)]
         try:
             reason = await self._ending
         finally:
@@ -122,7 +123,8 @@ class SocketConnection:
         if not self._ending.done():
             self._ending.set_result(reason)
 
-    async def _guarded(self, task: Callable[[], Awaitable[None]]) -> None:
+    async def _run_task(self, task: Callable[[], Awaitable[None]]) -> None:
+        """Run a task; an error ends the connection with a code and a reason."""
         try:
             await task()
         except WebSocketDisconnect:
@@ -133,7 +135,7 @@ class SocketConnection:
             self._end(RefusedError(protocol.TRY_LATER, str(fault)))
         except Exception:
             LOG.exception("a live connection failed")
-            self._end(RefusedError(protocol.FAULT, "something went wrong here"))
+            self._end(RefusedError(protocol.FAULT, "internal error of the server; try again"))
 
     async def _read(self) -> None:
         bucket = Bucket(self._limits.frames_a_second, self._limits.frames_a_second)
@@ -142,9 +144,9 @@ class SocketConnection:
                 async with asyncio.timeout(self._limits.idle_seconds):
                     message = await self._receive()
             except TimeoutError:
-                raise RefusedError(protocol.GONE, "idle for too long") from None
+                raise RefusedError(protocol.GONE, "no frame came for too long") from None
             if not bucket.take():
-                raise RefusedError(protocol.POLICY, "too many messages a second")
+                raise RefusedError(protocol.POLICY, "too many frames a second")
             if len(message) > self._limits.frame_bytes:
                 most = self._limits.frame_bytes / 1e6
                 raise RefusedError(protocol.TOO_BIG, f"a frame has at most {most:g} MB")
@@ -161,7 +163,7 @@ class SocketConnection:
             raise WebSocketDisconnect(message.get("code") or 1006)
         data = message.get("bytes")
         if not isinstance(data, bytes):
-            raise RefusedError(protocol.BAD_DATA, "frames come as binary messages")
+            raise RefusedError(protocol.BAD_DATA, "a frame must be a binary message")
         return data
 
     async def _reply(self) -> None:
@@ -170,7 +172,7 @@ class SocketConnection:
         while True:
             await self._frame_waits.wait()
             async with self._workers.turn:
-                # Taken now: on a busy server a newer one came while this client waited its turn.
+                # Take the frame only now: a newer one may have come while this client waited.
                 self._frame_waits.clear()
                 frame, self._waiting = self._waiting, None
                 if frame is None:
@@ -187,7 +189,7 @@ class SocketConnection:
         size = (picture.shape[1], picture.shape[0])
         snapshot = self._live.snapshot()
         if snapshot is not None and snapshot.version == self._snapshot_version:
-            snapshot = None  # the client has it
+            snapshot = None  # the client has this snapshot already
         if snapshot is not None:
             self._snapshot_version = snapshot.version
         return protocol.answer(frame, faces, size, ms, self._live.dropped, snapshot)
@@ -197,14 +199,14 @@ class SocketConnection:
             async with asyncio.timeout(self._limits.send_seconds):
                 await self._socket.send_text(message)
         except TimeoutError:
-            raise RefusedError(protocol.POLICY, "answers are not being read") from None
+            raise RefusedError(protocol.POLICY, "the client does not receive its answers") from None
 
 
 async def _close(socket: WebSocket, reason: RefusedError, seconds: float) -> None:
     if socket.application_state is not WebSocketState.CONNECTED:
         return
-    # The client may have left meanwhile, or read nothing; either way it is over.
+    # The client may have left meanwhile, or may not receive anything.
     with contextlib.suppress(TimeoutError, WebSocketDisconnect, RuntimeError):
         async with asyncio.timeout(seconds):
-            # The protocol has room for 123 bytes.
+            # A close message holds up to 123 bytes.
             await socket.close(reason.code, reason.reason.encode()[:120].decode(errors="ignore"))

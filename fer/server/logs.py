@@ -1,4 +1,4 @@
-"""Keeps tokens out of the log: uvicorn writes down each WebSocket's whole address."""
+"""Keep tokens out of the log: uvicorn logs the whole address of each WebSocket."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import re
 from typing import Final
 
 TOKEN: Final = re.compile(r"(?<=[?&]token=)[^&\s\"]+")
-LOGGER: Final = "uvicorn.error"  # where it writes these lines, which are no errors
+LOGGER: Final = "uvicorn.error"  # uvicorn's logger for these lines, although they are no errors
 
 
 def hide_tokens() -> None:
-    """From now on the log shows three dots for a token."""
+    """Replace tokens in the log by three dots from now on."""
     logger = logging.getLogger(LOGGER)
-    if _shortened not in logger.filters:
-        logger.addFilter(_shortened)
+    if _without_tokens not in logger.filters:
+        logger.addFilter(_without_tokens)
 
 
-def _shortened(record: logging.LogRecord) -> bool:
+def _without_tokens(record: logging.LogRecord) -> bool:
     if isinstance(record.args, tuple):
         record.args = tuple(
             TOKEN.sub("...", one) if isinstance(one, str) else one for one in record.args

@@ -1,4 +1,4 @@
-"""Count for Prometheus what is read, how quickly, and what is dropped."""
+"""Prometheus metrics: pictures read, how long that took, and frames dropped."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ SECONDS: Final = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.
 
 
 class Metrics:
-    """Counts what the lessons and the photo API do. For any thread."""
+    """Counts what the lessons and the photo API do. Any thread may call it."""
 
     def __init__(self) -> None:
-        # A registry of its own: the library's shared one can't be made twice in a process.
+        # Not the library's shared registry: it refuses a second Metrics in the same process.
         self.registry = registry = CollectorRegistry()
         by = ("transport",)
         self._frames = Counter("fer_frames", "Pictures analysed", by, registry=registry)
@@ -41,7 +41,7 @@ class Metrics:
             buckets=SECONDS,
             registry=registry,
         )
-        self._name_all()
+        self._create_series()
         ProcessCollector(registry=registry)  # memory and processor time
 
     def observe(self, running: Callable[[str], int], ready: Callable[[], bool]) -> None:
@@ -54,8 +54,8 @@ class Metrics:
         gauge = Gauge("fer_ready", "1 once the network has answered", registry=self.registry)
         gauge.set_function(ready)
 
-    def _name_all(self) -> None:
-        """Begin every series at 0: a rate needs a value from before the first event."""
+    def _create_series(self) -> None:
+        """Create every series with value 0: a rate needs a value from before the first event."""
         for transport in TRANSPORTS:
             for series in (self._frames, self._faces, self._work):
                 series.labels(transport)
@@ -64,7 +64,7 @@ class Metrics:
             self._delay.labels(transport)
 
     def answered(self, transport: str, faces: int, seconds: float) -> None:
-        """Count a picture that was analysed in so many seconds."""
+        """Count a picture with this number of faces that was analysed in `seconds`."""
         self._frames.labels(transport).inc()
         self._faces.labels(transport).inc(faces)
         self._work.labels(transport).observe(seconds)
@@ -74,7 +74,7 @@ class Metrics:
         self._dropped.labels(transport).inc()
 
     def delayed(self, transport: str, seconds: float) -> None:
-        """Count an answer to a frame that was so many seconds old."""
+        """Count an answer that was sent `seconds` after its frame was taken."""
         self._delay.labels(transport).observe(seconds)
 
     def route(self) -> Route:

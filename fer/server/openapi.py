@@ -1,4 +1,4 @@
-"""The HTTP routes in OpenAPI's words, for programs that call them."""
+"""The OpenAPI description of the HTTP routes."""
 
 from __future__ import annotations
 
@@ -16,10 +16,14 @@ TEXT: Final[Schema] = {"type": "string"}
 PICTURE: Final[Schema] = {"type": "string", "format": "binary"}
 
 
-def row(of: Schema, length: int, about: str) -> Schema:
-    """So many of the same."""
-    return {"type": "array", "items": of, "minItems": length, "maxItems": length} | {
-        "description": about
+def array_of(items: Schema, length: int, description: str) -> Schema:
+    """Return the schema of an array of this length."""
+    return {
+        "type": "array",
+        "items": items,
+        "minItems": length,
+        "maxItems": length,
+        "description": description,
     }
 
 
@@ -27,7 +31,7 @@ FACE: Final[Schema] = {
     "type": "object",
     "required": ["box", "confidence", "readable", "emotions", "id"],
     "properties": {
-        "box": row(INTEGER, 4, "left, top, width, height in pixels"),
+        "box": array_of(INTEGER, 4, "left, top, width, height in pixels"),
         "confidence": {"type": ["number", "null"], "description": "probability of a face"},
         "readable": {
             "type": "boolean",
@@ -41,7 +45,7 @@ FACE: Final[Schema] = {
         "id": {"type": ["integer", "null"], "description": "null in a photo"},
         "landmarks": {
             "type": "object",
-            "properties": {name: row(NUMBER, 2, "x, y") for name in LANDMARKS},
+            "properties": {name: array_of(NUMBER, 2, "x, y") for name in LANDMARKS},
         },
         "head": {
             "type": "object",
@@ -55,7 +59,7 @@ FACES: Final[Schema] = {
     "required": ["faces", "size"],
     "properties": {
         "faces": {"type": "array", "items": {"$ref": "#/components/schemas/Face"}},
-        "size": row(INTEGER, 2, "the picture's width and height"),
+        "size": array_of(INTEGER, 2, "the picture's width and height"),
     },
 }
 ERROR: Final[Schema] = {
@@ -71,19 +75,21 @@ HEALTH: Final[Schema] = {
 }
 
 
-def answer(about: str, schema: Schema, kind: str = "application/json", **more: Any) -> Schema:
-    """One answer of a route."""
-    return {"description": about, "content": {kind: {"schema": schema} | more}}
+def answer(
+    description: str, schema: Schema, media_type: str = "application/json", **more: Any
+) -> Schema:
+    """Return the description of one answer of a route."""
+    return {"description": description, "content": {media_type: {"schema": schema} | more}}
 
 
 def errors(lines: dict[int, str]) -> dict[str, Schema]:
-    """A status and its line each, all in the same shape."""
+    """Return the descriptions of error answers, from each status and its meaning."""
     shape = {"$ref": "#/components/schemas/Error"}
     return {str(status): answer(line, shape) for status, line in lines.items()}
 
 
 def example() -> dict[str, Any]:
-    """An answer, made as every answer is."""
+    """Return an example answer, made by the same code as real ones."""
     shares = [0.01, 0.0, 0.02, 0.9, 0.01, 0.02, 0.04]
     points = [[448, 224], [492, 222], [470, 250], [452, 274], [488, 273]]
     faces = Faces.of(
@@ -100,7 +106,7 @@ FORM: Final[Schema] = {
 
 READY: Final[Schema] = {
     "get": {
-        "summary": "Whether pictures can be read",
+        "summary": "Check whether pictures can be read",
         "responses": {
             "200": answer("Ready", HEALTH),
             "503": answer("Not yet, or not at all", HEALTH),
@@ -113,12 +119,12 @@ DESCRIPTION: Final[Schema] = {
     "info": {
         "title": "Class expressions",
         "version": __version__,
-        "description": "Finds faces and reads their expressions. Pictures are forgotten at once.",
+        "description": "Detects faces and reads their expressions. No picture is stored.",
     },
     "paths": {
         "/api/photo": {
             "post": {
-                "summary": "Every face of a picture, read",
+                "summary": "Read every face of a picture",
                 "operationId": "readPhoto",
                 "requestBody": {
                     "required": True,
@@ -132,9 +138,9 @@ DESCRIPTION: Final[Schema] = {
                 "responses": {"200": answer("The faces", FACES, example=example())}
                 | errors(
                     {
-                        400: "No picture, or a damaged one",
+                        400: "Not a picture, or a damaged one",
                         403: "A page of a site that may not call this server",
-                        408: "The body took too long",
+                        408: "The body took too long to arrive",
                         413: "Too large",
                         415: "Not a picture's content type",
                         429: "Too many calls from one address",
@@ -145,7 +151,7 @@ DESCRIPTION: Final[Schema] = {
         },
         "/api/openapi.json": {
             "get": {
-                "summary": "This description",
+                "summary": "Return this description",
                 "responses": {"200": answer("OpenAPI 3.1", {"type": "object"})},
             }
         },
@@ -153,7 +159,7 @@ DESCRIPTION: Final[Schema] = {
         "/health": READY,
         "/metrics": {
             "get": {
-                "summary": "Figures for Prometheus",
+                "summary": "Return metrics for Prometheus",
                 "responses": {"200": answer("Text", TEXT, "text/plain")},
             }
         },

@@ -1,6 +1,6 @@
-"""Check the Origin of calls: pages of this site and of named sites may call.
+"""Check the Origin header: only pages of this site and of sites in FER_ORIGINS may call.
 
-Streamlit checks nothing on the routes beside its pages.
+Streamlit does not check the routes beside its pages.
 """
 
 from __future__ import annotations
@@ -18,28 +18,28 @@ SECURE: Final = ("https", "wss")
 
 
 class OriginCheck:
-    """Compares origins with the site's own and those that are named in the settings."""
+    """Compares a call's origin with this site's and with those in the settings."""
 
     def __init__(self, origins: tuple[str, ...] = (), trust_proxy: bool = False) -> None:
         self.origins = frozenset(map(plain_origin, origins))
         self._trust_proxy = trust_proxy
 
-    def lets_socket(self, request: HTTPConnection) -> bool:
+    def allows_socket(self, request: HTTPConnection) -> bool:
         """Return True if a WebSocket may open. It needs an Origin, which browsers always send."""
-        return self._lets(request, request.headers.get("origin"))
+        return self._allows(request, request.headers.get("origin"))
 
-    def lets_api(self, request: HTTPConnection) -> bool:
-        """Return True if a call of the API may pass. Without an Origin it comes from no page.
+    def allows_api(self, request: HTTPConnection) -> bool:
+        """Return True if the API may answer a call. A call without an Origin comes from a program.
 
-        A program can send any Origin, so refusing one without would protect nothing. The API uses
-        no cookie and no sign-in, so a page cannot use anybody's rights; the check keeps other
-        sites' pages from the server's time and from a server inside a closed network.
+        A program can send any Origin, so refusing a missing one would protect nothing. The API uses
+        neither cookies nor a sign-in, so a page cannot misuse a visitor's rights. The check stops
+        other sites' pages from using the server's time, or a server inside a closed network.
         """
         origin = request.headers.get("origin")
-        return origin is None or self._lets(request, origin)
+        return origin is None or self._allows(request, origin)
 
     def client(self, request: HTTPConnection) -> str:
-        """Return whom to count a call for: an IPv4 address, or one customer's IPv6 network."""
+        """Return the client for the limits: an IPv4 address, or an IPv6 network of one customer."""
         address_text = request.client.host if request.client else "unknown"
         if self._trust_proxy:
             address_text = _last(request, "x-forwarded-for") or address_text
@@ -59,15 +59,15 @@ class OriginCheck:
             host = _last(request, "x-forwarded-host") or host
         return plain_origin(f"{'https' if scheme in SECURE else 'http'}://{host}")
 
-    def _lets(self, request: HTTPConnection, origin: str | None) -> bool:
+    def _allows(self, request: HTTPConnection, origin: str | None) -> bool:
         if origin is None:
             return False
-        said, own = plain_origin(origin), self.own_origin(request)
-        if said and said in self.origins | {own}:
+        plain, own = plain_origin(origin), self.own_origin(request)
+        if plain and plain in self.origins | {own}:
             return True
         LOG.warning(
-            "refused a page of %.100r: this site is %.100r; behind a proxy set FER_TRUST_PROXY=1, "
-            "for another site's pages FER_ORIGINS",
+            "refused a call from a page of %.100r: this site is %.100r; behind a proxy set "
+            "FER_TRUST_PROXY=1, to allow another site add it to FER_ORIGINS",
             origin,
             own,
         )
@@ -75,7 +75,7 @@ class OriginCheck:
 
 
 def plain_origin(origin: str) -> str:
-    """Return an origin in lower case without its scheme's usual port; "" if it is malformed."""
+    """Return an origin in lower case without the scheme's usual port; "" if it is malformed."""
     try:
         parts = urlsplit(origin.lower())
         port = parts.port
@@ -90,5 +90,5 @@ def plain_origin(origin: str) -> str:
 
 
 def _last(request: HTTPConnection, name: str) -> str:
-    """Return the value that our proxy added: the last one. Earlier ones come from the client."""
+    """Return the last value of a header: our proxy added it, earlier ones come from the client."""
     return ",".join(request.headers.getlist(name)).split(",")[-1].strip()

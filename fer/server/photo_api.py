@@ -1,4 +1,4 @@
-"""The photo API: a picture in, its faces out. No picture is kept, nor written to a disk."""
+"""The photo API: it answers a picture with its faces, and stores no picture."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from fer.server.state import State
 FORM: Final = "multipart/form-data"
 RAW: Final = re.compile(r"image/[a-z0-9.+-]+|application/octet-stream|", re.I)
 NAME: Final = "the picture"
-FOREIGN: Final = "this site's pages may not call this server"
+FOREIGN: Final = "pages of this site may not call this server (see FER_ORIGINS)"
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 class AnswerError(Exception):
-    """Ends a request with this status and this line."""
+    """Ends a request with this status and this line of text."""
 
     def __init__(self, status: int, line: str) -> None:
         super().__init__(line)
@@ -41,18 +41,18 @@ class AnswerError(Exception):
 
 
 class PhotoApi:
-    """POST /api/photo and its description."""
+    """The routes POST /api/photo and GET /api/openapi.json."""
 
     def __init__(
         self, state: State, origins: OriginCheck, limits: Limits, metrics: Metrics
     ) -> None:
         self._state, self._origins, self._limits, self._metrics = state, origins, limits, metrics
         self._buckets = Buckets(limits.photos_a_second, limits.photo_burst)
-        self._present: Counter[str] = Counter()  # clients whose pictures are in memory
+        self._present: Counter[str] = Counter()  # pictures in memory, by client
 
     def routes(self) -> list[Route]:
         """Return the API's routes."""
-        # What lets the pages of named sites read the answers; the origin check decides who may ask.
+        # Lets pages of sites in FER_ORIGINS read answers; the origin check decides who may call.
         cors = Middleware(
             CORSMiddleware,
             allow_origins=self._origins.origins,
@@ -62,20 +62,20 @@ class PhotoApi:
         return [
             Route("/api/photo", self.photo, methods=["POST", "OPTIONS"], middleware=[cors]),
             Route("/api/openapi.json", self.describe, methods=["GET"]),
-            # Otherwise Streamlit's page would be the answer, with a 200.
-            Route("/api/{rest:path}", self.elsewhere, methods=METHODS),
+            # Without this route Streamlit would answer with its page and status 200.
+            Route("/api/{rest:path}", self.unknown_path, methods=METHODS),
         ]
 
     async def describe(self, request: Request) -> Response:
         """Answer with the OpenAPI description."""
-        if not self._origins.lets_api(request):
+        if not self._origins.allows_api(request):
             return JSONResponse({"error": FOREIGN}, 403)
         return JSONResponse(openapi.DESCRIPTION)
 
-    async def elsewhere(self, request: Request) -> Response:
-        """Answer a call to any other path below /api/."""
+    async def unknown_path(self, request: Request) -> Response:
+        """Answer a call to another path below /api/ with an error."""
         known = request.url.path in openapi.DESCRIPTION["paths"]
-        line = "POST a picture to /api/photo; GET /api/openapi.json tells more"
+        line = "no such route: POST a picture to /api/photo, or GET /api/openapi.json"
         return JSONResponse({"error": line}, 405 if known else 404)
 
     async def photo(self, request: Request) -> Response:
@@ -93,15 +93,15 @@ class PhotoApi:
             return Response(status_code=400)
 
     async def _answer(self, request: Request) -> dict[str, Any]:
-        if not self._origins.lets_api(request):
+        if not self._origins.allows_api(request):
             raise AnswerError(403, FOREIGN)
         client = self._origins.client(request)
         if not self._buckets.take(client):
-            raise AnswerError(429, "too many pictures; one a second is fine")
+            raise AnswerError(429, "too many pictures; send at most one a second")
         if self._state.not_ready is not None:
             raise AnswerError(503, self._state.not_ready)
         if self._present[client] >= self._limits.photos_of_one:
-            raise AnswerError(429, "too many pictures at once; send one after the other")
+            raise AnswerError(429, "too many pictures at once; wait for each answer")
         if self._present.total() >= self._limits.photos_waiting:
             raise AnswerError(503, "the server is busy with other pictures; try again soon")
         self._present[client] += 1
@@ -109,25 +109,28 @@ class PhotoApi:
             data = await self._body(request)
             return await to_thread.run_sync(self._analyse, data)
         finally:
-            self._present -= Counter([client])  # also forgets clients that have none left
+            self._present -= Counter([client])  # also removes clients without pictures
 
     async def _body(self, request: Request) -> bytes:
         kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
         if kind != FORM and not RAW.fullmatch(kind):
-            raise AnswerError(415, f"send it as image/jpeg or in a form's file, not as {kind:.60}")
+            raise AnswerError(
+                415, f"unsupported content type {kind:.60}: use image/jpeg or a form with a file"
+            )
         try:
             async with asyncio.timeout(self._limits.photo_seconds):
                 if kind == FORM:
                     return await self._form_file(request)
-                return b"".join([part async for part in self._bounded(request)])
+                return b"".join([part async for part in self._limited_body(request)])
         except TimeoutError:
             raise AnswerError(408, "the picture took too long to arrive") from None
 
-    async def _bounded(self, request: Request) -> AsyncGenerator[bytes, None]:
+    async def _limited_body(self, request: Request) -> AsyncGenerator[bytes, None]:
+        """Yield the parts of the body; raise AnswerError if it is larger than allowed."""
         most = self._limits.photo_bytes
         too_big = AnswerError(413, f"a picture has at most {most / 1e6:g} MB")
-        said = request.headers.get("content-length", "0")
-        if not said.isdecimal() or int(said) > most:
+        declared = request.headers.get("content-length", "0")
+        if not declared.isdecimal() or int(declared) > most:
             raise too_big
         size = 0
         async for part in request.stream():
@@ -138,7 +141,11 @@ class PhotoApi:
 
     async def _form_file(self, request: Request) -> bytes:
         parser = MultiPartParser(
-            request.headers, self._bounded(request), max_files=1, max_fields=4, max_part_size=10_000
+            request.headers,
+            self._limited_body(request),
+            max_files=1,
+            max_fields=4,
+            max_part_size=10_000,
         )
         parser.spool_max_size = self._limits.photo_bytes + 1  # in memory, never on a disk
         try:
@@ -147,14 +154,14 @@ class PhotoApi:
             raise AnswerError(400, f"this form cannot be read: {fault.message}") from fault
         file = form.get("file")
         if not isinstance(file, UploadFile):
-            raise AnswerError(400, "the form has no file named 'file'")
+            raise AnswerError(400, "the form has no file in its field 'file'")
         try:
             return await file.read()
         finally:
             await form.close()
 
     def _analyse(self, data: bytes) -> dict[str, Any]:
-        """Return what is in the picture. Runs in a thread."""
+        """Return the faces of a picture as JSON values. Runs in a thread."""
         begun = clock.monotonic()
         try:
             faces, size = self._state.photos.faces(data, NAME)

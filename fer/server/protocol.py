@@ -1,4 +1,4 @@
-"""The messages of the live socket: frames in, answers out.
+"""The messages of the live socket: a client sends frames, the server answers.
 
 A frame is a binary message: 16 bytes, little-endian (u32 version = 1, u32 number, f64 the client's
 time in milliseconds), then a JPEG. An answer is JSON text:
@@ -28,8 +28,8 @@ from fer.vision.media.pictures import JPEG, DecodeLimits
 
 VERSION: Final = 1
 HEADER: Final = struct.Struct("<IId")
-MOST_PASSES: Final = 4  # of a JPEG; a canvas writes one
-MINUTE: Final = 12  # points of the mood line in the class's numbers, five seconds each
+MOST_PASSES: Final = 4  # of a progressive JPEG; a browser's canvas writes one
+MINUTE: Final = 12  # points of the mood line in `class_numbers`: a minute of five seconds each
 LARGEST_TIME: Final = 1e15  # milliseconds
 
 
@@ -48,20 +48,20 @@ POLICY: Final = 1008
 TOO_BIG: Final = 1009
 FAULT: Final = 1011
 TRY_LATER: Final = 1013
-REPLACED: Final = 4001  # ours: another page sends this lesson's frames now
+REPLACED: Final = 4001  # our own code: another page sends this lesson's frames now
 
 
 class Frame(NamedTuple):
-    """A frame as it arrived."""
+    """A frame as the client sent it."""
 
     seq: int
-    time: float  # milliseconds, the client's
+    time: float  # milliseconds, by the client's clock
     jpeg: memoryview
-    arrived: float  # seconds, ours
+    arrived: float  # seconds, by this server's clock
 
 
 def parse(message: bytes, arrived: float) -> Frame:
-    """Return the frame in a binary message; raise RefusedError if there is none."""
+    """Return the frame in a binary message; raise RefusedError if it is malformed."""
     if len(message) <= HEADER.size:
         raise RefusedError(BAD_DATA, "a frame is 16 bytes and a JPEG")
     version, seq, time = HEADER.unpack_from(message)
@@ -73,7 +73,7 @@ def parse(message: bytes, arrived: float) -> Frame:
 
 
 def decode(jpeg: memoryview, most_pixels: int) -> Picture:
-    """Return the picture of a frame; raise RefusedError if it is no plain JPEG of that size."""
+    """Return the picture of a frame; raise RefusedError if it is not a plain JPEG or too large."""
     limits = DecodeLimits(most_pixels, MOST_PASSES, ("JPEG",), rotate=False)
     data = bytes(jpeg)
     if not data.startswith(JPEG):
@@ -97,7 +97,7 @@ def answer(
     dropped: int,
     snapshot: Snapshot | None = None,
 ) -> str:
-    """Return the answer to a frame; about once a second with a snapshot of the whole class."""
+    """Return the answer to a frame as JSON text, with the class's numbers if given a snapshot."""
     message = {
         "seq": frame.seq,
         "time": frame.time,
@@ -121,7 +121,7 @@ def rows(faces: Faces) -> list[list[int]]:
 
 
 def class_numbers(snapshot: Snapshot) -> dict[str, Any]:
-    """Return a snapshot as the wire and the floating window take it; null where not known."""
+    """Return a snapshot as JSON values for the page and the floating window; None if unknown."""
     return {
         "time": round(snapshot.time),
         "faces": round(snapshot.faces),
@@ -136,12 +136,12 @@ def class_numbers(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def hello(lesson_id: str, in_flight: int, most_bytes: int) -> dict[str, Any]:
-    """Return the first message on a connection."""
+    """Return the server's first message on a connection."""
     return {"hello": lesson_id, "inflight": in_flight, "max_bytes": most_bytes}
 
 
 def text(message: dict[str, Any]) -> str:
-    """Return JSON without spaces."""
+    """Return a message as JSON text without spaces."""
     return json.dumps(message, separators=(",", ":"))
 
 

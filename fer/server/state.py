@@ -1,4 +1,4 @@
-"""What the whole process shares: one analyzer, the running lessons, the secret, and readiness."""
+"""The state that a whole process shares: analyzer, live lessons, store, and the token secret."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from fer.recordings.queue import RecordingQueue
 
 LOG: Final = logging.getLogger(__name__)
-WARMING: Final = "the network is being loaded"
+LOADING: Final = "the network is being loaded"
 _sharing: Final = threading.Lock()
 
 
 class Reader(Streams, Protocol):
-    """What the process reads faces with: `vision.analyzer.Analyzer`, or a test's fake."""
+    """Reads faces: `vision.analyzer.Analyzer`, or a test's fake."""
 
     @property
     def classifier(self) -> Classifier: ...
@@ -42,33 +42,33 @@ class Reader(Streams, Protocol):
 
 @dataclass(eq=False)
 class State:
-    """What a process holds once: it is too large or too slow to make for every page."""
+    """Everything of which a process has one, because it is large or slow to make."""
 
     settings: Settings
     analyzer: Reader
     lessons: LiveLessons
     secret: bytes = field(repr=False)
-    store: Store | None = None  # None where lessons can't be kept
-    store_fault: str | None = None  # why they can't
-    not_ready: str | None = WARMING  # why no picture can be read yet; None once one was
+    store: Store | None = None  # None if lessons cannot be stored
+    store_fault: str | None = None  # the reason
+    not_ready: str | None = LOADING  # why no picture can be read yet; None once one was
 
     def __post_init__(self) -> None:
         self.photos = Photos(self.analyzer)
 
     @functools.cached_property
     def recordings(self) -> RecordingQueue:
-        """The recordings that are read in this process; made at the first call."""
-        # Imported here: a server on which nobody reads a recording does without PyAV's 20 MB.
+        """Return the queue of recordings, made at the first call."""
+        # Imported here: PyAV takes 20 MB, and many servers never read a recording.
         from fer.recordings.job import VideoReader
         from fer.recordings.queue import RecordingQueue
 
-        # `Reader` names photos and live pictures only; the analyzer reads videos too.
+        # `Reader` declares photos and live frames only; the analyzer reads videos too.
         reader = cast(VideoReader, self.analyzer)
         return RecordingQueue(reader, self.store, lambda: len(self.lessons))
 
     @classmethod
     def of(cls, settings: Settings, analyzer: Reader | None = None) -> State:
-        """Return the state for these settings; nothing is loaded yet."""
+        """Return the state for these settings, without loading the network."""
         if analyzer is None:
             analyzer = Analyzer(
                 settings.model,
@@ -87,43 +87,43 @@ class State:
         return cls(settings, analyzer, lessons, secret, store, fault)
 
     def warm_up(self) -> None:
-        """Load everything and read one picture, so that the first visitor need not wait."""
+        """Load the network and read one picture, so that the first visitor need not wait."""
         blank = np.zeros((240, 320, 3), np.uint8)
         try:
             self.analyzer.photo(blank)
             self.analyzer.read(blank, np.array([[100, 60, 96, 96]], np.float32))
         except FerError as fault:
             self.not_ready = str(fault)
-            LOG.error("not ready: %s", fault)
-        except Exception as fault:  # whatever it is, health checks must hear of it
+            LOG.error("the server cannot read pictures: %s", fault)
+        except Exception as fault:  # the health check must report it, whatever it is
             self.not_ready = f"loading failed: {type(fault).__name__}"
-            LOG.exception("not ready")
+            LOG.exception("the server cannot read pictures")
         else:
             self.not_ready = None
             settle_memory()
 
     def issue_token(self, lesson_id: str | None) -> tuple[str, str]:
-        """Return a lesson's id, a new one for None, and a token for bringing its frames."""
+        """Return a lesson's id (a new one for None), and a token that allows sending its frames."""
         lesson_id = new_id() if lesson_id is None else lesson_id
         return lesson_id, tokens.issue(self.secret, lesson_id, time.time())
 
     def check_token(self, token: str) -> str:
-        """Return the lesson's id that the token is for, or raise TokenError."""
+        """Return the id of the lesson that the token is for; raise TokenError if it is invalid."""
         return tokens.check(self.secret, token, time.time())
 
 
 def _store(url: str | None) -> tuple[Store | None, str | None]:
-    """Return the store, or why there is none; the pages then say that no lesson is kept."""
+    """Return the store and None, or None and the reason why lessons cannot be stored."""
     try:
         return Store(url), None
     except StoreError as fault:
-        LOG.error("lessons are not kept: %s", fault)
+        LOG.error("lessons cannot be stored: %s", fault)
         return None, str(fault)
 
 
 def shared(settings: Settings) -> State:
     """Return this process's state for these settings, made at the first call."""
-    with _sharing:  # a cache alone would let two first callers make two
+    with _sharing:  # a cache alone could make two for two first callers
         return _made(settings)
 
 

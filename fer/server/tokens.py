@@ -1,7 +1,7 @@
-"""Tokens: what a page hands its browser view, so that only it can bring a lesson's frames.
+"""Tokens: only a browser with a lesson's token can send that lesson's frames.
 
-A token holds the lesson's id and the time when it was made, signed by itsdangerous. It is good for
-ten minutes of connecting; a connection that is open stays.
+A token holds the lesson's id and the time when it was made, signed with itsdangerous. A client can
+open a connection with it for ten minutes; an open connection stays.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ VALID: Final = 600  # seconds
 CLOCKS_APART: Final = 60  # seconds that another server's clock may be ahead
 FILE: Final = "token-secret"
 BYTES: Final = 32
-PURPOSE: Final = "fer live 2"  # the salt: this key signs nothing else
+PURPOSE: Final = "fer live 2"  # the salt, so that signatures made for other purposes do not fit
 
 
 def issue(secret: bytes, lesson_id: str, now: float) -> str:
-    """Return a token for that lesson; `now` in seconds since 1970."""
+    """Return a token for a lesson; `now` is in seconds since 1970."""
     if not ID.fullmatch(lesson_id):
         raise TokenError("a lesson's id is 8 to 64 letters, digits, - or _")
     return _signer(secret, now).sign(lesson_id).decode()
 
 
 def check(secret: bytes, token: str, now: float) -> str:
-    """Return the lesson's id that a token is for, or raise TokenError."""
+    """Return the id of the lesson that a token is for; raise TokenError if it is invalid."""
     try:
-        # A negative age, of a clock that is ahead, is expired to itsdangerous too.
+        # itsdangerous also refuses a negative age, from a server whose clock is ahead.
         return _signer(secret, now + CLOCKS_APART).unsign(token, VALID + CLOCKS_APART).decode()
     except SignatureExpired:
         raise TokenError("expired token; reload the page") from None
@@ -59,9 +59,9 @@ def _sha256(data: bytes = b"") -> Any:
 
 
 def kept_secret(folder: Path) -> bytes:
-    """Return the secret in the folder, made the first time; a new one where none can be kept.
+    """Return the secret in the folder, made at the first call; a new one if it cannot be stored.
 
-    So a server that was started again accepts the tokens of pages that stayed open.
+    A stored secret lets a restarted server accept the tokens of pages that stayed open.
     """
     path = folder / FILE
     with contextlib.suppress(OSError):
@@ -73,12 +73,13 @@ def kept_secret(folder: Path) -> bytes:
 
 
 def _write_once(path: Path) -> None:
+    """Write a new secret, unless another process has written one meanwhile."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
     try:
         with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(secrets.token_bytes(BYTES))
-        # Unlike a rename, a link never replaces another process's secret: the first one stays.
+        # Unlike a rename, a link fails if another process has written its secret.
         with contextlib.suppress(FileExistsError):
             path.hardlink_to(partial)
     finally:
@@ -86,7 +87,7 @@ def _write_once(path: Path) -> None:
 
 
 def _read_private(path: Path) -> bytes | None:
-    """Return the secret, unless somebody else may have put it there or can read it."""
+    """Return the secret; None if another user owns the file or can read it."""
     with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)), "rb") as file:
         about = os.fstat(file.fileno())
         if hasattr(os, "getuid") and (

@@ -23,13 +23,13 @@ from tests.e2e.server import free_port
 
 async def seen(request: Request) -> JSONResponse:
     """Answer how the app sees this caller when it trusts its proxy."""
-    guard = OriginCheck(trust_proxy=True)
-    return JSONResponse({"who": guard.client(request), "site": guard.own_origin(request)})
+    check = OriginCheck(trust_proxy=True)
+    return JSONResponse({"who": check.client(request), "site": check.own_origin(request)})
 
 
 async def echo(socket: WebSocket) -> None:
-    guard = OriginCheck(trust_proxy=True)
-    if not guard.lets_socket(socket):
+    check = OriginCheck(trust_proxy=True)
+    if not check.allows_socket(socket):
         await socket.close()
         return
     await socket.accept()
@@ -39,7 +39,7 @@ async def echo(socket: WebSocket) -> None:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Start Caddy in front of the stand-in and yield its address."""
+    """Start Caddy in front of a fake app and yield its address."""
     caddy, folder = tool("caddy"), tmp_path_factory.mktemp("caddy")
     app = Starlette(routes=[WebSocketRoute("/ws/live", echo), Route("/{rest:path}", seen)])
     inside, outside = free_port(), free_port()
@@ -79,11 +79,11 @@ def answers(url: str) -> bool:
 
 def test_a_visitor_cannot_forge_another_address(site: str) -> None:
     lies = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Host": "evil.example"}
-    said = requests.get(f"{site}/who", headers=lies | {"X-Forwarded-Proto": "https"}, timeout=10)
-    assert said.json() == {"who": "127.0.0.1", "site": site}
+    answer = requests.get(f"{site}/who", headers=lies | {"X-Forwarded-Proto": "https"}, timeout=10)
+    assert answer.json() == {"who": "127.0.0.1", "site": site}
 
 
-def test_the_live_socket_goes_through_for_the_sites_own_pages(site: str) -> None:
+def test_only_the_sites_own_pages_reach_the_live_socket(site: str) -> None:
     address = site.replace("http:", "ws:") + "/ws/live"
     with connect(address, origin=site) as socket:
         socket.send(b"frame" * 100_000)

@@ -1,4 +1,4 @@
-"""An analyzer that sees one face in every picture, and may be made to wait or to fail."""
+"""A fake analyzer that finds one face in every picture, and can be made to wait or to fail."""
 
 import threading
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ HAPPY = [0.02, 0.0, 0.0, 0.9, 0.0, 0.0, 0.08]
 
 
 class Clock:
-    """Stands still until it is told."""
+    """A clock that moves only when a test changes `at`."""
 
     def __init__(self, at: float = 1000.0) -> None:
         self.at = at
@@ -21,7 +21,7 @@ class Clock:
 
 
 class FakeStream:
-    """One face a frame, with the stream's own number as its id."""
+    """Returns one face for each frame, with the stream's number as its id."""
 
     def __init__(self, analyzer: "FakeAnalyzer", number: int) -> None:
         self.analyzer, self.number = analyzer, number

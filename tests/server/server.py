@@ -1,4 +1,4 @@
-"""The routes behind a real server on a port of its own, and clients that speak to it."""
+"""Run the routes in a real server on a free port, and connect clients to it."""
 
 import json
 import struct
@@ -27,7 +27,7 @@ SECRET = b"for tests alone"
 
 @dataclass
 class Site:
-    """A running server and what is behind it."""
+    """A running server and its state."""
 
     state: State
     analyzer: FakeAnalyzer
@@ -40,7 +40,7 @@ class Site:
     def connect(
         self, lesson_id: str | None = None, *, token: str | None = None, origin: str | None = ""
     ) -> ClientConnection:
-        """A client as the page's component would be; other tokens and origins for the bad ones."""
+        """Return a client as the page's is, or one with another token or origin."""
         if token is None:
             token = self.state.issue_token(lesson_id)[1]
         return connect(
@@ -66,7 +66,7 @@ def site(
     warm: bool = True,
     analyzer: FakeAnalyzer | None = None,
 ) -> Iterator[Site]:
-    """Serves the routes until the block ends."""
+    """Serve the routes until the block ends."""
     settings, analyzer = settings or Settings(), analyzer or FakeAnalyzer()
     lessons = LiveLessons(analyzer, most=settings.max_sessions)
     state = State(settings, analyzer, lessons, SECRET)
@@ -82,7 +82,7 @@ def site(
 
 @contextmanager
 def serving(app: Starlette) -> Iterator[int]:
-    """Serves it in a thread until the block ends; gives the port."""
+    """Serve an app in a thread until the block ends; yield the port."""
     config = uvicorn.Config(
         app, host="127.0.0.1", port=0, log_config=None, timeout_graceful_shutdown=2
     )
@@ -99,7 +99,7 @@ def serving(app: Starlette) -> Iterator[int]:
 
 
 def wait_until(true: Any, seconds: float = 10) -> None:
-    """Returns as soon as it is so."""
+    """Wait until `true` returns a true value; fail after `seconds`."""
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "it never came true"
@@ -115,5 +115,5 @@ def message(seq: int = 1, data: bytes | None = None, time: float = 5.0, version:
 
 
 def heard(client: ClientConnection, timeout: float = 10) -> dict[str, Any]:
-    """The next answer."""
+    """Return the next message of the server."""
     return json.loads(client.recv(timeout=timeout))

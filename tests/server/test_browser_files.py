@@ -1,4 +1,4 @@
-"""The browser's code as it is served."""
+"""Serving the browser's code: addresses, caching, compression."""
 
 import gzip
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ class Answer(NamedTuple):
 
 
 def get(port: int, path: str, accept_encoding: str = "identity") -> Answer:
-    """Return the answer as it was sent; the path goes out unchanged, and nothing is unpacked."""
+    """Return the raw answer: the path is sent unchanged, and nothing is decompressed."""
     connection = HTTPConnection("127.0.0.1", port, timeout=10)
     connection.request("GET", path, headers={"Accept-Encoding": accept_encoding})
     answer = connection.getresponse()
@@ -69,7 +69,7 @@ def test_a_file_is_served_for_a_year(
     ("accepted", "compressed"),
     [("gzip, br", True), ("GZIP;q=0.5", True), ("*", True), ("gzip;q=0", False), ("br", False)],
 )
-def test_it_is_compressed_for_who_takes_it(
+def test_a_file_is_compressed_if_the_client_accepts_that(
     port: int, files: BrowserFiles, accepted: str, compressed: bool
 ) -> None:
     answer = get(port, f"/{files.url('live/main.js')}", accepted)
@@ -94,7 +94,7 @@ def test_it_is_compressed_for_who_takes_it(
         "/etc/passwd",
     ],
 )
-def test_nothing_else_is_served(port: int, files: BrowserFiles, name: str) -> None:
+def test_no_other_files_are_served(port: int, files: BrowserFiles, name: str) -> None:
     answer = get(port, f"/browser/{files.version}/{name}")
     assert answer.status == 404
 
@@ -105,7 +105,7 @@ def test_another_version_is_not_found_and_not_stored(port: int) -> None:
     assert answer.headers["cache-control"] == "no-store"
 
 
-def test_it_is_served_under_a_base_path(port: int, files: BrowserFiles) -> None:
+def test_files_are_served_under_a_base_path(port: int, files: BrowserFiles) -> None:
     assert get(port, f"/school/{files.url('text.js')}").status == 200
 
 

@@ -1,4 +1,4 @@
-"""Python and the browser's code understand each other's messages."""
+"""Python and the browser's code can read each other's messages."""
 
 import json
 import shutil

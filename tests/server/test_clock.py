@@ -1,29 +1,29 @@
-"""Times and delays from clocks that nobody can trust."""
+"""Times and delays of frames from clients whose clocks are wrong."""
 
 import pytest
 
 from fer.server.clock import DelayGauge, FrameClock
 
 
-def test_honest_times_pass_as_they_are() -> None:
+def test_possible_times_are_kept() -> None:
     clock = FrameClock()
     times = [clock.time(50 + at / 10, 900 + at / 10 + at % 3 / 50) for at in range(20)]
     assert times == pytest.approx([50 + at / 10 for at in range(20)])
 
 
 @pytest.mark.parametrize("first", [-1.0, 1e300, 1e12])
-def test_a_first_time_that_is_none_counts_from_nought(first: float) -> None:
+def test_an_impossible_first_time_becomes_zero(first: float) -> None:
     assert FrameClock().time(first, 1.0) == 0
 
 
-def test_a_page_that_was_loaded_again_goes_on_by_our_clock() -> None:
+def test_a_reloaded_page_goes_on_by_our_clock() -> None:
     clock = FrameClock()
     clock.time(500.0, 10.0)
     assert clock.time(0.2, 13.0) == pytest.approx(503)
     assert clock.time(0.3, 13.1) == pytest.approx(503.1)
 
 
-def test_the_same_time_twice_is_still_a_step() -> None:
+def test_two_equal_times_are_a_small_step_apart() -> None:
     clock = FrameClock()
     assert clock.time(5.0, 1.0) < clock.time(5.0, 1.0)
 
@@ -35,7 +35,7 @@ def test_a_delay_needs_no_common_clock() -> None:
     assert gauge.delay(0.9, 7000.9 + 0.3 + 0.05) == pytest.approx(0.35)
 
 
-def test_clocks_that_drift_apart_are_no_growing_delay() -> None:
+def test_drifting_clocks_do_not_let_the_delay_grow() -> None:
     gauge = DelayGauge()
     for second in range(3600):
         now = second * 1.001
@@ -44,7 +44,7 @@ def test_clocks_that_drift_apart_are_no_growing_delay() -> None:
 
 
 @pytest.mark.parametrize("jump", [1e12, -1e12])
-def test_a_clock_that_jumps_is_no_endless_delay(jump: float) -> None:
+def test_after_a_jump_of_the_clock_the_delay_is_bounded(jump: float) -> None:
     gauge = DelayGauge()
     gauge.arrived(5.0, 100.0)
     gauge.arrived(5.0 + jump, 100.1)

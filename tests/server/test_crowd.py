@@ -1,4 +1,4 @@
-"""Two hundred bad clients at the real server, and one good one that must not notice them."""
+"""Two hundred bad clients at a real server do not disturb a good one."""
 
 import asyncio
 import multiprocessing
@@ -23,9 +23,9 @@ from tests.server.test_protocol import claiming
 
 SECRET = "for this test and no other"
 BAD = 200
-GIGABYTES = claiming(jpeg(), 60_000, 60_000)  # 10.8 GB, were it decoded
+GIGABYTES = claiming(jpeg(), 60_000, 60_000)  # 10.8 GB if decoded
 LARGE = 50_000_000
-HEAVY = 5  # clients that send one in each way
+HEAVY = 5  # clients that send each kind of large frame
 LATEST = 1.5  # seconds, at the 95th percentile; a quiet machine needs a thirtieth
 # MB: a message is refused as soon as 16 have come of it, and these may all come at the same time;
 # as much again for what a server of its threads and buffers takes for two hundred connections.
@@ -38,7 +38,7 @@ CODES: dict[str, tuple[int, ...]] = {
     "forged token": (1008,),
     "expired token": (1008,),
     "fifty megabytes": (1009,),
-    # Who goes on sending after the refusal may find the line cut before reading why.
+    # A client that goes on sending may lose the connection before it reads the code.
     "fifty megabytes in pieces": (1009, 1006),
     "garbage": (1007,),
     "drips": (1001,),
@@ -48,7 +48,7 @@ CODES: dict[str, tuple[int, ...]] = {
 
 
 class Uvicorn(Server):
-    """The app under plain uvicorn."""
+    """The app in plain uvicorn."""
 
     def command(self, address: str) -> list[str]:
         return [
@@ -63,7 +63,9 @@ def server(request: pytest.FixtureRequest, tiny_model: Path, tmp_path: Path) -> 
         "FER_MODEL": str(tiny_model),
         "FER_DETECTOR": "haar",
         "FER_SECRET": SECRET,
-        "FER_MAX_SESSIONS": str(2 * BAD),  # so that each is refused for what it does
+        "FER_MAX_SESSIONS": str(
+            2 * BAD
+        ),  # enough for all, so that each is refused for its own reason
     }
     running = request.param("app.py", environ, tmp_path / "log", free_port())
     running.start()
@@ -78,12 +80,12 @@ def server(request: pytest.FixtureRequest, tiny_model: Path, tmp_path: Path) -> 
 
 
 def address(url: str, token: str | None) -> str:
-    said = "" if token is None else f"?token={token}"
-    return url.replace("http", "ws") + "/ws/live" + said
+    query = "" if token is None else f"?token={token}"
+    return url.replace("http", "ws") + "/ws/live" + query
 
 
 async def misbehave(url: str, kind: str, number: int) -> int:
-    """The code that it ends with."""
+    """Return the code with which the server ends the connection."""
     secret, age = SECRET.encode(), 0.0
     if kind == "forged token":
         secret = b"guessed"
@@ -122,11 +124,11 @@ async def ending(client: ClientConnection, kind: str) -> int:
 
 
 def crowd(url: str) -> list[tuple[str, int]]:
-    """All of them at once, from a process of their own; each with its code."""
+    """Run all bad clients at once, in a process of their own; return each kind and its code."""
 
     large = [kind for kind in CODES if kind.startswith("fifty")]
     others = [kind for kind in CODES if kind not in large]
-    kinds = large * HEAVY  # more of these would only show how fast this machine copies memory
+    kinds = large * HEAVY  # more of them would only measure how fast this machine copies memory
     kinds += [others[number % len(others)] for number in range(BAD - len(kinds))]
 
     async def run() -> list[tuple[str, int]]:
@@ -137,22 +139,22 @@ def crowd(url: str) -> list[tuple[str, int]]:
 
 
 def memory(server: Server) -> float:
-    """The server's, in MB; 0 where a busy machine has no answer in time."""
-    said = server.answer("/metrics") or ""
+    """Return the server's memory in MB; 0 if a busy machine does not answer in time."""
+    text = server.answer("/metrics") or ""
     return (
         next(
             sample.value / 1e6
-            for family in text_string_to_metric_families(said)
+            for family in text_string_to_metric_families(text)
             for sample in family.samples
             if sample.name == "process_resident_memory_bytes"
         )
-        if said
+        if text
         else 0.0
     )
 
 
 @pytest.mark.long
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process's memory so")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux reports a process's memory")
 def test_two_hundred_bad_clients_do_not_disturb_a_good_one(server: Server) -> None:
     picture = jpeg(640, 360)
     token = tokens.issue(SECRET.encode(), "good-lesson", time.time())

@@ -1,4 +1,4 @@
-"""Ready once the network has answered; what runs beside the routes; settings that don't fit."""
+"""The health check, the sweep of idle lessons, and the answers with invalid settings."""
 
 import asyncio
 from types import SimpleNamespace
@@ -10,20 +10,20 @@ from starlette.applications import Starlette
 from fer import server
 from fer.errors import ModelError
 from fer.server.lessons import STREAM_IDLE, LiveLessons
-from fer.server.state import WARMING, State
+from fer.server.state import LOADING, State
 from fer.settings import Settings
 from tests.server.fakes import Clock, FakeAnalyzer
 from tests.server.server import SECRET, heard, message, serving, site, wait_until
 
 
-def test_it_is_ready_when_the_network_has_answered() -> None:
+def test_the_server_is_ready_once_the_network_has_answered() -> None:
     analyzer = FakeAnalyzer()
     analyzer.may_go.clear()
     with site(analyzer=analyzer, warm=False) as served:
         answer = served.get("/healthz")
         assert (answer.status_code, answer.json()) == (
             503,
-            {"status": "not ready", "error": WARMING},
+            {"status": "not ready", "error": LOADING},
         )
         analyzer.may_go.set()
         wait_until(lambda: served.get("/healthz").status_code == 200)
@@ -31,10 +31,10 @@ def test_it_is_ready_when_the_network_has_answered() -> None:
     assert analyzer.photos == 1
 
 
-def test_why_it_is_not_ready_is_told_in_a_line() -> None:
+def test_an_unready_server_answers_with_one_line() -> None:
     analyzer = FakeAnalyzer(fault=ModelError("no network here;\n  put one there"))
     with site(analyzer=analyzer, warm=False) as served:
-        wait_until(lambda: served.state.not_ready != WARMING)
+        wait_until(lambda: served.state.not_ready != LOADING)
         answer = served.get("/healthz")
     assert answer.status_code == 503
     assert answer.json()["error"] == "no network here; put one there"
@@ -54,14 +54,14 @@ def test_a_lesson_may_begin_while_the_network_loads() -> None:
     "path", ["/healthz", "/health", "/metrics", "/api/photo", "/api/openapi.json"]
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_settings_that_do_not_fit_are_told_everywhere(path: str, method: str) -> None:
-    with serving(Starlette(routes=server.refusing("FER_LIVE is 'x':\ntake auto"))) as port:
+def test_invalid_settings_are_the_answer_of_every_route(path: str, method: str) -> None:
+    with serving(Starlette(routes=server.error_routes("FER_LIVE is 'x':\ntake auto"))) as port:
         answer = requests.request(method, f"http://127.0.0.1:{port}{path}", timeout=10)
     assert answer.status_code == 503
     assert answer.json()["error"] == "FER_LIVE is 'x': take auto"
 
 
-def test_idle_lessons_end_by_themselves() -> None:
+def test_idle_lessons_end_without_a_call() -> None:
     analyzer, now = FakeAnalyzer(), Clock()
     lessons = LiveLessons(analyzer, now=now)
     state = State(Settings(), analyzer, lessons, SECRET)
@@ -92,7 +92,7 @@ def test_lessons_end_with_the_server() -> None:
     assert all(stream.closed for stream in analyzer.streams)
 
 
-def test_a_server_can_end_while_it_loads() -> None:
+def test_a_server_can_stop_while_it_loads() -> None:
     analyzer = FakeAnalyzer()
     analyzer.may_go.clear()
     with site(analyzer=analyzer, warm=False) as served:

@@ -1,4 +1,4 @@
-"""Live lessons: one object each, found again by its id, safe from any thread."""
+"""Live lessons: their whole life, places, owners, several processes, and locks."""
 
 import gc
 import threading
@@ -38,7 +38,7 @@ class FakeConnection:
 
 
 class Process:
-    """A server's live lessons over a store that it shares with others."""
+    """A server process, with live lessons over a shared store."""
 
     def __init__(self, world: "World") -> None:
         self.world, self.analyzer = world, FakeAnalyzer()
@@ -49,14 +49,14 @@ class Process:
         )
 
     def begin(self, plan: LessonPlan | None = None) -> LiveLesson:
-        """A page joins, and the first picture comes."""
+        """Let a page join and the first picture come."""
         self.lessons.join(ID, OWNER, plan or LessonPlan("Algebra"))
         live = self.lessons.open(ID, "socket")
         live.add(HAPPY)
         return live
 
     def teach(self, until: int) -> None:
-        """A picture in each second from now on, and the autosave's turns."""
+        """Feed a picture each second up to `until`, and save what is due."""
         live = self.lessons.open(ID, "socket")
         for second in range(round(self.world.seconds), until):
             self.world.seconds = second
@@ -66,7 +66,7 @@ class Process:
 
 
 class World:
-    """A clock, and processes that keep lessons in the same file."""
+    """A clock, and server processes that share a database file."""
 
     def __init__(self, path: Path) -> None:
         self.url, self.seconds = f"sqlite:///{path}", 0.0
@@ -104,7 +104,7 @@ def lessons(analyzer: FakeAnalyzer, now: Clock) -> LiveLessons:
 # Frames.
 
 
-def test_it_remembers_its_newest_answer(lessons: LiveLessons) -> None:
+def test_a_lesson_keeps_its_newest_faces(lessons: LiveLessons) -> None:
     live = lessons.open(None, "socket")
     assert (len(live.faces), live.size, live.rate(), live.delay()) == (0, (0, 0), 0, None)
     faces = live.feed(FRAME, 1.0)
@@ -200,7 +200,9 @@ def test_a_frame_that_comes_too_soon_is_dropped(
     assert analyzer.streams[0].times == [1.0]
 
 
-def test_a_fault_leaves_the_lesson_usable(lessons: LiveLessons, analyzer: FakeAnalyzer) -> None:
+def test_an_error_of_the_stream_leaves_the_lesson_usable(
+    lessons: LiveLessons, analyzer: FakeAnalyzer
+) -> None:
     live = lessons.open(None, "socket")
     analyzer.fault = ValueError("broken")
     with pytest.raises(ValueError, match="broken"):
@@ -222,12 +224,12 @@ def test_the_same_id_is_the_same_lesson(lessons: LiveLessons) -> None:
 @pytest.mark.parametrize(
     "lesson_id", ["", "short", "a" * 65, "../../etc/passwd", "with space", "ümläut-ü"]
 )
-def test_an_id_must_be_plain(lessons: LiveLessons, lesson_id: str) -> None:
+def test_a_malformed_id_is_refused(lessons: LiveLessons, lesson_id: str) -> None:
     with pytest.raises(LiveError, match="id"):
         lessons.open(lesson_id, "socket")
 
 
-def test_there_are_only_so_many_places(lessons: LiveLessons) -> None:
+def test_the_number_of_places_is_limited(lessons: LiveLessons) -> None:
     opened = [lessons.open(None, "socket") for _ in range(3)]
     with pytest.raises(BusyError, match=r"^the server is busy with 3 lessons; try later$"):
         lessons.open(None, "socket")
@@ -302,7 +304,7 @@ def test_a_lesson_that_runs_without_a_stream_needs_a_place_again(
         live.feed(FRAME, 3.0)
 
 
-def test_who_never_sent_a_picture_keeps_no_place(lessons: LiveLessons) -> None:
+def test_a_lesson_without_a_picture_keeps_no_place(lessons: LiveLessons) -> None:
     live, connection = lessons.open("garbage-sender", "socket"), FakeConnection()
     live.connect(connection)
     live.disconnect(connection)
@@ -445,7 +447,7 @@ def test_a_newer_connection_replaces_the_older(lessons: LiveLessons) -> None:
     live.feed(FRAME, 1.0)
     assert live.connect(first) is None
     assert live.connect(second) is first
-    live.disconnect(first)  # late news of the older one
+    live.disconnect(first)  # the older one closes later
     live.finish()
     assert first.reasons == []
     assert second.reasons == [("this lesson has ended; reload the page", False)]
@@ -454,7 +456,7 @@ def test_a_newer_connection_replaces_the_older(lessons: LiveLessons) -> None:
 # The life of a lesson.
 
 
-def test_it_begins_with_the_first_picture_after_a_page_joined(lessons: LiveLessons) -> None:
+def test_a_lesson_begins_with_the_first_picture_after_a_page_joined(lessons: LiveLessons) -> None:
     live = lessons.open(ID, "socket")
     live.feed(FRAME, 1.0)  # answered, not counted
     assert (live.state, live.lesson, lessons.get(ID, OWNER)) == ("waiting", None, None)
@@ -469,7 +471,7 @@ def test_it_begins_with_the_first_picture_after_a_page_joined(lessons: LiveLesso
     assert live.snapshot() is not None
 
 
-def test_a_lesson_is_its_owners(lessons: LiveLessons) -> None:
+def test_only_the_owner_gets_a_lesson(lessons: LiveLessons) -> None:
     lessons.join(ID, OWNER, LessonPlan("Algebra"))
     lessons.open(ID, "socket").add(HAPPY)
     assert lessons.get(ID, "another") is None
@@ -483,7 +485,7 @@ def test_a_lesson_is_its_owners(lessons: LiveLessons) -> None:
     assert lessons.resume(OWNER) is None
 
 
-def test_nobody_takes_over_a_lesson_that_waits(lessons: LiveLessons) -> None:
+def test_another_owner_cannot_take_over_a_waiting_lesson(lessons: LiveLessons) -> None:
     lessons.join(ID, OWNER, LessonPlan("Algebra"))
     assert lessons.join(ID, "another", LessonPlan("Theft")) is None
     lessons.open(ID, "socket").add(HAPPY)
@@ -543,7 +545,7 @@ def test_a_killed_server_costs_what_was_not_saved_yet(world: World) -> None:
     first = world.process()
     first.begin()
     first.teach(60)
-    world.seconds = 90  # it was killed: nothing is closed
+    world.seconds = 90  # the process was killed: nothing is closed
     second = world.process()
     assert second.lessons.resume(OWNER) == ID
     assert second.lessons.resume(OWNER) == ID  # now as one that runs
@@ -637,7 +639,7 @@ def test_a_process_that_was_left_behind_changes_nothing(world: World, left: str)
     assert kept.rows()["frames"][12:30].all()
 
 
-def test_who_adopts_a_lesson_last_has_it(world: World) -> None:
+def test_the_process_that_adopted_a_lesson_last_runs_it(world: World) -> None:
     first, second = world.process(), world.process()
     first.begin()
     first.teach(10)
@@ -684,7 +686,7 @@ def test_a_lesson_that_nobody_went_on_with_ends_where_it_broke_off(world: World)
     assert world.kept().ended == 60
 
 
-def test_a_server_that_stops_saves_all_and_ends_none(world: World) -> None:
+def test_stopping_saves_all_lessons_and_ends_none(world: World) -> None:
     first = world.process()
     live = first.begin()
     live.feed(FRAME, 1.0)
@@ -720,7 +722,7 @@ def test_a_deleted_lesson_is_not_saved_and_takes_nothing_more(world: World) -> N
     assert live.lesson.rows()["frames"].sum() == 2
 
 
-def test_a_store_that_is_away_at_the_end_gets_the_lesson_later(world: World) -> None:
+def test_an_ended_lesson_is_saved_later_if_the_store_fails(world: World) -> None:
     process = world.process()
     live = process.begin()
     process.lessons.save_due()
@@ -776,7 +778,7 @@ def test_a_lesson_without_a_name_has_the_time_of_its_beginning(world: World) -> 
     assert named.info.name == "Algebra"
 
 
-def test_consent_is_dated_by_the_classs_clock() -> None:
+def test_consent_has_the_time_zone_of_the_class() -> None:
     new_york = ZoneInfo("America/New_York")
     evening = datetime(2026, 3, 2, 19, 30, tzinfo=new_york)  # after midnight by UTC
     agreed = evening - timedelta(minutes=5)
@@ -843,7 +845,7 @@ def test_a_running_lesson_is_renamed_here_and_in_the_store(world: World, by: str
     assert live.lesson.info.name == world.kept().info.name == "Geometry"
 
 
-def test_a_name_given_while_the_store_is_away_arrives_later(world: World) -> None:
+def test_a_new_name_is_saved_later_if_the_store_fails(world: World) -> None:
     process = world.process()
     live = process.begin()
     process.lessons.save_due()
@@ -871,7 +873,7 @@ def test_a_note_is_saved_at_once(world: World) -> None:
     assert world.kept().notes == [note]
 
 
-def test_what_a_page_does_to_a_lesson_that_does_not_run_is_ignored(lessons: LiveLessons) -> None:
+def test_changes_to_a_lesson_that_does_not_run_are_ignored(lessons: LiveLessons) -> None:
     live = lessons.join(ID, OWNER, LessonPlan())
     assert live is not None
     assert live.mark("topic") is None
@@ -885,7 +887,7 @@ def test_what_a_page_does_to_a_lesson_that_does_not_run_is_ignored(lessons: Live
 
 
 class SlowStore:
-    """Saves only when it may."""
+    """A store whose saves wait until a test allows them."""
 
     def __init__(self) -> None:
         self.begun, self.may_go = threading.Event(), threading.Event()
@@ -896,7 +898,7 @@ class SlowStore:
 
 
 def calls(lessons: LiveLessons, live: LiveLesson) -> list[Callable[[], object]]:
-    """Everything that must not wait for slow work."""
+    """Return the calls that must not wait for slow work."""
     return [
         live.snapshot,
         live.rate,
@@ -946,7 +948,7 @@ def test_no_lock_is_held_while_others_work(slow: str, at: int) -> None:
         slow_work.result(10)
 
 
-def test_it_can_be_read_while_it_is_fed(analyzer: FakeAnalyzer) -> None:
+def test_a_lesson_can_be_read_while_it_is_fed(analyzer: FakeAnalyzer) -> None:
     lessons = LiveLessons(analyzer)
     lessons.join(ID, OWNER, LessonPlan())
     live = lessons.open(ID, "socket")

@@ -1,4 +1,4 @@
-"""Buckets that fill and empty, and never grow without bound."""
+"""Token buckets: burst, rate, one for each client, bounded memory."""
 
 import pytest
 

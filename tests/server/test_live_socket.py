@@ -1,4 +1,4 @@
-"""The live socket: what a good client gets, and how each kind of bad one is shown out."""
+"""The live socket: what a good client gets, and how each kind of bad client is refused."""
 
 import asyncio
 import time
@@ -32,7 +32,7 @@ def served() -> Iterator[Site]:
 
 
 def closing(client: ClientConnection) -> tuple[int, str]:
-    """The code and reason with which the server ends a connection."""
+    """Return the code and reason with which the server ends the connection."""
     with suppress(ConnectionClosed):
         for _ in range(100):
             client.recv(timeout=10)
@@ -46,17 +46,17 @@ def test_a_good_client_is_answered(served: Site) -> None:
     with served.connect(token=token) as client:
         assert heard(client) == {"hello": lesson_id, "inflight": 2, "max_bytes": 100_000}
         client.send(message(seq=7, time=1234.5))
-        said = heard(client)
-    assert said.pop("ms") >= 0
-    face = said["faces"][0]
+        answer = heard(client)
+    assert answer.pop("ms") >= 0
+    face = answer["faces"][0]
     assert face[1:] == [16, 12, 32, 24, 3, 90]
-    assert said == {"seq": 7, "time": 1234.5, "size": [64, 48], "faces": [face], "left_out": 0}
+    assert answer == {"seq": 7, "time": 1234.5, "size": [64, 48], "faces": [face], "left_out": 0}
     live = served.state.lessons.open(lesson_id, "socket")
     assert live.size == (64, 48)
     assert live.delay() is not None
 
 
-def test_coming_back_goes_on_with_the_same_faces(served: Site) -> None:
+def test_a_client_that_connects_again_has_the_same_faces(served: Site) -> None:
     ids = []
     for _ in range(2):
         with served.connect("coming-back") as client:
@@ -66,22 +66,22 @@ def test_coming_back_goes_on_with_the_same_faces(served: Site) -> None:
     assert ids[0] == ids[1]
 
 
-def test_a_lesson_is_counted_and_its_news_come_once_a_second(served: Site) -> None:
+def test_a_lesson_is_counted_and_class_numbers_come_once_a_second(served: Site) -> None:
     served.state.lessons.join("with-news", "somebody", LessonPlan("Algebra"))
     with served.connect("with-news") as client:
         heard(client)
-        told = []
+        news = []
         for seq in (1, 2):
             client.send(message(seq=seq))
-            told.append(heard(client).get("news"))
-    assert told[0]["faces"] == 1
-    assert told[1] is None
+            news.append(heard(client).get("news"))
+    assert news[0]["faces"] == 1
+    assert news[1] is None
     assert served.state.lessons.running("with-news", "somebody") is not None
 
 
 def test_a_newer_connection_replaces_the_old_one(served: Site) -> None:
     with served.connect("two-at-once") as old, served.connect("two-at-once") as new:
-        # A code of its own: with a refusal's the old one would ask for a token and come back.
+        # A code of its own: after a usual refusal the old page would connect again.
         assert closing(old) == (protocol.REPLACED, "replaced by a newer connection")
         heard(new)
         new.send(message())
@@ -94,7 +94,7 @@ def test_another_sites_page_is_refused(served: Site, origin: str | None) -> None
         served.connect(origin=origin)
 
 
-def test_a_named_site_is_let_in() -> None:
+def test_a_site_in_the_settings_is_allowed() -> None:
     with (
         site(Settings(origins=("https://school.example",))) as served,
         served.connect(origin="https://School.example:443") as client,
@@ -111,11 +111,11 @@ def test_a_named_site_is_let_in() -> None:
         (tokens.issue(SECRET, "lesson-one", time.time() - 700), "expired token"),
     ],
 )
-def test_a_token_must_be_good(served: Site, token: str, reason: str) -> None:
+def test_a_bad_token_is_refused(served: Site, token: str, reason: str) -> None:
     with served.connect(token=token) as client:
-        code, said = closing(client)
+        code, text = closing(client)
     assert code == 1008
-    assert reason in said
+    assert reason in text
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_a_token_must_be_good(served: Site, token: str, reason: str) -> None:
         ("a text", 1007, "binary"),
     ],
 )
-def test_what_is_no_frame_ends_the_connection(
+def test_a_malformed_frame_ends_the_connection(
     served: Site, data: bytes | str, code: int, reason: str
 ) -> None:
     with served.connect() as client:
@@ -148,20 +148,20 @@ def test_what_is_no_frame_ends_the_connection(
     assert reason in ended[1]
 
 
-def test_an_idle_client_is_shown_out(served: Site) -> None:
+def test_an_idle_client_is_refused(served: Site) -> None:
     with served.connect() as client:
         heard(client)
         begun = time.monotonic()
-        assert closing(client) == (1001, "idle for too long")
+        assert closing(client) == (1001, "no frame came for too long")
     assert time.monotonic() - begun < 3
 
 
-def test_a_message_that_drips_in_is_idle(served: Site) -> None:
+def test_an_unfinished_message_counts_as_idle(served: Site) -> None:
     with served.connect() as client:
         heard(client)
         client.socket.sendall(b"\x82\xfe\x40")  # a frame's first bytes, and no more
-        # Its reply to the closing would be taken for more of that frame, so the server hangs up
-        # only some seconds later: what counts is that it said so and works no more for it.
+        # The client's reply would be read as more of that frame, so the server hangs up only some
+        # seconds later. What matters is that it sent the reason and no longer works for the client.
         wait_until(lambda: client.protocol.close_rcvd is not None, 3)
         assert client.protocol.close_rcvd.code == 1001
 
@@ -169,13 +169,13 @@ def test_a_message_that_drips_in_is_idle(served: Site) -> None:
 def test_a_flood_is_refused() -> None:
     with site(limits=Limits(frames_a_second=5)) as served, served.connect() as client:
         heard(client)
-        with suppress(ConnectionClosed):  # it may be over before the last one is sent
+        with suppress(ConnectionClosed):  # the connection may end before the last one is sent
             for seq in range(10):
                 client.send(message(seq))
-        assert closing(client) == (1008, "too many messages a second")
+        assert closing(client) == (1008, "too many frames a second")
 
 
-def test_old_frames_that_wait_are_dropped_and_counted() -> None:
+def test_waiting_frames_are_dropped_and_counted() -> None:
     analyzer = FakeAnalyzer()
     with site(analyzer=analyzer) as served, served.connect() as client:
         heard(client)
@@ -192,7 +192,7 @@ def test_old_frames_that_wait_are_dropped_and_counted() -> None:
         assert heard(client)["left_out"] == 3
 
 
-def test_who_had_to_wait_for_a_turn_has_the_newest_frame_answered() -> None:
+def test_after_waiting_the_newest_frame_is_answered() -> None:
     analyzer = FakeAnalyzer()
     with ExitStack() as stack:
         served = stack.enter_context(site(Settings(max_sessions=200), analyzer=analyzer))
@@ -213,7 +213,7 @@ def test_who_had_to_wait_for_a_turn_has_the_newest_frame_answered() -> None:
         assert [heard(client)["seq"] for client in others] == [1] * AT_ONCE
 
 
-def test_a_full_server_says_try_later() -> None:
+def test_a_full_server_answers_try_later() -> None:
     with site(Settings(max_sessions=2)) as served, served.connect() as first, served.connect():
         with served.connect() as third:
             assert closing(third) == (1013, "the server is busy with 2 lessons; try later")
@@ -222,7 +222,7 @@ def test_a_full_server_says_try_later() -> None:
         assert heard(first)["seq"] == 1
 
 
-def test_who_never_sent_a_picture_keeps_no_place() -> None:
+def test_a_client_without_a_picture_keeps_no_place() -> None:
     with site(Settings(max_sessions=1)) as served:
         for _ in range(3):
             with served.connect() as client:
@@ -235,17 +235,19 @@ def test_who_never_sent_a_picture_keeps_no_place() -> None:
             client.send(message())
             heard(client)
         with served.connect() as client:
-            assert closing(client)[0] == 1013  # a lesson that was seen may come back for a while
+            assert (
+                closing(client)[0] == 1013
+            )  # a lesson that had a picture keeps its place for a while
 
 
 @pytest.mark.parametrize(
     ("fault", "code", "reason"),
     [
         (ModelError("no network here"), 1013, "no network here"),
-        (ValueError("an inner secret"), 1011, "something went wrong here"),
+        (ValueError("an inner secret"), 1011, "internal error of the server; try again"),
     ],
 )
-def test_a_fault_here_ends_one_connection_alone(
+def test_an_internal_error_ends_one_connection_only(
     served: Site, fault: Exception, code: int, reason: str
 ) -> None:
     served.analyzer.fault = fault
@@ -273,8 +275,8 @@ def test_a_long_reason_is_cut_between_letters(served: Site) -> None:
         served.analyzer.fault = None
 
 
-def test_a_client_that_reads_nothing_is_dropped() -> None:
-    """With a server's buffers full, which takes megabytes of answers over a real line."""
+def test_a_client_that_receives_nothing_is_refused() -> None:
+    """The buffers are full at once here; a real connection takes megabytes of answers."""
     sent: list[str] = []
 
     async def receive() -> dict[str, object]:
@@ -283,9 +285,9 @@ def test_a_client_that_reads_nothing_is_dropped() -> None:
         await asyncio.sleep(60)
         raise AssertionError
 
-    async def send(said: dict[str, object]) -> None:
-        sent.append(str(said["type"]))
-        if said["type"] != "websocket.accept":
+    async def send(message: dict[str, object]) -> None:
+        sent.append(str(message["type"]))
+        if message["type"] != "websocket.accept":
             await asyncio.sleep(60)
 
     async def serve() -> float:

@@ -1,4 +1,4 @@
-"""What stands in a server's log: addresses, but no tokens."""
+"""The server's log shows addresses but no tokens."""
 
 import logging
 
@@ -28,7 +28,7 @@ def test_tokens_are_hidden(path: str, shown: str, caplog: pytest.LogCaptureFixtu
     assert len(caplog.messages) == 2
 
 
-def test_a_real_servers_log_shows_none(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_real_servers_log_shows_no_token(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG), site() as served:
         token = served.state.issue_token(None)[1]
         with served.connect(token=token) as client:
@@ -38,7 +38,7 @@ def test_a_real_servers_log_shows_none(caplog: pytest.LogCaptureFixture) -> None
     assert not any(token in line for line in ours)
 
 
-def test_asked_twice_it_filters_once() -> None:
+def test_a_second_call_adds_no_filter() -> None:
     hide_tokens()
     before = len(logging.getLogger(LOGGER).filters)
     hide_tokens()

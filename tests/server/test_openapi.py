@@ -31,20 +31,20 @@ def served() -> Iterator[Site]:
 
 
 def content(path: str, status: int, kind: str = "application/json") -> dict[str, Any]:
-    """What the description says of an answer."""
+    """Return the description of an answer."""
     (operation,) = DESCRIPTION["paths"][path].values()
     return operation["responses"][str(status)]["content"][kind]
 
 
-def check(said: Any, schema: dict[str, Any]) -> None:
-    """Fails where what was said isn't as described; no property may be said that isn't named."""
+def check(answer: Any, schema: dict[str, Any]) -> None:
+    """Fail if an answer does not fit its schema, or has a property that the schema lacks."""
     whole = closed(schema | {"components": DESCRIPTION["components"]})
     Draft202012Validator.check_schema(whole)
-    Draft202012Validator(whole).validate(said)
+    Draft202012Validator(whole).validate(answer)
 
 
 def closed(schema: Any) -> Any:
-    """The same, with every object that names its properties allowed no others."""
+    """Return the schema with no further properties allowed in objects."""
     if isinstance(schema, list):
         return [closed(one) for one in schema]
     if not isinstance(schema, dict):
@@ -53,47 +53,47 @@ def closed(schema: Any) -> Any:
     return made | ({"additionalProperties": False} if "properties" in schema else {})
 
 
-def test_it_is_a_valid_description() -> None:
+def test_the_description_is_valid() -> None:
     Draft202012Validator(json.loads(STANDARD.read_text())).validate(DESCRIPTION)
 
 
-def test_the_standards_schema_finds_faults() -> None:
+def test_the_schema_of_the_standard_finds_errors() -> None:
     spoilt = json.loads(json.dumps(DESCRIPTION))
     del spoilt["paths"]["/api/photo"]["post"]["responses"]["200"]["description"]
     assert not Draft202012Validator(json.loads(STANDARD.read_text())).is_valid(spoilt)
 
 
-def test_every_schema_that_is_named_is_there() -> None:
+def test_every_referenced_schema_exists() -> None:
     named = json.dumps(DESCRIPTION).split('"#/components/schemas/')[1:]
     assert {name.split('"')[0] for name in named} == DESCRIPTION["components"]["schemas"].keys()
 
 
-def test_it_describes_every_route() -> None:
+def test_every_route_is_described() -> None:
     state = State.of(Settings(secret="x" * 20), FakeAnalyzer())
     paths = {getattr(route, "path", "") for route in routes(state)}
     assert paths - {"/ws/live", "/api/{rest:path}"} == DESCRIPTION["paths"].keys()
 
 
-def test_it_is_served(served: Site) -> None:
+def test_the_description_is_served(served: Site) -> None:
     answer = served.get("/api/openapi.json")
     assert answer.status_code == 200
     assert answer.json() == DESCRIPTION
     assert answer.json()["info"]["version"] == __version__
 
 
-def test_the_example_is_as_described() -> None:
-    told = content("/api/photo", 200)
-    check(told["example"], told["schema"])
-    face = told["example"]["faces"][0]
+def test_the_example_fits_its_schema() -> None:
+    described = content("/api/photo", 200)
+    check(described["example"], described["schema"])
+    face = described["example"]["faces"][0]
     assert sum(face["emotions"].values()) == pytest.approx(1)
     assert face["landmarks"]
 
 
-def test_a_real_answer_is_as_described_and_as_the_example(served: Site) -> None:
-    said = served.post("/api/photo", data=jpeg(), headers={"Content-Type": "image/jpeg"}).json()
-    told = content("/api/photo", 200)
-    check(said, told["schema"])
-    face, example = said["faces"][0], told["example"]["faces"][0]
+def test_a_real_answer_fits_its_schema_and_the_example(served: Site) -> None:
+    answer = served.post("/api/photo", data=jpeg(), headers={"Content-Type": "image/jpeg"}).json()
+    described = content("/api/photo", 200)
+    check(answer, described["schema"])
+    face, example = answer["faces"][0], described["example"]["faces"][0]
     assert face.keys() | {"landmarks", "head"} == example.keys()
     assert face["emotions"].keys() == example["emotions"].keys()
 
@@ -107,7 +107,7 @@ def test_a_real_answer_is_as_described_and_as_the_example(served: Site) -> None:
         (415, b"", {"Content-Type": "text/plain"}),
     ],
 )
-def test_errors_are_as_described(
+def test_errors_fit_their_schema(
     served: Site, status: int, data: bytes, headers: dict[str, str]
 ) -> None:
     answer = served.post("/api/photo", data=data, headers={"Content-Type": "image/png"} | headers)
@@ -115,7 +115,7 @@ def test_errors_are_as_described(
     check(answer.json(), content("/api/photo", status)["schema"])
 
 
-def test_a_fault_of_the_network_is_as_described(served: Site) -> None:
+def test_an_error_of_the_network_fits_its_schema(served: Site) -> None:
     served.analyzer.fault = ModelError("no network")
     try:
         answer = served.post("/api/photo", data=jpeg(), headers={"Content-Type": "image/png"})
@@ -124,14 +124,14 @@ def test_a_fault_of_the_network_is_as_described(served: Site) -> None:
     check(answer.json(), content("/api/photo", answer.status_code)["schema"])
 
 
-def test_the_limits_that_it_names_are_those_that_hold() -> None:
-    told = DESCRIPTION["paths"]["/api/photo"]["post"]["requestBody"]["description"]
-    assert told == (
+def test_the_description_names_the_true_limits() -> None:
+    described = DESCRIPTION["paths"]["/api/photo"]["post"]["requestBody"]["description"]
+    assert described == (
         f"at most {Limits().photo_bytes / 1e6:g} MB and {DecodeLimits().pixels / 1e6:g} megapixels"
     )
 
 
-def test_health_is_as_described() -> None:
+def test_health_fits_its_schema() -> None:
     analyzer = FakeAnalyzer()
     analyzer.fault = ModelError("no network")
     with site(analyzer=analyzer, warm=False) as served:

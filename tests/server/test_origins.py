@@ -1,4 +1,4 @@
-"""Whose pages may call, seen from anywhere: plain, behind a proxy, on other ports, over IPv6."""
+"""Which pages may call: directly, behind a proxy, on other ports, over IPv6."""
 
 import logging
 
@@ -11,7 +11,7 @@ from fer.server.origins import OriginCheck, plain_origin
 def call(
     *headers: tuple[str, str], scheme: str = "http", client: str | None = "10.0.0.7"
 ) -> HTTPConnection:
-    """A request with these headers, a name as often as it is given."""
+    """Return a request with these headers; a name may occur several times."""
     scope = {
         "type": "http",
         "scheme": scheme,
@@ -42,7 +42,7 @@ def call(
         ("school.example", "http://evil.example?school.example", "http", False),
         ("school.example", "http://school.example@evil.example", "http", False),
         ("school.example", "http://school.example/", "http", False),
-        ("school.example", "http://school.example#", "http", True),  # nothing stands behind it
+        ("school.example", "http://school.example#", "http", True),  # an empty fragment is ignored
         ("school.example", "null", "http", False),
         ("school.example", "", "http", False),
         ("school.example", "file://", "http", False),
@@ -53,16 +53,18 @@ def call(
         ("evil.example/x", "http://evil.example/x", "http", False),
     ],
 )
-def test_only_the_same_site_is_the_own_one(host: str, origin: str, scheme: str, own: bool) -> None:
-    said = call(("host", host), ("origin", origin), scheme=scheme)
-    assert OriginCheck().lets_socket(said) is own
-    assert OriginCheck().lets_api(said) is own
+def test_only_the_same_site_is_allowed_by_default(
+    host: str, origin: str, scheme: str, own: bool
+) -> None:
+    request = call(("host", host), ("origin", origin), scheme=scheme)
+    assert OriginCheck().allows_socket(request) is own
+    assert OriginCheck().allows_api(request) is own
 
 
-def test_without_an_origin_it_is_a_program_which_the_api_lets_in() -> None:
+def test_a_program_without_an_origin_may_call_the_api_only() -> None:
     bare = call(("host", "localhost:8501"))
-    assert not OriginCheck().lets_socket(bare)
-    assert OriginCheck().lets_api(bare)
+    assert not OriginCheck().allows_socket(bare)
+    assert OriginCheck().allows_api(bare)
 
 
 @pytest.mark.parametrize(
@@ -76,35 +78,35 @@ def test_without_an_origin_it_is_a_program_which_the_api_lets_in() -> None:
         ("no site", "", False),
     ],
 )
-def test_named_sites_are_let_in(named: str, origin: str, lets: bool) -> None:
-    said = call(("host", "app.example"), ("origin", origin))
-    assert OriginCheck((named,)).lets_socket(said) is lets
+def test_sites_in_the_settings_are_allowed(named: str, origin: str, lets: bool) -> None:
+    request = call(("host", "app.example"), ("origin", origin))
+    assert OriginCheck((named,)).allows_socket(request) is lets
 
 
 PROXY = (("x-forwarded-proto", "https"), ("x-forwarded-host", "school.example"))
 
 
-def test_a_proxys_word_counts_only_where_it_is_trusted() -> None:
-    said = call(("host", "10.1.2.3:8501"), ("origin", "https://school.example"), *PROXY)
-    assert not OriginCheck().lets_socket(said)
-    assert OriginCheck(trust_proxy=True).lets_socket(said)
+def test_a_proxys_headers_count_only_if_it_is_trusted() -> None:
+    request = call(("host", "10.1.2.3:8501"), ("origin", "https://school.example"), *PROXY)
+    assert not OriginCheck().allows_socket(request)
+    assert OriginCheck(trust_proxy=True).allows_socket(request)
 
 
-def test_a_proxy_that_keeps_the_host_need_only_tell_the_scheme() -> None:
-    said = call(("host", "school.example"), ("origin", "https://school.example"), PROXY[0])
-    assert OriginCheck(trust_proxy=True).lets_socket(said)
+def test_a_proxy_that_keeps_the_host_need_only_send_the_scheme() -> None:
+    request = call(("host", "school.example"), ("origin", "https://school.example"), PROXY[0])
+    assert OriginCheck(trust_proxy=True).allows_socket(request)
 
 
 @pytest.mark.parametrize(
     "lines", [["https://evil.example, school.example"], ["evil.example", "school.example"]]
 )
-def test_of_several_words_the_proxys_own_is_the_last(lines: list[str]) -> None:
-    """It may add to the client's line, or write one of its own below."""
+def test_the_last_of_several_values_is_the_proxys_own(lines: list[str]) -> None:
+    """A proxy may extend the client's header, or add another one."""
     hosts = [("x-forwarded-host", line) for line in lines]
     common = (("host", "10.1.2.3"), ("x-forwarded-proto", "http, https"), *hosts)
     guard = OriginCheck(trust_proxy=True)
-    assert guard.lets_socket(call(("origin", "https://school.example"), *common))
-    assert not guard.lets_socket(call(("origin", "https://evil.example"), *common))
+    assert guard.allows_socket(call(("origin", "https://school.example"), *common))
+    assert not guard.allows_socket(call(("origin", "https://evil.example"), *common))
 
 
 @pytest.mark.parametrize(
@@ -134,10 +136,10 @@ def test_a_client_without_an_address_still_counts() -> None:
     assert OriginCheck().client(call(client="fe80::1%eth0")).startswith("fe80::")
 
 
-def test_the_log_says_what_to_set(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_names_the_settings_to_change(caplog: pytest.LogCaptureFixture) -> None:
     origin = "https://evil.example\x1b[2J" + "x" * 500
     with caplog.at_level(logging.WARNING, "fer.server.origins"):
-        assert not OriginCheck().lets_api(call(("host", "a.example"), ("origin", origin)))
+        assert not OriginCheck().allows_api(call(("host", "a.example"), ("origin", origin)))
     line = caplog.messages[0]
     assert "FER_TRUST_PROXY" in line
     assert "FER_ORIGINS" in line
@@ -146,5 +148,5 @@ def test_the_log_says_what_to_set(caplog: pytest.LogCaptureFixture) -> None:
 
 
 @pytest.mark.parametrize("none", ["", "null", "https://", "ftp://a.org", "a.org", "http://a.org/x"])
-def test_what_is_no_origin_is_nothing(none: str) -> None:
+def test_a_malformed_origin_is_empty(none: str) -> None:
     assert plain_origin(none) == ""

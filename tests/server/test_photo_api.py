@@ -1,4 +1,4 @@
-"""The photo API: what a picture's sender gets, and what each kind of wrong body gets."""
+"""The photo API: the answer to a picture, and to each kind of wrong body."""
 
 import io
 import socket
@@ -28,7 +28,7 @@ from tests.server.server import Site, jpeg, site, wait_until
 
 LIMITS = Limits(photo_bytes=200_000, photo_seconds=0.5, photo_burst=1000)
 RAW = {"Content-Type": "image/jpeg"}
-PASS = b"\xff\xda\x00\x02"  # begins one in a JPEG
+PASS = b"\xff\xda\x00\x02"  # the start of a pass in a JPEG
 HEIC = b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic" + bytes(200)
 
 
@@ -43,7 +43,7 @@ def post(served: Site, data: Any, kind: str = "image/jpeg", **headers: str) -> r
 
 
 def records(width: int, height: int) -> list[dict[str, Any]]:
-    """What the fake analyzer sees in every picture, in the package's own words."""
+    """Return the records of the faces that the fake analyzer finds in a picture."""
     return FakeAnalyzer().photo(np.zeros((height, width, 3), np.uint8)).to_records()
 
 
@@ -54,7 +54,7 @@ def saved(picture: Image.Image, kind: str, **options: Any) -> bytes:
 
 
 def png(width: int, height: int) -> bytes:
-    """A tiny PNG of black rows, as many as are asked for: a bomb, if they are many."""
+    """Return a small PNG file of black rows; with many rows it is a decompression bomb."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
         return (
@@ -76,7 +76,7 @@ def test_a_raw_picture_is_answered_with_records(served: Site, kind: str) -> None
     assert answer.json() == {"faces": records(64, 48), "size": [64, 48]}
 
 
-def test_a_form_is_answered_alike(served: Site) -> None:
+def test_a_form_gets_the_same_answer(served: Site) -> None:
     form = {"file": ("class.jpg", jpeg(64, 48), "image/jpeg")}
     answer = served.post("/api/photo", files=form, data={"note": "hello"})
     assert answer.json() == post(served, jpeg(64, 48)).json()
@@ -100,14 +100,14 @@ def test_a_progressive_photo_is_read(served: Site) -> None:
     assert post(served, data).status_code == 200
 
 
-def test_a_photo_is_read_the_way_it_was_held(served: Site) -> None:
+def test_a_photo_is_rotated_as_its_camera_was_held(served: Site) -> None:
     turned = Image.Exif()
     turned[0x0112] = 6  # orientation: a quarter turn
     data = saved(Image.new("RGB", (64, 48)), "JPEG", exif=turned)
     assert post(served, data).json()["size"] == [48, 64]
 
 
-def test_faces_come_as_the_package_tells_them() -> None:
+def test_faces_have_the_form_of_the_package() -> None:
     class Two(FakeAnalyzer):
         def photo(self, frame: np.ndarray) -> Faces:
             points = [[[1.25, 2], [3, 4], [5, 6], [7, 8], [9, 10]]] * 2
@@ -119,9 +119,9 @@ def test_faces_come_as_the_package_tells_them() -> None:
 
     analyzer = Two()
     with site(analyzer=analyzer) as served:
-        said = post(served, jpeg()).json()["faces"]
-    assert said == analyzer.photo(np.zeros((1, 1, 3))).to_records()
-    assert said[1]["emotions"] == {}
+        faces = post(served, jpeg()).json()["faces"]
+    assert faces == analyzer.photo(np.zeros((1, 1, 3))).to_records()
+    assert faces[1]["emotions"] == {}
 
 
 @pytest.mark.parametrize(
@@ -138,25 +138,27 @@ def test_faces_come_as_the_package_tells_them() -> None:
         (bytes(200_001), 413, "0.2 MB"),
     ],
 )
-@pytest.mark.parametrize("way", ["raw", "pieces", "form"])
-def test_what_is_no_picture_is_told_in_a_line(
-    served: Site, data: bytes, status: int, words: str, way: str
+@pytest.mark.parametrize("sent_as", ["raw", "pieces", "form"])
+def test_a_body_that_is_not_a_picture_gets_one_line(
+    served: Site, data: bytes, status: int, words: str, sent_as: str
 ) -> None:
-    if way == "form":
+    if sent_as == "form":
         answer = served.post("/api/photo", files={"file": ("a.jpg", data)})
     else:
-        body = data if way == "raw" else (data[at : at + 5000] for at in range(0, len(data), 5000))
+        body = (
+            data if sent_as == "raw" else (data[at : at + 5000] for at in range(0, len(data), 5000))
+        )
         answer = post(served, body)
     assert answer.status_code == status
     assert words in answer.json()["error"]
     assert "\n" not in answer.json()["error"]
 
 
-def test_a_declared_size_is_refused_before_it_comes(served: Site) -> None:
+def test_a_large_declared_size_is_refused_before_the_body(served: Site) -> None:
     with socket.create_connection(("127.0.0.1", served.port), 10) as line:
         head = "POST /api/photo HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
         line.sendall(f"{head}Content-Length: 999999999999\r\n\r\n".encode())
-        answer = line.makefile("rb").read()  # until it is closed
+        answer = line.makefile("rb").read()  # until the server closes it
     assert answer.startswith(b"HTTP/1.1 413 ")
 
 
@@ -196,7 +198,7 @@ FORM = "multipart/form-data; boundary=b"
         ),
     ],
 )
-def test_a_wrong_form_is_told_what_it_lacks(
+def test_the_answer_to_a_wrong_form_names_what_is_missing(
     served: Site, kind: str, body: bytes, words: str
 ) -> None:
     answer = post(served, body, kind)
@@ -204,7 +206,7 @@ def test_a_wrong_form_is_told_what_it_lacks(
     assert words in answer.json()["error"]
 
 
-def test_a_slow_body_is_given_up(served: Site) -> None:
+def test_a_slow_body_is_refused(served: Site) -> None:
     def drip() -> Iterator[bytes]:
         for at in range(100):
             yield jpeg()[at : at + 1]
@@ -289,7 +291,7 @@ def test_before_the_network_has_answered_it_is_not_ready() -> None:
         assert "loaded" in answer.json()["error"]
 
 
-def test_a_fault_of_the_network_is_told(served: Site) -> None:
+def test_an_error_of_the_network_is_reported(served: Site) -> None:
     served.analyzer.fault = ModelError("no network\nhere")
     try:
         answer = post(served, jpeg())
@@ -307,11 +309,11 @@ def test_another_sites_page_is_refused(served: Site, origin: str, path: str) -> 
     assert "access-control-allow-origin" not in answer.headers
 
 
-def test_the_own_page_is_answered(served: Site) -> None:
+def test_this_sites_page_is_answered(served: Site) -> None:
     assert post(served, jpeg(), Origin=served.url).status_code == 200
 
 
-def test_a_named_sites_page_may_ask_and_read() -> None:
+def test_a_page_of_a_site_in_the_settings_may_call() -> None:
     named, foreign = "https://school.example", "https://elsewhere.example"
     asking = {
         "Access-Control-Request-Method": "POST",
@@ -344,7 +346,9 @@ def test_a_named_sites_page_may_ask_and_read() -> None:
         ("POST", "/api/", 404),
     ],
 )
-def test_other_calls_get_no_page(served: Site, method: str, path: str, status: int) -> None:
+def test_other_paths_do_not_get_streamlits_page(
+    served: Site, method: str, path: str, status: int
+) -> None:
     answer = requests.request(method, served.url + path, timeout=10)
     assert answer.status_code == status
     if status != 204:
@@ -352,7 +356,7 @@ def test_other_calls_get_no_page(served: Site, method: str, path: str, status: i
 
 
 def test_nothing_is_written_to_a_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A form's file of more than a megabyte would be, were it not forbidden; here it would fail."""
+    """By default a form's file of over a megabyte is written to a disk; here that would fail."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
     noise = np.random.default_rng(0).integers(0, 256, (900, 900, 3), np.uint8)
     data = cv2.imencode(".png", noise)[1].tobytes()

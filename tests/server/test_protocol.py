@@ -1,4 +1,4 @@
-"""Frames as they come over the socket: the few that are read, and the many ways not to be one."""
+"""The live socket's messages: valid frames, malformed frames, answers."""
 
 import io
 import json
@@ -37,29 +37,29 @@ def saved(image: Image.Image, **options: object) -> memoryview:
 
 
 def claiming(data: bytes, width: int, height: int) -> memoryview:
-    """The same JPEG with another size in its header."""
+    """Return the same JPEG with another size in its header."""
     at = data.index(b"\xff\xc0") + 5
     return memoryview(data[:at] + struct.pack(">HH", height, width) + data[at + 4 :])
 
 
-def test_a_message_is_taken_apart() -> None:
+def test_a_message_is_parsed() -> None:
     seq, time, data, arrived = parse(message(2**32 - 1, b"abc", -12.5), arrived=7.0)
     assert (seq, time, bytes(data), arrived) == (2**32 - 1, -12.5, b"abc", 7)
 
 
 @pytest.mark.parametrize("time", [float("nan"), float("inf"), float("-inf"), 1.1e15, -1.1e15])
-def test_a_time_must_be_one(time: float) -> None:
+def test_an_impossible_time_is_refused(time: float) -> None:
     with pytest.raises(RefusedError, match="time") as refused:
         parse(message(time=time), 0.0)
     assert refused.value.code == BAD_DATA
 
 
 @given(st.binary(max_size=200))
-def test_bytes_of_any_kind_are_no_frame(data: bytes) -> None:
+def test_any_other_bytes_are_refused(data: bytes) -> None:
     with pytest.raises(RefusedError) as refused:
         decode(parse(data, 0.0).jpeg, MOST)
     assert refused.value.code == BAD_DATA
-    assert len(refused.value.reason.encode()) <= 120  # a closing frame holds no more
+    assert len(refused.value.reason.encode()) <= 120  # the space in a close message
 
 
 @given(st.data())
@@ -67,7 +67,7 @@ def test_a_picture_with_any_byte_changed_is_read_or_refused(data: st.DataObject)
     spoilt = bytearray(jpeg())
     for _ in range(data.draw(st.integers(1, 4))):
         spoilt[data.draw(st.integers(0, len(spoilt) - 1))] = data.draw(st.integers(0, 255))
-    with suppress(RefusedError):  # and nothing else
+    with suppress(RefusedError):  # no other error
         picture = decode(memoryview(spoilt), MOST)
         assert picture.ndim == 3
         assert picture.dtype == np.uint8
@@ -82,7 +82,7 @@ def test_the_picture_is_bgr() -> None:
 
 
 @pytest.mark.parametrize("mode", ["L", "CMYK"])
-def test_grey_and_print_colours_become_bgr_too(mode: str) -> None:
+def test_grey_and_cmyk_pictures_become_bgr(mode: str) -> None:
     assert decode(saved(Image.new(mode, (32, 16))), MOST).shape == (16, 32, 3)
 
 
@@ -104,14 +104,14 @@ def test_a_truncated_picture_is_refused(share: float) -> None:
 
 
 @pytest.mark.parametrize("size", [(4001, 2000), (8_001, 1_000), (30_000, 30_000), (65_535, 65_535)])
-def test_a_bomb_is_refused_by_its_header(size: tuple[int, int]) -> None:
+def test_a_decompression_bomb_is_refused_by_its_header(size: tuple[int, int]) -> None:
     with pytest.raises(RefusedError, match="8 megapixels") as refused:
         decode(claiming(jpeg(), *size), MOST)
     assert refused.value.code == TOO_BIG
 
 
-def test_a_picture_with_two_sizes_is_shown_in_neither() -> None:
-    """The first header is small, a second one large: whoever checked one may decode the other."""
+def test_a_picture_with_two_sizes_is_refused() -> None:
+    """The first header is small, the second large: check and decoder could read different ones."""
     data = jpeg(64, 48)
     at = data.index(b"\xff\xc0")
     header = data[at : at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")]
@@ -121,21 +121,21 @@ def test_a_picture_with_two_sizes_is_shown_in_neither() -> None:
 
 
 @pytest.mark.parametrize("kind", ["PNG", "GIF", "WEBP", "BMP", "TIFF"])
-def test_only_jpegs_are_taken(kind: str) -> None:
+def test_only_jpegs_are_accepted(kind: str) -> None:
     file = io.BytesIO()
     Image.new("RGB", (32, 16)).save(file, kind)
     with pytest.raises(RefusedError, match="plain JPEG"):
         decode(memoryview(file.getvalue()), MOST)
 
 
-def test_an_answer_tells_each_face_in_a_row() -> None:
+def test_an_answer_has_a_row_for_each_face() -> None:
     shares = np.full((2, len(EMOTIONS)), 0.05, np.float32)
     shares[0, 3] = 0.7
     shares[1] = np.nan
     boxes = [[1.4, 2.6, 30, 40], [-5, 0, 9, 9]]
     faces = Faces.of(boxes, probabilities=shares, ids=[7, 8])
-    said = json.loads(answer(parse(message(3, time=9.5), 0.0), faces, (640, 480), 12.345, 4))
-    assert said == {
+    sent = json.loads(answer(parse(message(3, time=9.5), 0.0), faces, (640, 480), 12.345, 4))
+    assert sent == {
         "seq": 3,
         "time": 9.5,
         "size": [640, 480],
@@ -152,7 +152,7 @@ def test_the_hello_is_short() -> None:
 
 
 @pytest.mark.parametrize(("share", "shown"), [(1.0, 99), (0.996, 99), (0.994, 99), (0.984, 98)])
-def test_nobody_is_certain(share: float, shown: int) -> None:
+def test_no_face_has_100_percent(share: float, shown: int) -> None:
     probabilities = [[share if name == "happy" else 0.0 for name in EMOTIONS]]
     (row,) = rows(Faces.of([[0, 0, 9, 9]], probabilities=probabilities))
     assert row[-1] == shown

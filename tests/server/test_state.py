@@ -1,4 +1,4 @@
-"""What a process shares: made once, ready only when the network answered, sparing of secrets."""
+"""The shared state: made once, ready once the network has answered, without shown secrets."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ import pytest
 
 from fer.errors import BusyError, ModelError, TokenError
 from fer.faces import Faces, Floats, Picture
-from fer.server.state import WARMING, State, shared
+from fer.server.state import LOADING, State, shared
 from fer.settings import Settings
 from tests.server.fakes import FakeAnalyzer
 
@@ -18,7 +18,7 @@ SETTINGS = Settings(secret="a secret for these tests")
 
 @dataclass
 class Reading(FakeAnalyzer):
-    """Remembers what it was asked to read, and may fail at that alone."""
+    """Records how many faces it was asked to read, and can be made to fail at that."""
 
     read_fault: Exception | None = None
     asked: list[int] = field(default_factory=list)
@@ -30,19 +30,19 @@ class Reading(FakeAnalyzer):
         return super().read(frame, boxes)
 
 
-def test_it_is_ready_once_everything_has_answered() -> None:
+def test_the_state_is_ready_once_the_network_has_answered() -> None:
     analyzer = Reading()
     state = State.of(SETTINGS, analyzer)
-    assert state.not_ready == WARMING
+    assert state.not_ready == LOADING
     assert analyzer.photos == 0
     state.warm_up()
     assert state.not_ready is None
     assert analyzer.photos == 1
-    assert analyzer.asked == [1]  # a picture without a face would leave the network unasked
+    assert analyzer.asked == [1]  # without a face the network would not be called
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("fault", "message"),
     [
         (ModelError("no network in x"), "no network in x"),
         (ValueError("an inner secret"), "loading failed: ValueError"),
@@ -50,12 +50,12 @@ def test_it_is_ready_once_everything_has_answered() -> None:
     ],
 )
 @pytest.mark.parametrize("where", ["fault", "read_fault"])
-def test_what_fails_is_told(fault: Exception, said: str, where: str) -> None:
+def test_an_error_while_loading_is_reported(fault: Exception, message: str, where: str) -> None:
     analyzer = Reading()
     setattr(analyzer, where, fault)
     state = State.of(SETTINGS, analyzer)
     state.warm_up()
-    assert state.not_ready == said
+    assert state.not_ready == message
     setattr(analyzer, where, None)
     state.warm_up()
     assert state.not_ready is None
@@ -70,14 +70,14 @@ def test_a_real_network_answers(tiny_model: Path) -> None:
     state.lessons.close()
 
 
-def test_a_missing_model_is_a_line_not_a_crash(tmp_path: Path) -> None:
+def test_a_missing_model_is_reported_in_one_line(tmp_path: Path) -> None:
     state = State.of(Settings(model=tmp_path, detector="haar", secret=SETTINGS.secret))
     state.warm_up()
     assert state.not_ready is not None
     assert str(tmp_path) in state.not_ready
 
 
-def test_tokens_are_good_wherever_the_secret_is_the_same() -> None:
+def test_tokens_are_valid_on_servers_with_the_same_secret() -> None:
     first, second = State.of(SETTINGS, FakeAnalyzer()), State.of(SETTINGS, FakeAnalyzer())
     lesson_id, token = first.issue_token(None)
     assert second.check_token(token) == lesson_id
@@ -87,7 +87,7 @@ def test_tokens_are_good_wherever_the_secret_is_the_same() -> None:
         other.check_token(token)
 
 
-def test_as_many_lessons_as_the_settings_say() -> None:
+def test_the_settings_limit_the_number_of_lessons() -> None:
     state = State.of(Settings(max_sessions=2, secret=SETTINGS.secret), FakeAnalyzer())
     opened = [state.lessons.open(None, "socket") for _ in range(2)]
     assert state.lessons.all() == opened
@@ -95,11 +95,11 @@ def test_as_many_lessons_as_the_settings_say() -> None:
         state.lessons.open(None, "socket")
 
 
-def test_it_shows_no_secret() -> None:
+def test_the_state_shows_no_secret() -> None:
     assert "secret for" not in repr(State.of(SETTINGS, FakeAnalyzer()))
 
 
-def test_there_is_one_for_the_same_settings() -> None:
+def test_the_same_settings_share_one_state() -> None:
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(lambda _: shared(Settings(secret="x" * 20)), range(16)))
     assert len({id(state) for state in made}) == 1

@@ -1,4 +1,4 @@
-"""Tokens are believed only from ourselves and only for a while; the secret outlives a restart."""
+"""Tokens are valid only if signed here and for a while; the secret survives a restart."""
 
 import os
 import stat
@@ -35,7 +35,7 @@ def test_outside_its_time_a_token_has_expired(later: float) -> None:
 
 
 def later(token: str) -> str:
-    """The same token with the time of another, later one."""
+    """Return the token with the time of a later one."""
     lesson_id, _, signature = token.split(".")
     return ".".join([lesson_id, issue(SECRET, lesson_id, NOW + 1).split(".")[1], signature])
 
@@ -57,12 +57,12 @@ def later(token: str) -> str:
         "." * 10_000,
     ],
 )
-def test_what_is_not_ours_is_refused(token: str) -> None:
+def test_a_token_that_was_not_signed_here_is_refused(token: str) -> None:
     with pytest.raises(TokenError, match="invalid token"):
         check(SECRET, token, NOW)
 
 
-def test_no_token_for_an_id_with_other_signs() -> None:
+def test_a_malformed_id_gets_no_token() -> None:
     with pytest.raises(TokenError, match="id"):
         issue(SECRET, "lesson.one", NOW)
 

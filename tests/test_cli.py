@@ -17,7 +17,7 @@ def lines_of(capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("words", "message"),
     [
         (["train", "--data", "{tmp}/none", "--out", "{tmp}/run"], "none: no such folder"),
         (
@@ -37,13 +37,13 @@ def lines_of(capsys: pytest.CaptureFixture[str]) -> list[str]:
     ],
 )
 def test_an_error_is_one_line_and_status_2(
-    words: list[str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    words: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([word.replace("{tmp}", str(tmp_path)) for word in words]) == 2
     lines = lines_of(capsys)
     assert len(lines) == 1
     assert lines[0].startswith("fer: ")
-    assert says in lines[0]
+    assert message in lines[0]
 
 
 @pytest.mark.parametrize("content", ["no model", "PK\x03\x04"])

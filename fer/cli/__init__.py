@@ -1,4 +1,4 @@
-"""The command line: `fer COMMAND`. The exit status is 0, or 2 with one line that says why."""
+"""The command line: `fer COMMAND`. It ends with status 0, or with 2 and a line with the reason."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as fault:
         message(
             f"fer: the package {fault.name} is missing: install requirements.txt, or "
-            "fer-classroom[training]; the small image holds only what serving needs"
+            "fer-classroom[training]; the small image has only the packages for serving"
         )
     except (FerError, OSError) as fault:
         message(f"fer: {fault}")
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def read(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Return the options of the command that was asked for."""
+    """Return the options of the command in these arguments, by default those of the process."""
     top = parser(Settings.from_env())
     options, further = top.parse_known_args(arguments)
     if further and not getattr(options, "takes_further", False):

@@ -1,4 +1,4 @@
-"""`fer bench`: measure how much work reading a class is, compared with the loop of the tutorials.
+"""`fer bench`: measure the work of reading a class, and compare it with a tutorial's loop.
 
 With --live: measure how many live lessons the running app serves, and how late its answers are.
 """
@@ -16,15 +16,19 @@ from fer.cli.terminal import message
 from fer.errors import UsageError
 from fer.settings import Settings
 
-# Beside a developer's checkout. Measurements whose files are missing there are left out.
+# Beside a developer's checkout. Measurements without their files are left out.
 SHARED: Final = Path(__file__).resolve().parent.parent.parent.parent / "shared"
 
 
 def add_command(commands: Commands, settings: Settings) -> None:
     """Add the command and its options."""
-    one = commands.add("bench", bench, "measure how much work reading faces is")
-    one.add_argument("--model", type=Path, default=settings.model, help="model folder")
-    one.add_argument("--frames", type=int, default=60, metavar="N", help="frames of each feed (60)")
+    one = commands.add(
+        "bench", bench, "measure the work of reading faces, and how late answers are"
+    )
+    one.add_argument("--model", type=Path, default=settings.model, help="folder of the network")
+    one.add_argument(
+        "--frames", type=int, default=60, metavar="N", help="frames to read of each stream (60)"
+    )
     one.add_argument(
         "--detectors",
         type=Path,
@@ -51,7 +55,9 @@ def add_command(commands: Commands, settings: Settings) -> None:
         metavar="SVG",
         help="with --pictures: also plot recall over false boxes for every threshold",
     )
-    one.add_argument("--plot", type=Path, metavar="SVG", help="also plot how the work grows")
+    one.add_argument(
+        "--plot", type=Path, metavar="SVG", help="also plot the work over the number of faces"
+    )
     one.add_argument(
         "--live",
         action="store_true",
@@ -61,18 +67,18 @@ def add_command(commands: Commands, settings: Settings) -> None:
         "--minutes",
         type=float,
         metavar="M",
-        help="with --live: afterwards run eight clients for M minutes, to see whether memory grows",
+        help="with --live: then also run eight clients for M minutes and print the memory used",
     )
-    one.add_argument("--json", action="store_true")
+    one.add_argument("--json", action="store_true", help="print the results as JSON")
     one.set_defaults(settings=settings)
 
 
 def bench(options: argparse.Namespace) -> None:
     """Measure and print the result."""
     if options.minutes and not options.live:
-        raise UsageError("--minutes goes with --live")
+        raise UsageError("--minutes works only with --live: add --live")
     if options.curve and not options.pictures:
-        raise UsageError("--curve goes with --pictures")
+        raise UsageError("--curve works only with --pictures: add --pictures DIR")
     if options.live and options.pictures:
         raise UsageError("--live and --pictures measure different things: give one of them")
     if options.live:
@@ -88,8 +94,8 @@ def bench(options: argparse.Namespace) -> None:
         options.detectors,
         options.galleries,
         options.frames,
-        grow=options.plot is not None,
-        say=lambda what: message(f"fer: measuring {what} …"),
+        growth=options.plot is not None,
+        log=lambda what: message(f"fer: measuring {what} …"),
     )
     if options.plot is not None:
         options.plot.write_text(plot(result["growth"]))
@@ -106,7 +112,7 @@ def pictures(options: argparse.Namespace) -> None:
     found = detection.scores(
         analyzers,
         known,
-        say=lambda name: message(f"fer: measuring {name} …"),
+        log=lambda name: message(f"fer: measuring {name} …"),
     )
     if options.curve is not None:
         options.curve.write_text(recall_plot({key: one.curve() for key, one in found.items()}))
@@ -118,14 +124,14 @@ def pictures(options: argparse.Namespace) -> None:
 
 
 def live(options: argparse.Namespace) -> None:
-    """Measure the app with the environment's settings, which alone name its model."""
+    """Measure the running app; its model and settings come from the environment."""
     from fer.bench import live
 
     settings: Settings = options.settings
     if options.model != settings.model:
         raise UsageError("--model does not work with --live: set FER_MODEL instead")
     result = live.measure(
-        settings, minutes=options.minutes or 0, say=lambda what: message(f"fer: {what} …")
+        settings, minutes=options.minutes or 0, log=lambda what: message(f"fer: {what} …")
     )
     print(json.dumps(result) if options.json else "\n".join(live.lines(result)))
 
@@ -147,7 +153,7 @@ def recall_plot(curves: Mapping[tuple[str, str], Sequence[tuple[float, float]]])
 
 
 def plot(growth: Sequence[Mapping[str, Any]]) -> str:
-    """Return an SVG chart of the work of a frame over its faces, with a line for each size."""
+    """Return an SVG chart of the work for a frame over its faces, with a line for each size."""
     from fer.training.reports.charts import Axes, lines
     from fer.training.reports.curves import picture
 

@@ -21,14 +21,14 @@ class Commands:
         self._made = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def add(self, name: str, handler: Handler, about: str) -> argparse.ArgumentParser:
-        """Add a command and return its parser, to which its options are added."""
+        """Add a command and return its parser, so that the caller can add options."""
         made = self._made.add_parser(name, help=about, description=about)
         made.set_defaults(handler=handler)
         return made
 
 
 def refuse_where_forbidden(options: argparse.Namespace) -> None:
-    """Raise UsageError if the law of the place that FER_REGION names forbids reading a class."""
+    """Raise UsageError if the law in FER_REGION forbids reading a class."""
     if options.forbidden:
         raise UsageError(
             "FER_REGION names a place where the law forbids reading a class; "
@@ -37,9 +37,9 @@ def refuse_where_forbidden(options: argparse.Namespace) -> None:
 
 
 def reading_options(one: argparse.ArgumentParser, settings: Settings) -> None:
-    """Add the options that choose how faces are detected and read."""
+    """Add the options for detecting and reading faces."""
     one.add_argument(
-        "--detector", choices=KINDS, default=settings.detector, help="what detects the faces (auto)"
+        "--detector", choices=KINDS, default=settings.detector, help="face detector (auto)"
     )
     one.add_argument(
         "--model", type=Path, default=settings.model, metavar="DIR", help="folder of the network"

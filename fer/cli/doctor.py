@@ -1,4 +1,4 @@
-"""`fer doctor`: check this installation and computer, one line for each thing the app needs."""
+"""`fer doctor`: check this installation and computer, and print a line for each check."""
 
 from __future__ import annotations
 
@@ -27,7 +27,11 @@ from fer.vision.classifier import describe, load_classifier
 from fer.vision.detect.files import status
 from fer.vision.detect.haar import CASCADE_FOLDER, HaarDetector
 
-CPU_FEATURES: Final = ("avx2", "avx512_vnni", "amx_int8")  # what makes the int8 network faster
+CPU_FEATURES: Final = (
+    "avx2",
+    "avx512_vnni",
+    "amx_int8",
+)  # processor features that speed up the int8 network
 LEAST_MEMORY: Final = 600 << 20  # bytes: a lesson takes up to 565 MB (docs/decisions/0017)
 
 
@@ -36,7 +40,7 @@ class Check:
     """One line of the report."""
 
     name: str
-    result: Literal["ok", "note", "fault"]  # a note names what is absent and not needed
+    result: Literal["ok", "note", "fault"]  # note: something optional is missing
     detail: str
 
 
@@ -91,12 +95,14 @@ def check_package(
 
 
 def model(settings: Settings) -> str:
+    """Return the network's folder and size, after loading it."""
     described = describe(settings.model)
     load_classifier(settings.model, settings.runtime)
     return f"{settings.model} ({described['size']} pixels, shows {described['shown']})"
 
 
 def cascades() -> str:
+    """Return the folder of the Haar cascades, after loading them."""
     if not CASCADE_FOLDER.is_dir():
         raise UsageError(asset_missing(CASCADE_FOLDER))
     HaarDetector()
@@ -116,29 +122,31 @@ def detectors(settings: Settings) -> Iterator[Check]:
 
 
 def data(settings: Settings) -> str:
+    """Return the folder of lessons; raise UsageError if it cannot be written to."""
     if settings.database_url:
         return "not used: FER_DATABASE_URL names a database"
     try:
         folder = data_folder()
     except RuntimeError as fault:
         raise UsageError("this user has no home folder; set FER_DATABASE_URL") from fault
-    if fault_of(folder):
+    if reason := write_fault(folder):
         raise UsageError(
-            f"{folder} cannot be written to ({fault_of(folder)}); change its permissions, or set "
+            f"{folder} cannot be written to ({reason}); change its permissions, or set "
             "XDG_DATA_HOME or FER_DATABASE_URL"
         )
     return f"{folder} can be written to"
 
 
 def cache() -> Check:
+    """Return whether the cache folder can be written to; the app also works without it."""
     folder = cache_folder()
-    if reason := fault_of(folder):
+    if reason := write_fault(folder):
         detail = f"{folder} cannot be written to ({reason}); pages must be reloaded after a restart"
         return Check("cache", "note", detail)
     return Check("cache", "ok", f"{folder} can be written to")
 
 
-def fault_of(folder: Path) -> str | None:
+def write_fault(folder: Path) -> str | None:
     """Return why no file can be made in the folder, or in the nearest parent that exists."""
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
@@ -150,19 +158,21 @@ def fault_of(folder: Path) -> str | None:
 
 
 def video() -> str:
+    """Return PyAV's version, after loading its libraries."""
     import fer.vision.media.videos  # noqa: F401 - loads PyAV's libraries, which may fail
 
     return f"PyAV {version('av')}, with its own FFmpeg"
 
 
 def onnxruntime() -> str:
+    """Return onnxruntime's version and the processors that it can use."""
     import onnxruntime
 
     return f"{onnxruntime.__version__}, {', '.join(onnxruntime.get_available_providers())}"
 
 
 def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> Check:
-    """Return which of the features that matter this processor has."""
+    """Return the processor and which of CPU_FEATURES it has."""
     name = f"{platform.machine()}, {os.cpu_count() or 1} processors"
     try:
         lines = cpuinfo.read_text().splitlines()
@@ -183,7 +193,7 @@ def flags_of(lines: Iterable[str]) -> set[str]:
 
 
 def limits(memory: int | None, processors: float) -> Check:
-    """Return the limits that a container or service manager sets."""
+    """Return the limits of memory and processors that a container or service manager sets."""
     shown = "no memory limit" if memory is None else f"{memory / 1e6:.0f} MB of memory"
     detail = f"{shown}, {processors:g} processors"
     if memory is not None and memory < LEAST_MEMORY:

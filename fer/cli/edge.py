@@ -1,4 +1,4 @@
-"""`fer edge`: read the class that a camera sees, as an annotated stream and numbers."""
+"""`fer edge`: read a class with a camera; show an annotated stream and print numbers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from fer.settings import Settings
 
 def add_command(commands: Commands, settings: Settings) -> None:
     """Add the command and its options."""
-    one = commands.add("edge", edge, "read the class that a camera sees, on a small computer")
+    one = commands.add(
+        "edge", edge, "read a class with a camera, on a small computer without pages"
+    )
     one.add_argument(
         "--camera",
         required=True,
@@ -38,7 +40,7 @@ def add_command(commands: Commands, settings: Settings) -> None:
         action="store_true",
         help="show the frames in a window; needs opencv-python, not opencv-python-headless",
     )
-    one.add_argument("--blur", action="store_true", help="blur the faces in what is shown")
+    one.add_argument("--blur", action="store_true", help="blur the faces in the shown frames")
     one.add_argument("--fps", type=float, default=10.0, help="frames a second, at most (10)")
     one.add_argument(
         "--side",
@@ -51,7 +53,7 @@ def add_command(commands: Commands, settings: Settings) -> None:
 
 
 def edge(options: argparse.Namespace) -> int:
-    """Check the options and become the device's process."""
+    """Check the options, then replace this process by the device's."""
     check(options)
     os.execv(sys.executable, command(options))
 
@@ -67,10 +69,9 @@ def check(options: argparse.Namespace) -> None:
 
 
 def command(options: argparse.Namespace) -> list[str]:
-    """Return the command that replaces this process by one that holds the device alone.
+    """Return the command of a process that loads only what the device needs.
 
-    The modules that the command line loads for its other commands take a fifth of the memory that
-    the device should need in all.
+    The modules of the other commands would take a fifth of the device's memory.
     """
     from fer.edge.run import Options
 

@@ -13,9 +13,7 @@ from fer.settings import Settings
 
 def add_command(commands: Commands, settings: Settings) -> None:
     """Add the command and its options."""
-    one = commands.add(
-        "models", models, "the detectors' files: list them, or fetch what is missing"
-    )
+    one = commands.add("models", models, "list the detectors' files, or fetch the missing ones")
     one.add_argument(
         "what", nargs="?", choices=("list", "fetch"), default="list", help="list (default) or fetch"
     )
@@ -24,7 +22,7 @@ def add_command(commands: Commands, settings: Settings) -> None:
         type=Path,
         default=settings.detector_files,
         metavar="DIR",
-        help="where fetched files go (the user's cache folder)",
+        help="folder for fetched files (the user's cache folder)",
     )
     one.add_argument("--json", action="store_true", help="print the list as JSON")
 

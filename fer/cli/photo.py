@@ -1,4 +1,4 @@
-"""`python -m fer photo`: the faces in pictures, one after the other."""
+"""`fer photo`: read the faces in pictures, and print what each picture shows."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from typing import Any, Final, Protocol
 import cv2
 
 from fer.cli.commands import Commands, reading_options
-from fer.cli.terminal import Progress
-from fer.cli.terminal import message as say
+from fer.cli.terminal import Progress, message
 from fer.emotions import percent
 from fer.errors import DataError, UsageError
 from fer.faces import Faces, Picture
@@ -23,23 +22,23 @@ from fer.settings import Settings
 from fer.tables import FaceTable
 from fer.vision.media.pictures import find_pictures, read_picture
 
-MANY: Final = 6  # more faces are counted instead of told one by one
+MANY: Final = 6  # most faces that are listed one by one; more are counted by emotion
 
 
 class PhotoReader(Protocol):
-    """What finds and reads the faces: `fer.vision.analyzer.Analyzer`."""
+    """Detects and reads faces: `fer.vision.analyzer.Analyzer`, or a test's fake."""
 
     def photo(self, frame: Picture) -> Faces: ...
 
 
 class Drawing(Protocol):
-    """What draws them: `fer.vision.draw.annotated`."""
+    """Draws faces into a frame: `fer.vision.draw.annotated`, or a test's fake."""
 
     def __call__(self, frame: Picture, faces: Faces) -> Picture: ...
 
 
 def add_command(commands: Commands, settings: Settings) -> None:
-    """The command's word and options."""
+    """Add the command and its options."""
     one = commands.add("photo", photo, "read the faces in pictures")
     one.add_argument(
         "paths", nargs="+", metavar="PATH", help="pictures, folders of them, or patterns ('*.jpg')"
@@ -51,6 +50,7 @@ def add_command(commands: Commands, settings: Settings) -> None:
 
 
 def photo(options: argparse.Namespace) -> int:
+    """Read the pictures; return the exit status."""
     from fer.vision.analyzer import Analyzer
     from fer.vision.draw import annotated
 
@@ -66,10 +66,10 @@ def read_photos(
     out: Path | None = None,
     as_json: bool = False,
 ) -> int:
-    """Read them all, print what is in each, and list those that can't be read; the exit status."""
+    """Read and print every picture, list those that cannot be read; return the exit status."""
     pictures = find_pictures(paths)
     if out and any(Path(path).resolve() in out.resolve().parents for path in paths):
-        # Written by the last run, into a folder inside the one that is read.
+        # Do not read what an earlier run wrote into a folder inside the given one.
         pictures = [path for path in pictures if out.resolve() not in path.resolve().parents]
     targets = _targets(pictures, out) if out and pictures else []
     results: list[dict[str, Any]] = []
@@ -92,7 +92,7 @@ def read_photos(
                 results.append({"file": str(path), "faces": faces.to_records()})
                 if not as_json:
                     progress.clear()
-                    print(f"{path}: {told(faces)}", flush=True)
+                    print(f"{path}: {describe(faces)}", flush=True)
         except KeyboardInterrupt:
             stopped = True
         finally:
@@ -101,7 +101,7 @@ def read_photos(
         print(json.dumps(results, indent=1))
     failed = _list_failures(results)
     if stopped:
-        say(f"fer: stopped after {len(results)} of {len(pictures)} pictures; those are kept")
+        message(f"fer: stopped after {len(results)} of {len(pictures)} pictures")
         return 130
     return 2 if failed else 0
 
@@ -110,16 +110,16 @@ def _list_failures(results: Sequence[dict[str, Any]]) -> bool:
     """Print which pictures could not be read; return True if there are any."""
     failed = [result["error"] for result in results if "error" in result]
     if len(failed) > 1:
-        say(f"fer: {len(failed)} of {len(results)} pictures could not be read:")
+        message(f"fer: {len(failed)} of {len(results)} pictures could not be read:")
     for line in failed:
-        say(f"  {line}" if len(failed) > 1 else f"fer: {line}")
+        message(f"  {line}" if len(failed) > 1 else f"fer: {line}")
     return bool(failed)
 
 
-def told(faces: Faces) -> str:
-    """What a picture's faces show, in words.
+def describe(faces: Faces) -> str:
+    """Return a line on the faces of a picture.
 
-    >>> told(Faces.of([[0, 0, 9, 9]], probabilities=[[0, 0, 0, 0.87, 0, 0, 0.13]]))
+    >>> describe(Faces.of([[0, 0, 9, 9]], probabilities=[[0, 0, 0, 0.87, 0, 0, 0.13]]))
     '1 face: happy 87 %'
     """
     if not len(faces):
@@ -137,7 +137,7 @@ def told(faces: Faces) -> str:
 
 
 def _targets(pictures: Sequence[Path], out: Path) -> list[Path]:
-    """Where each goes with its boxes: by its name alone, or by more of its path where two clash."""
+    """Return the path of each written picture: its name, or more of its path if names clash."""
     whole = [path.resolve() for path in pictures]
     top = os.path.commonpath([path.parent for path in whole])
     below = [path.relative_to(top) for path in whole]
@@ -152,11 +152,11 @@ def _targets(pictures: Sequence[Path], out: Path) -> list[Path]:
     given = set(whole)
     for target in targets:
         if target.resolve() in given:
-            raise UsageError(f"--out {out} would write over {target}; choose another folder")
+            raise UsageError(f"--out {out} would overwrite {target}; choose another folder")
     return targets
 
 
 def _write(path: Path, picture: Picture) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Encoded in memory, so that names outside the system's code page work everywhere.
+    # Encode in memory: OpenCV cannot write to every file name on every system.
     path.write_bytes(cv2.imencode(".png", picture)[1].tobytes())

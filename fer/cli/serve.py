@@ -1,4 +1,4 @@
-"""`fer serve`: serve the app's pages to this computer, or to a network."""
+"""`fer serve`: serve the app's pages on this computer or to a network."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def add_command(commands: Commands, settings: Settings) -> None:
 
 
 def port(text: str) -> int:
-    """Return the port that an option names."""
+    """Return the port in an option's text."""
     if not (text.isascii() and text.isdecimal() and 0 < int(text) < 65536):
         raise argparse.ArgumentTypeError(f"must be a number from 1 to 65535, not {text!r}")
     return int(text)
@@ -43,21 +43,21 @@ def port(text: str) -> int:
 def serve(options: argparse.Namespace) -> None:
     """Serve until Ctrl-C, which ends the process with status 0."""
     check_package()
-    words = command(options, asset("app.py"))
+    arguments = command(options, asset("app.py"))
     host = f"[{options.address}]" if ":" in options.address else options.address
     message(f"fer: serving at http://{host}:{options.port} (Ctrl-C ends it)")
     if not is_local(options.address):
-        message("fer: there is no log-in: whoever reaches that address can use the app")
+        message("fer: there is no sign-in: all who reach that address can use the app")
     # The server restores this handler once it has ended, and calls it. Without it Streamlit's
     # command line would print "Aborted!" and end with status 1.
     signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
-    # In this process, so that every signal reaches the server.
-    sys.argv = words
+    # Run in this process, so that every signal reaches the server.
+    sys.argv = arguments
     runpy.run_module("streamlit", run_name="__main__", alter_sys=True)
 
 
 def command(options: argparse.Namespace, app: Path) -> list[str]:
-    """Return the words of the command line that serves this app with Streamlit."""
+    """Return the command line that serves this app with Streamlit."""
     if not app.is_file():
         raise UsageError(asset_missing(app))
     given = [f"--server.address={options.address}", f"--server.port={options.port}"]

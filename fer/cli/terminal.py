@@ -1,4 +1,4 @@
-"""Print lines for the person at the terminal, and the progress of long work."""
+"""Print messages and the progress of long work on the terminal."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 from typing import Final, TextIO
 
-PATIENCE: Final = 2.0  # seconds before the first line
-REDRAW: Final = 0.2  # seconds between redrawings on a terminal
-REPEAT: Final = 15.0  # seconds between lines in a log
+PATIENCE: Final = 2.0  # seconds before progress is shown first
+REDRAW: Final = 0.2  # seconds between two updates on a terminal
+REPEAT: Final = 15.0  # seconds between two lines in a log
 
 
 def message(line: str) -> None:
@@ -18,7 +18,7 @@ def message(line: str) -> None:
 
 
 class Progress:
-    """Show progress: one line that is redrawn on a terminal, a line every 15 seconds in a log."""
+    """Shows progress: a line that is updated on a terminal, a line every 15 seconds in a log."""
 
     def __init__(
         self,
@@ -30,10 +30,10 @@ class Progress:
         self._begun = clock()
         self._live = self._stream.isatty()
         self._due = self._begun + PATIENCE
-        self._shown = 0  # length of the line on the terminal
+        self._shown = 0  # length of the line that is on the terminal
 
     def at(self, share: float | None, done: str) -> None:
-        """Show that this share of the work is done, from 0 to 1; None if that is not known."""
+        """Show progress: the share that is done, 0 to 1 (None if unknown), and a text."""
         now = self._clock()
         if now < self._due:
             return
@@ -50,7 +50,7 @@ class Progress:
         self._stream.flush()
 
     def clear(self) -> None:
-        """Erase the line, so that another can be printed in its place."""
+        """Erase the progress line before printing something else."""
         if self._shown:
             self._stream.write("\r" + " " * self._shown + "\r")
             self._stream.flush()
@@ -58,7 +58,7 @@ class Progress:
 
 
 def minutes(seconds: float) -> str:
-    """Return a duration as a clock shows it.
+    """Return a duration as hours, minutes and seconds.
 
     >>> minutes(75), minutes(3675)
     ('1:15', '1:01:15')

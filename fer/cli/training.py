@@ -1,4 +1,4 @@
-"""The commands that make a network and measure it: explore, train, evaluate and others."""
+"""The commands for training: explore, train, evaluate, calibrate, export, recipes, compare."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from fer.cli.commands import Commands
-from fer.cli.terminal import Progress
-from fer.cli.terminal import message as say
+from fer.cli.terminal import Progress, message
 from fer.settings import Settings
 from fer.vision.classifier import MODEL_FOLDER, Classifier
 
 
 def add_commands(commands: Commands, settings: Settings) -> None:
-    """Add all commands of training."""
+    """Add all commands for training."""
     _add_explore(commands)
     _add_train(commands)
     _add_evaluate(commands, settings)
@@ -24,7 +23,7 @@ def add_commands(commands: Commands, settings: Settings) -> None:
 
 
 def _add_explore(commands: Commands) -> None:
-    one = commands.add("explore", explore, "show what is in a data set, and what is wrong with it")
+    one = commands.add("explore", explore, "describe a data set and list its problems")
     _data_option(one)
     _clean_option(one)
     one.add_argument("--out", type=Path, required=True, metavar="DIR")
@@ -42,19 +41,25 @@ def _add_train(commands: Commands) -> None:
     one = commands.add("train", train, "train a network by a recipe")
     _data_option(one)
     _clean_option(one)
-    one.add_argument("--recipe", default="ours", metavar="NAME", help="see: python -m fer recipes")
-    one.add_argument("--out", type=Path, required=True, metavar="RUN_DIR")
-    one.add_argument("--minutes", type=float, metavar="M", help="fit the schedule to this time")
-    _override_options(one)
-    one.add_argument("--fold", type=fold, metavar="K/N", help="leave part K of N of Training out")
     one.add_argument(
-        "--resume", action="store_true", help="go on after the last saved epoch of RUN_DIR"
+        "--recipe", default="ours", metavar="NAME", help="a name that `fer recipes` lists (ours)"
+    )
+    one.add_argument("--out", type=Path, required=True, metavar="RUN_DIR")
+    one.add_argument(
+        "--minutes", type=float, metavar="M", help="fit the number of epochs to this time"
+    )
+    _override_options(one)
+    one.add_argument(
+        "--fold", type=fold, metavar="K/N", help="train without part K of N of the training faces"
+    )
+    one.add_argument(
+        "--resume", action="store_true", help="continue after the last saved epoch of RUN_DIR"
     )
     one.add_argument(
         "--save-every",
         type=float,
         metavar="MINUTES",
-        help="save after an epoch only when this much time has passed (default: after each)",
+        help="save after an epoch only if this much time has passed (default: after each)",
     )
     one.add_argument(
         "--precision",
@@ -72,12 +77,12 @@ def _add_evaluate(commands: Commands, settings: Settings) -> None:
         "--model", type=Path, default=settings.model, help="model folder, run folder or .keras file"
     )
     one.add_argument("--split", default="public_test", help="public_test, private_test …")
-    one.add_argument("--runtime", choices=("onnx", "keras"), help="default: the form that is there")
+    one.add_argument("--runtime", choices=("onnx", "keras"), help="default: the form in the folder")
     one.add_argument("--tta", action="store_true", help="average over ten crops and flips")
     one.add_argument(
         "--shifts",
         action="store_true",
-        help="also measure on the same faces made small, blurred, dark, turned and so on",
+        help="also measure on changed faces: small, blurred, dark, turned and others",
     )
     one.add_argument("--report", type=Path, metavar="DIR", help="also write an HTML report")
     one.add_argument("--write", type=Path, metavar="FILE", help="also write the JSON to a file")
@@ -87,23 +92,25 @@ def _add_evaluate(commands: Commands, settings: Settings) -> None:
         metavar="FILE",
         help="also write the model card, for example model/MODEL_CARD.md",
     )
-    one.add_argument("--json", action="store_true")
+    one.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
 def _add_export(commands: Commands) -> None:
-    one = commands.add("calibrate", calibrate, "fit a temperature for each head on held-out faces")
+    one = commands.add("calibrate", calibrate, "fit the temperature of each head on held-out faces")
     _data_option(one)
     one.add_argument("--model", type=Path, required=True, metavar="RUN_DIR")
 
-    one = commands.add("export", export, "write the Keras form and the int8 runtime form")
+    one = commands.add(
+        "export", export, "write a run's network as Keras model and as int8 ONNX model"
+    )
     _data_option(one)
     one.add_argument("--model", type=Path, required=True, metavar="RUN_DIR")
     one.add_argument("--out", type=Path, default=MODEL_FOLDER, metavar="DIR")
 
 
 def _add_compare(commands: Commands) -> None:
-    one = commands.add("recipes", recipes, "list the recipes")
-    one.add_argument("--json", action="store_true")
+    one = commands.add("recipes", recipes, "list the training recipes")
+    one.add_argument("--json", action="store_true", help="print the list as JSON")
 
     one = commands.add("compare", compare, "train recipes for the same time and compare them")
     _data_option(one)
@@ -113,28 +120,33 @@ def _add_compare(commands: Commands) -> None:
         "--recipes", default="all", metavar="NAMES", help="all, or names separated by commas"
     )
     one.add_argument(
-        "--minutes", type=float, default=10.0, metavar="M", help="for each that has no run yet (10)"
+        "--minutes",
+        type=float,
+        default=10.0,
+        metavar="M",
+        help="training time of each recipe without a run (10)",
     )
     one.add_argument(
         "--runs",
         type=Path,
         default=Path("runs"),
         metavar="DIR",
-        help="holds the run folders (runs)",
+        help="folder of the run folders (runs)",
     )
-    one.add_argument("--out", type=Path, metavar="DIR", help="for the page (RUNS/compare)")
+    one.add_argument("--out", type=Path, metavar="DIR", help="folder for the page (RUNS/compare)")
     one.add_argument("--json", action="store_true")
 
 
 def _override_options(one: argparse.ArgumentParser) -> None:
-    # Written out, since fer.training may only be imported by the command that needs it.
+    """Add the options that replace values of the recipe."""
+    # The names are repeated here: fer.training is imported only when a command runs.
     for name in ("epochs", "batch", "seed"):
         one.add_argument(f"--{name}", type=int, metavar="N", help="instead of the recipe's")
 
 
 def _weights_option(one: argparse.ArgumentParser) -> None:
     one.add_argument(
-        "--weights", choices=("none",), help="begin without weights that have to be fetched"
+        "--weights", choices=("none",), help="begin with random weights instead of fetched ones"
     )
 
 
@@ -150,7 +162,10 @@ def _data_option(one: argparse.ArgumentParser) -> None:
 
 def _clean_option(one: argparse.ArgumentParser) -> None:
     one.add_argument(
-        "--clean", type=Path, metavar="CSV", help="findings to apply when faces are loaded"
+        "--clean",
+        type=Path,
+        metavar="CSV",
+        help="findings file: leave out or relabel these faces when loading",
     )
 
 
@@ -160,20 +175,24 @@ def _folder(options: argparse.Namespace) -> Path:
 
     progress = Progress("Data")
     try:
-        return local(options.data, log=say, progress=progress.at)
+        return local(options.data, log=message, progress=progress.at)
     finally:
         progress.clear()
 
 
 def explore(options: argparse.Namespace) -> None:
-    """Write the page about a data set and its findings file."""
+    """Write the page about a data set and its findings file; print the page's path."""
     from fer.training.explore import explore
 
-    print(explore(_folder(options), options.out, clean=options.clean, folds=options.folds, log=say))
+    print(
+        explore(
+            _folder(options), options.out, clean=options.clean, folds=options.folds, log=message
+        )
+    )
 
 
 def train(options: argparse.Namespace) -> None:
-    """Train a network, or go on with a run."""
+    """Train a network, or continue a run; print the run folder."""
     from fer.training.recipe import Overrides
     from fer.training.recipes import recipe_named
     from fer.training.run_folder import Run, RunOptions
@@ -192,7 +211,7 @@ def train(options: argparse.Namespace) -> None:
         options.out,
         replace(chosen, **given),
         resume=options.resume,
-        log=say,
+        log=message,
     )
     if options.find_rate:
         from fer.training.find_rate import find_rate
@@ -203,7 +222,7 @@ def train(options: argparse.Namespace) -> None:
 
 
 def fold(text: str) -> tuple[int, int]:
-    """Return the fold that a text means: 2/5 is (2, 5)."""
+    """Return the fold in an option's text: "2/5" gives (2, 5)."""
     number, slash, of = text.partition("/")
     if not (slash and number.isdigit() and of.isdigit() and 1 <= int(number) <= int(of) > 1):
         raise argparse.ArgumentTypeError(f"{text!r} is not a fold: write for example 2/5")
@@ -211,7 +230,7 @@ def fold(text: str) -> tuple[int, int]:
 
 
 def evaluate(options: argparse.Namespace) -> None:
-    """Measure a model; write what the options ask for."""
+    """Measure a model; print the result and write the files that the options name."""
     from fer.training.card import write_card
     from fer.training.evaluate import EvaluationOptions, evaluate, summary
 
@@ -222,7 +241,7 @@ def evaluate(options: argparse.Namespace) -> None:
         EvaluationOptions(
             runtime=options.runtime, tta=options.tta, shifts=options.shifts, report=options.report
         ),
-        log=say,
+        log=message,
     )
     if options.write is not None:
         options.write.write_text(json.dumps(metrics, indent=1) + "\n")
@@ -232,18 +251,18 @@ def evaluate(options: argparse.Namespace) -> None:
 
 
 def calibrate(options: argparse.Namespace) -> None:
-    """Fit a run's temperatures."""
+    """Fit the temperatures of a run's heads and print them."""
     from fer.training.calibrate import calibrate
 
-    temperatures = calibrate(options.model, _folder(options), log=say)
+    temperatures = calibrate(options.model, _folder(options), log=message)
     print(json.dumps(temperatures, indent=1))
 
 
 def export(options: argparse.Namespace) -> None:
-    """Write a run's network in both forms."""
+    """Write a run's network in both forms and print the report."""
     from fer.training.export import export
 
-    report = export(options.model, _folder(options), options.out, log=say)
+    report = export(options.model, _folder(options), options.out, log=message)
     print(json.dumps(report, indent=1))
 
 
@@ -264,7 +283,7 @@ def recipes(options: argparse.Namespace) -> None:
 
 
 def compare(options: argparse.Namespace) -> None:
-    """Train recipes and compare them."""
+    """Train recipes and print how they compare."""
     from fer.bench.network import measure
     from fer.training.compare import Comparison, chosen
 
@@ -279,7 +298,7 @@ def compare(options: argparse.Namespace) -> None:
         out,
         options.minutes,
         face,
-        say,
+        message,
         clean=options.clean,
         weights=options.weights is None,
     )

@@ -1,4 +1,4 @@
-"""`python -m fer video`: a recorded lesson with boxes on its faces, and a table of them."""
+"""`fer video`: read a video; write it with boxes on the faces, and a table of the faces."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fer.cli.commands import Commands, reading_options, refuse_where_forbidden
-from fer.cli.terminal import Progress, minutes
-from fer.cli.terminal import message as say
+from fer.cli.terminal import Progress, message, minutes
 from fer.emotions import EMOTIONS, percent
 from fer.errors import FerError
 from fer.faces import NOBODY, Faces, Picture
@@ -36,19 +35,19 @@ class AnalyzedFrame(Protocol):
 
 
 class VideoReader(Protocol):
-    """What finds, follows and reads the faces: `fer.vision.analyzer.Analyzer`."""
+    """Detects, follows and reads faces: `fer.vision.analyzer.Analyzer`, or a test's fake."""
 
     def video(self, source: Video, *, thorough: bool = False) -> Iterable[AnalyzedFrame]: ...
 
 
 class Drawing(Protocol):
-    """What draws them: `fer.vision.draw.annotated`."""
+    """Draws faces into a frame: `fer.vision.draw.annotated`, or a test's fake."""
 
     def __call__(self, frame: Picture, faces: Faces, *, blur: bool = False) -> Picture: ...
 
 
 def add_command(commands: Commands, settings: Settings) -> None:
-    """The command's word and options."""
+    """Add the command and its options."""
     one = commands.add("video", video, "read the faces in a video")
     one.add_argument("path", type=Path, metavar="PATH")
     one.add_argument(
@@ -56,20 +55,21 @@ def add_command(commands: Commands, settings: Settings) -> None:
         type=Path,
         default=Path(),
         metavar="DIR",
-        help="where the video with boxes and the timeline go (this folder)",
+        help="folder for the video with boxes and the timeline (this folder)",
     )
     one.add_argument(
-        "--every", type=float, metavar="SECONDS", help="read one frame in each so many seconds"
+        "--every", type=float, metavar="SECONDS", help="read one frame every so many seconds"
     )
     one.add_argument(
         "--blur",
         action="store_true",
-        help="blur every face found; searches each frame, so it takes ten times as long",
+        help="blur every face; this takes ten times as long, because each frame is searched",
     )
     reading_options(one, settings)
 
 
 def video(options: argparse.Namespace) -> int:
+    """Read the video; return the exit status."""
     refuse_where_forbidden(options)
     from fer.vision.analyzer import Analyzer
     from fer.vision.draw import annotated
@@ -87,7 +87,7 @@ def video(options: argparse.Namespace) -> int:
 
 
 class Tally:
-    """How many faces were seen, and how often each word came first."""
+    """Counts the faces of a video and how often each emotion was the most likely."""
 
     def __init__(self) -> None:
         self.frames = self.at_once = 0
@@ -95,14 +95,14 @@ class Tally:
         self._words: Counter[str] = Counter()
 
     def add(self, faces: Faces) -> None:
-        """One more frame's faces."""
+        """Count the faces of a frame."""
         self.frames += 1
         self.at_once = max(self.at_once, len(faces))
         self._ids |= set(faces.ids.tolist()) - {NOBODY}
         self._words.update(word for word in faces.words() if word)
 
     def summary(self) -> dict[str, Any]:
-        """The counts, and each emotion's share of all that was read."""
+        """Return the counts, and how often each emotion was the most likely, as a share."""
         read = max(self._words.total(), 1)
         return {
             "frames": self.frames,
@@ -122,8 +122,8 @@ def read_video(
     blur: bool = False,
     as_json: bool = False,
 ) -> int:
-    """Read it as far as it goes, and write what is seen; the exit status."""
-    # Imported here: training on a bare machine uses this command line without PyAV.
+    """Read a video as far as possible, write video and table; return the exit status."""
+    # Imported here: training uses this command line on machines without PyAV.
     from fer.vision.media.video_writer import Recording
     from fer.vision.media.videos import Video
 
@@ -151,24 +151,24 @@ def read_video(
         "video": str(recording.path) if recording.kept else None,
         "timeline": str(timeline),
     }
-    print(json.dumps(summary, indent=1) if as_json else _told(summary))
+    print(json.dumps(summary, indent=1) if as_json else _describe(summary))
     kept = [f"{recording.path} up to {minutes(recording.seconds)}"] if recording.kept else []
     parts = " and ".join([*kept, str(timeline)])
     if isinstance(fault, KeyboardInterrupt):
-        say(f"fer: stopped; kept: {parts}")
+        message(f"fer: stopped; kept: {parts}")
         return 130
     if fault is not None:
-        say(f"fer: {fault}; kept: {parts}")
+        message(f"fer: {fault}; kept: {parts}")
         return 2
     if source.broken:
-        say(f"fer: {path}: {source.broken}; what could be read is in {out}")
+        message(f"fer: {path}: {source.broken}; what could be read is in {out}")
     if recording.lacks:
-        say(f"fer: {recording.path}: {recording.lacks}")
+        message(f"fer: {recording.path}: {recording.lacks}")
     return 2 if source.broken or recording.lacks else 0
 
 
 def _shown(steps: Iterable[AnalyzedFrame], source: Video) -> Iterator[AnalyzedFrame]:
-    """The steps, with a line on how far they have come."""
+    """Yield the frames, and show on the terminal how far the video is read."""
     progress = Progress(source.path.name)
     whole = f" of {minutes(source.duration)}" if source.duration else ""
     try:
@@ -179,7 +179,8 @@ def _shown(steps: Iterable[AnalyzedFrame], source: Video) -> Iterator[AnalyzedFr
         progress.clear()
 
 
-def _told(summary: dict[str, Any]) -> str:
+def _describe(summary: dict[str, Any]) -> str:
+    """Return the summary as lines for the terminal."""
     frames = f"{summary['file']}: {summary['frames']} frames, {minutes(summary['seconds'])}"
     if not summary["faces"]:
         return f"{frames}: no face found; try another --detector"

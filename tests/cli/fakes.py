@@ -1,4 +1,4 @@
-"""Stand in for the analyzer: find the red patch of the flag in `tests.vision.media.media`."""
+"""A fake analyzer that finds the red patch of the flag in `tests.vision.media.media`."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,12 +25,12 @@ class AnalyzedFrame:
 
 @dataclass
 class FakeAnalyzer:
-    """Breaks off with `ends` before the frame `at`; every fifth frame's face looks sad."""
+    """Raises `ends` before frame number `at`; the face of every fifth frame is sad."""
 
     at: int = -1
     ends: type[BaseException] = KeyboardInterrupt
     seen: int = 0
-    thorough: bool | None = None  # whether a video was read so
+    thorough: bool | None = None  # the option with which a video was read
 
     def photo(self, frame: Frame) -> Faces:
         if self.seen == self.at:
@@ -51,7 +51,7 @@ class FakeAnalyzer:
 
 
 def annotated(frame: Frame, faces: Faces, *, blur: bool = False) -> Frame:
-    """The frame, its faces filled; blurred, with nothing of the frame left."""
+    """Return the frame with filled faces; if blurred, on black."""
     copy = np.zeros_like(frame) if blur else frame.copy()
     for left, top, width, height in faces.boxes.astype(int):
         copy[top : top + height, left : left + width] = DRAWN

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from fer.cli import main
-from fer.cli.doctor import LEAST_MEMORY, attempt, check_package, fault_of, limits, processor
+from fer.cli.doctor import LEAST_MEMORY, attempt, check_package, limits, processor, write_fault
 from fer.errors import UsageError
 
 
@@ -33,7 +33,7 @@ def test_a_fault_is_one_line_and_status_2(
 @pytest.mark.parametrize(
     "names", [{}, {"fer": ["fer-classroom"]}, {"fer": ["fer-classroom"] * 2, "numpy": ["numpy"]}]
 )
-def test_alone_is_sound(names: dict[str, list[str]]) -> None:
+def test_no_other_package_is_no_fault(names: dict[str, list[str]]) -> None:
     assert "no other package" in check_package(lambda: names)
 
 
@@ -55,9 +55,9 @@ def test_an_error_of_several_lines_becomes_one() -> None:
 
 
 def test_a_folder_that_does_not_exist_yet_can_be_written_to(tmp_path: Path) -> None:
-    assert fault_of(tmp_path / "a" / "b") is None
+    assert write_fault(tmp_path / "a" / "b") is None
     (tmp_path / "file").touch()
-    assert fault_of(tmp_path / "file" / "a") is not None
+    assert write_fault(tmp_path / "file" / "a") is not None
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_folder_that_does_not_exist_yet_can_be_written_to(tmp_path: Path) -> N
         ("Features : asimd\n", "avx2 no, avx512_vnni no, amx_int8 no"),
     ],
 )
-def test_features_of_the_processor(text: str, shown: str, tmp_path: Path) -> None:
+def test_the_processors_features_are_listed(text: str, shown: str, tmp_path: Path) -> None:
     (tmp_path / "cpuinfo").write_text(text)
     assert processor(tmp_path / "cpuinfo").detail.endswith(shown)
     assert processor(tmp_path / "none").result == "note"

@@ -26,7 +26,7 @@ def test_an_impossible_value_is_one_line(
     assert capsys.readouterr().err == f"fer: {line}\n"
 
 
-def test_nothing_starts_where_the_law_forbids_it(
+def test_nothing_starts_if_the_law_forbids_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("FER_REGION", "FR")

@@ -20,7 +20,7 @@ def test_the_files_are_listed_with_their_licence(
     assert rows[YUNET.name]["usable"] is False
 
 
-def test_the_list_says_that_a_file_is_wrong(
+def test_the_list_shows_that_a_file_is_wrong(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / YUNET.name).write_bytes(b"no network")

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fer.cli.photo import MANY, read_photos, told
+from fer.cli.photo import MANY, describe, read_photos
 from fer.errors import UsageError
 from fer.faces import Faces
 from fer.vision.analyzer import Analyzer
@@ -30,14 +30,14 @@ def read(*paths: Path, out: Path | None = None, as_json: bool = False, at: int =
 def test_a_line_for_each_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     one, none = save(tmp_path / "a.png"), save(tmp_path / "b.png", np.zeros_like(flag()))
     assert read(tmp_path) == 0
-    said = capsys.readouterr()
-    lines = said.out.splitlines()
+    output = capsys.readouterr()
+    lines = output.out.splitlines()
     assert lines[0] == f"{one}: 1 face: happy {max(SHARES) * 100:.0f} %"
     assert lines[1].startswith(f"{none}: no face found; try ")
-    assert said.err == ""
+    assert output.err == ""
 
 
-def test_every_file_and_face_has_its_own_word(
+def test_every_face_has_its_own_emotion(
     tmp_path: Path, tiny_model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = {"c.png": ["sad", "happy"], "a.png": ["fear"], "b.png": ["neutral", "angry", "sad"]}
@@ -57,9 +57,9 @@ def test_every_file_and_face_has_its_own_word(
         assert [max(one, key=one.get) for one in shares] == words[Path(result["file"]).name]
 
 
-def test_no_face_is_told_with_a_hundred_percent() -> None:
+def test_no_face_has_100_percent() -> None:
     faces = Faces.of([[0, 0, 9, 9]], probabilities=[[0, 0, 0, 1, 0, 0, 0]])
-    assert told(faces) == "1 face: happy 99 %"
+    assert describe(faces) == "1 face: happy 99 %"
 
 
 def test_many_faces_are_counted() -> None:
@@ -69,7 +69,7 @@ def test_many_faces_are_counted() -> None:
     last = np.full(len(SHARES), np.nan)
     faces = Faces.of(boxes, probabilities=np.vstack([shares[:-1], last]))
     other = faces.words()[0]
-    assert told(faces) == f"{MANY + 2} faces: happy {MANY}, {other} 1, not read 1"
+    assert describe(faces) == f"{MANY + 2} faces: happy {MANY}, {other} 1, not read 1"
 
 
 def test_bad_files_are_listed_and_the_rest_is_read(
@@ -79,9 +79,9 @@ def test_bad_files_are_listed_and_the_rest_is_read(
     (tmp_path / "a.jpg").touch()
     (tmp_path / "c.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
     assert read(tmp_path) == 2
-    said = capsys.readouterr()
-    assert len(said.out.splitlines()) == 1
-    first, *rest = said.err.splitlines()
+    output = capsys.readouterr()
+    assert len(output.out.splitlines()) == 1
+    first, *rest = output.err.splitlines()
     assert first == "fer: 2 of 3 pictures could not be read:"
     assert "a.jpg" in rest[0] and "empty" in rest[0]
     assert "c.heic" in rest[1] and "Most Compatible" in rest[1]
@@ -128,7 +128,7 @@ def test_pictures_with_boxes_and_a_table(tmp_path: Path) -> None:
         (["x/a.png", "x/a.jpg", "y/a.png"], ["x/a.jpg.png", "x/a.png.png", "y/a.png.png"]),
     ],
 )
-def test_no_picture_is_written_over_another(
+def test_no_picture_overwrites_another(
     tmp_path: Path, given: list[str], written: list[str]
 ) -> None:
     out = tmp_path / "out"
@@ -137,15 +137,15 @@ def test_no_picture_is_written_over_another(
     assert found == sorted(written)
 
 
-def test_a_given_picture_is_never_written_over(tmp_path: Path) -> None:
+def test_a_given_picture_is_never_overwritten(tmp_path: Path) -> None:
     path = save(tmp_path / "a.png")
     before = path.read_bytes()
-    with pytest.raises(UsageError, match="would write over"):
+    with pytest.raises(UsageError, match="would overwrite"):
         read(path, out=tmp_path)
     assert path.read_bytes() == before
 
 
-def test_what_the_last_run_wrote_is_not_read(
+def test_pictures_of_an_earlier_run_are_not_read(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     save(tmp_path / "a.png")
@@ -160,6 +160,6 @@ def test_stopped_midway_the_results_so_far_are_printed(
     for name in "abc":
         save(tmp_path / f"{name}.png")
     assert read(tmp_path, as_json=True, at=2) == 130
-    said = capsys.readouterr()
-    assert len(json.loads(said.out)) == 2
-    assert "stopped after 2 of 3" in said.err
+    output = capsys.readouterr()
+    assert len(json.loads(output.out)) == 2
+    assert "stopped after 2 of 3" in output.err

@@ -26,7 +26,7 @@ def test_short_work_shows_nothing() -> None:
     assert log.getvalue() == ""
 
 
-def test_a_log_gets_a_line_every_so_often() -> None:
+def test_a_log_gets_a_line_every_15_seconds() -> None:
     clock, log = Clock(), StringIO()
     progress = Progress("Reading", log, clock)
     for second in range(41):
@@ -37,7 +37,7 @@ def test_a_log_gets_a_line_every_so_often() -> None:
     assert lines[0] == "Reading: 2 of 40, 5%, 0:38 left"
 
 
-def test_a_terminal_has_one_line_that_goes_away() -> None:
+def test_a_terminal_has_one_line_that_is_erased() -> None:
     clock, screen = Clock(), Terminal()
     progress = Progress("Reading", screen, clock)
     for second in (3, 4):
@@ -54,5 +54,5 @@ def test_a_terminal_has_one_line_that_goes_away() -> None:
 @pytest.mark.parametrize(
     ("seconds", "shown"), [(0, "0:00"), (59.6, "1:00"), (3599, "59:59"), (3675, "1:01:15")]
 )
-def test_time_as_a_clock_shows_it(seconds: float, shown: str) -> None:
+def test_durations(seconds: float, shown: str) -> None:
     assert minutes(seconds) == shown

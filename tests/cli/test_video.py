@@ -45,13 +45,17 @@ def test_a_video_and_a_timeline_are_written(
     assert [float(row["time"]) for row in table] == pytest.approx(TIMES)
     assert {row["id"] for row in table} == {"3"}
     assert [row["word"] for row in table[:5]] == ["happy"] * 4 + ["sad"]
-    said = capsys.readouterr()
-    assert f"{len(TIMES)} frames, 0:02: 1 face, at most 1 at once: happy 80 %, sad 20 %" in said.out
-    assert str(made) in said.out
-    assert said.err == ""
+    output = capsys.readouterr()
+    assert (
+        f"{len(TIMES)} frames, 0:02: 1 face, at most 1 at once: happy 80 %, sad 20 %" in output.out
+    )
+    assert str(made) in output.out
+    assert output.err == ""
 
 
-def test_json_sums_it_up(lesson: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_is_a_summary(
+    lesson: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert read(lesson, tmp_path, every=0.5, as_json=True) == 0
     summary = json.loads(capsys.readouterr().out)
     assert summary["frames"] == SECONDS / 0.5
@@ -61,14 +65,14 @@ def test_json_sums_it_up(lesson: Path, tmp_path: Path, capsys: pytest.CaptureFix
     assert Path(summary["video"]).exists()
 
 
-def test_one_face_is_never_told_with_a_hundred_percent(
+def test_one_face_never_has_100_percent(
     lesson: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert read(lesson, tmp_path, every=0.5) == 0  # its four frames are all happy
     assert "1 face, at most 1 at once: happy 99 %\n" in capsys.readouterr().out
 
 
-def test_several_faces_may_all_look_alike(
+def test_several_faces_may_have_100_percent(
     lesson: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Two(FakeAnalyzer):
@@ -82,7 +86,7 @@ def test_several_faces_may_all_look_alike(
 def test_blur_reaches_the_drawing(lesson: Path, tmp_path: Path) -> None:
     analyzer = FakeAnalyzer()
     assert read(lesson, tmp_path, analyzer, blur=True) == 0
-    assert analyzer.thorough  # otherwise who comes in would be shown for up to a second
+    assert analyzer.thorough  # otherwise a new face would be shown unblurred for up to a second
     _, frame = next(iter(Video(tmp_path / "lesson_faces.mp4")))
     assert frame[-10:].mean() < 10
 
@@ -99,7 +103,7 @@ def test_stopped_midway_what_was_done_is_kept(
     assert "lesson_faces.mp4 up to 0:01" in line
 
 
-def test_a_broken_video_is_read_up_to_there(
+def test_a_broken_video_is_read_up_to_the_break(
     lesson: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert read(cut(lesson, 0.6), tmp_path) == 2
@@ -110,7 +114,7 @@ def test_a_broken_video_is_read_up_to_there(
     assert "breaks off at" in line
 
 
-def test_a_fault_on_the_way_keeps_what_was_done(
+def test_an_error_keeps_what_was_done(
     lesson: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert read(lesson, tmp_path, FakeAnalyzer(10, OSError)) == 2
@@ -118,13 +122,13 @@ def test_a_fault_on_the_way_keeps_what_was_done(
     assert "kept: " in capsys.readouterr().err
 
 
-def test_a_fault_before_the_first_frame_leaves_nothing(lesson: Path, tmp_path: Path) -> None:
+def test_an_error_before_the_first_frame_leaves_nothing(lesson: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError):
         read(lesson, tmp_path, FakeAnalyzer(0, ModelError))
     assert not list(tmp_path.iterdir())
 
 
-def test_what_is_no_video_leaves_nothing(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_video_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_text("words")
     with pytest.raises(DataError, match="not a video"):
         read(tmp_path / "a.mp4", tmp_path / "out")
@@ -141,12 +145,12 @@ def test_the_commands_have_help(command: str, capsys: pytest.CaptureFixture[str]
         assert option in help_text
 
 
-def test_a_wrong_stretch_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_interval_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["video", "a.mp4", "--every", "0"]) == 2
     assert capsys.readouterr().err == "fer: --every must be more than 0\n"
 
 
-def test_where_the_law_forbids_it_no_video_is_read(
+def test_no_video_is_read_if_the_law_forbids_it(
     lesson: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("FER_REGION", "FR")

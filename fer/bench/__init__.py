@@ -1,8 +1,8 @@
-"""Measure how much work reading a class is: `fer bench`.
+"""Measure the work of reading a class: `fer bench`.
 
-Figures are CPU time over all threads, which other work on the machine changes least. Compared
-programs take turns within one run, so their ratios hold; single figures of different machines
-cannot be compared.
+Figures are the CPU time of all threads, which depends least on other work of the machine. Programs
+that are compared take turns within one run, so their ratios are reliable. Figures of different
+machines cannot be compared.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ def bench(
     galleries: Path | None = None,
     frames: int = FRAMES,
     *,
-    grow: bool = False,
-    say: Any = lambda line: None,
+    growth: bool = False,
+    log: Any = lambda line: None,
 ) -> dict[str, Any]:
-    """Measure everything. `files` is YuNet's folder; `galleries` holds pictures of known faces."""
-    say("the network's forms")
+    """Return all measurements. `files` holds YuNet's file, `galleries` pictures of known faces."""
+    log("the network's forms")
     result: dict[str, Any] = {"forms": network.bench(model)}
     analyzers = usable(model, files)
     feeds = [Feed(count) for count in COUNTS]
-    say(f"the whole loop, {frames} frames of {', '.join(map(str, COUNTS))} faces")
-    usual = tutorial.Tutorial.load(model)
-    result |= loop.measure(analyzers, feeds, frames, usual, TUTORIAL_FRAMES)
-    if grow:
-        say("how the work grows")
+    log(f"the whole loop, {frames} frames of {', '.join(map(str, COUNTS))} faces")
+    taught = tutorial.Tutorial.load(model)
+    result |= loop.measure(analyzers, feeds, frames, taught, TUTORIAL_FRAMES)
+    if growth:
+        log("the work over faces and size of frame")
         result["growth"] = loop.growth(analyzers["auto"], frames)
-    say("the first answer of a fresh process")
+    log("the first answer of a new process")
     result["cold_start"] = cold.measure(model)
     if galleries is not None and (galleries / detection.TRUTH).is_file():
-        say("recall after two seconds")
+        log("recall after two seconds")
         result["recall"] = detection.galleries(analyzers, galleries)
     return result
 
@@ -84,7 +84,7 @@ def lines(result: dict[str, Any]) -> list[str]:
     cold_start = result["cold_start"]
     out += [
         "",
-        f"fresh process: imported after {cold_start['import_s']:.2f} s, first answer on a photo "
+        f"new process: imported after {cold_start['import_s']:.2f} s, first answer on a photo "
         f"after {cold_start['ready_s']:.2f} s, {cold_start['rss_mb']:.0f} MB",
     ]
     for row in result.get("recall", []):

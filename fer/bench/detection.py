@@ -1,8 +1,8 @@
-"""Measure detectors on pictures with known faces: recall, false boxes, and what confidence means.
+"""Measure detectors on pictures with known faces: recall, false boxes, and their confidence.
 
 A folder holds pictures and faces.json, which maps a picture's name either to its faces as
 [left, top, right, bottom], or to a record with `faces`, `ignore` and `kind`. A box on an ignored
-region, such as a face that is turned away, counts neither as found nor as false.
+region, such as a face that is turned away, counts neither as right nor as false.
 """
 
 from __future__ import annotations
@@ -26,14 +26,16 @@ from fer.vision.detect import LONGEST
 from fer.vision.detect.base import shrunk
 
 TRUTH: Final = "faces.json"
-SECONDS: Final = 2.0  # for which a picture is fed to a live stream
-MATCH: Final = 0.3  # overlap from which a box counts as that face
-IGNORED: Final = 0.6  # share of a box inside an ignored region from which it counts neither way
-LOWEST: Final = 16  # pixels; lower faces are ignored
-HEIGHTS: Final = (16, 24, 32, 48)  # where groups of face heights begin
-BINS: Final = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99)  # where groups of confidence begin
+SECONDS: Final = 2.0  # that a picture is fed to a live stream
+MATCH: Final = 0.3  # least overlap at which a box counts as a face
+IGNORED: Final = (
+    0.6  # least share of a box inside an ignored region at which the box is not counted
+)
+LOWEST: Final = 16  # pixels; faces with a smaller height are ignored
+HEIGHTS: Final = (16, 24, 32, 48)  # the lower bounds of the groups by height
+BINS: Final = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99)  # the lower bounds of the groups by confidence
 FITTED: Final = (1280, 720)
-WORST: Final = 3  # pictures named of each kind of mistake
+WORST: Final = 3  # pictures that are listed for each kind of error
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,18 +51,18 @@ class KnownPicture:
         """Return the picture in BGR."""
         frame = cv2.imread(str(self.path))
         if frame is None:
-            raise DataError(f"{self.path}: {TRUTH} names this picture, and it cannot be read")
+            raise DataError(f"{self.path}: {TRUTH} names this picture, but it cannot be read")
         return np.asarray(frame, np.uint8)
 
     def fitted(self, frame: Picture, width: int, height: int) -> tuple[Picture, KnownPicture]:
-        """Return the picture reduced to fit into a size, and what is known of it then."""
+        """Return the picture reduced to fit into a size, and its faces at that size."""
         scale = min(1.0, width / frame.shape[1], height / frame.shape[0])
         small, factors = shrunk(frame, scale)
         four = np.tile(factors, 2)
         return small, replace(self, faces=self.faces * four, ignore=self.ignore * four).readable()
 
     def readable(self) -> KnownPicture:
-        """Return the same with faces under LOWEST pixels among the ignored regions."""
+        """Return a copy in which faces under LOWEST pixels are ignored regions."""
         low = self.faces[:, 3] < LOWEST
         ignore = np.concatenate([self.ignore, self.faces[low]])
         return replace(self, faces=self.faces[~low], ignore=ignore)
@@ -74,7 +76,7 @@ def known_pictures(folder: Path) -> list[KnownPicture]:
     except OSError as fault:
         raise DataError(f"{path}: cannot be read ({fault.strerror})") from fault
     except ValueError as fault:
-        raise DataError(f"{path}: no valid JSON ({fault})") from fault
+        raise DataError(f"{path}: not valid JSON ({fault})") from fault
     if not isinstance(content, dict) or not content:
         raise DataError(f"{path}: must map names of pictures to their faces")
     return [_known(folder, name, entry) for name, entry in sorted(content.items())]
@@ -83,7 +85,7 @@ def known_pictures(folder: Path) -> list[KnownPicture]:
 def _known(folder: Path, name: str, entry: Any) -> KnownPicture:
     record = entry if isinstance(entry, dict) else {"faces": entry, "kind": tiles_of(name)}
     if not (folder / name).is_file():
-        raise DataError(f"{folder / TRUTH}: names {name}, and there is no such picture beside it")
+        raise DataError(f"{folder / TRUTH}: names {name}, but this picture is not in the folder")
     boxes = {}
     for part in ("faces", "ignore"):
         corners = _corners(record.get(part, []))
@@ -99,7 +101,7 @@ def _known(folder: Path, name: str, entry: Any) -> KnownPicture:
 
 
 def _corners(entry: Any) -> Floats | None:
-    """Return boxes as (n, 4) corners, or None if the entry is no list of valid ones."""
+    """Return corners as an array (n, 4); None if the entry is not a list of valid corners."""
     try:
         corners = np.array(entry, np.float32)
     except (TypeError, ValueError):
@@ -112,13 +114,13 @@ def _corners(entry: Any) -> Floats | None:
 
 
 def tiles_of(name: str) -> str:
-    """Return the kind of a made gallery: "25 tiles" of "25_hard_0.jpg"."""
+    """Return the kind of a made gallery: for "25_hard_0.jpg" it is "25 tiles"."""
     first = name.split("_")[0]
     return f"{first} tiles" if first.isdecimal() else "other"
 
 
 def matches(boxes: Floats, truth: Floats) -> tuple[Mask, Mask]:
-    """Return which boxes are on a face, and which faces are found; each counts once."""
+    """Return which boxes are on a face and which faces are found; each is matched once."""
     shared = overlaps(boxes, truth)
     hits, found = np.zeros(len(boxes), bool), np.zeros(len(truth), bool)
     while shared.size and shared.max() >= MATCH:
@@ -130,11 +132,13 @@ def matches(boxes: Floats, truth: Floats) -> tuple[Mask, Mask]:
 
 @dataclass
 class Score:
-    """What one detector found in many pictures."""
+    """The results of one detector on many pictures."""
 
     heights: list[float] = field(default_factory=list)  # of every known face
     kinds: list[str] = field(default_factory=list)
-    found: list[float] = field(default_factory=list)  # confidence of its box; -1: not found
+    found: list[float] = field(
+        default_factory=list
+    )  # confidence of the face's box; -1 if it was not found
     confidence: list[float] = field(default_factory=list)  # of every box that counts
     true: list[bool] = field(default_factory=list)
     pictures: dict[str, tuple[int, int]] = field(default_factory=dict)  # name: (missed, false)
@@ -154,7 +158,7 @@ class Score:
         self.pictures[known.path.name] = (int((~found).sum()), int((~hits & ~ignored).sum()))
 
     def row(self) -> dict[str, Any]:
-        """Return the figures, as `fer bench --pictures --json` prints them."""
+        """Return the figures in the form that `fer bench --pictures --json` prints."""
         found, heights = np.array(self.found) >= 0, np.array(self.heights)
         ends = (*HEIGHTS[1:], np.inf)
         kinds = np.array(self.kinds)
@@ -175,11 +179,11 @@ class Score:
 
     @property
     def false(self) -> int:
-        """The number of boxes that are on no face."""
+        """Return the number of boxes that are not on a face."""
         return sum(false for _, false in self.pictures.values())
 
     def worst(self) -> dict[str, list[dict[str, Any]]]:
-        """Return the pictures with most faces missed, and with most false boxes."""
+        """Return the pictures with the most missed faces, and those with the most false boxes."""
         out = {}
         for at, name in enumerate(("missed", "false")):
             order = sorted(self.pictures, key=lambda picture: -self.pictures[picture][at])
@@ -191,7 +195,7 @@ class Score:
         return out
 
     def reliability(self) -> list[dict[str, Any]]:
-        """Return, for groups of boxes by confidence, its mean and the share that are faces."""
+        """Return each group of boxes by confidence: its mean and the share that are faces."""
         confidence, true = np.array(self.confidence), np.array(self.true, bool)
         out = []
         for low, high in zip(BINS, (*BINS[1:], np.inf), strict=True):
@@ -235,20 +239,20 @@ def _part(found: Mask) -> dict[str, Any]:
 
 
 def as_photo(analyzer: Analyzer, frame: Picture, known: KnownPicture) -> tuple[KnownPicture, Faces]:
-    """Return what a photo's search finds in the picture as it is."""
+    """Return the faces found in the whole picture with the settings for photos."""
     return known, analyzer.detector.detect(frame, longest=PHOTO_LONGEST)
 
 
 def as_fitted(
     analyzer: Analyzer, frame: Picture, known: KnownPicture
 ) -> tuple[KnownPicture, Faces]:
-    """Return what a photo's search finds in the picture reduced to the size of a screen."""
+    """Return the faces found in the picture, reduced to FITTED, with the settings for photos."""
     small, known = known.fitted(frame, *FITTED)
     return as_photo(analyzer, small, known)
 
 
 def as_live(analyzer: Analyzer, frame: Picture, known: KnownPicture) -> tuple[KnownPicture, Faces]:
-    """Return what a live stream shows after SECONDS, in real time."""
+    """Return the faces that a live stream shows after SECONDS, in real time."""
     small, known = known.fitted(frame, LONGEST, LONGEST)
     return known, after_seconds(analyzer, small)
 
@@ -264,12 +268,12 @@ def scores(
     analyzers: Mapping[str, Analyzer],
     pictures: Iterable[KnownPicture],
     paths: Sequence[str] = tuple(PATHS),
-    say: Callable[[str], None] = lambda line: None,
+    log: Callable[[str], None] = lambda line: None,
 ) -> dict[tuple[str, str], Score]:
     """Return the score of each detector on each path."""
     out = {(kind, path): Score() for kind in analyzers for path in paths}
     for known in pictures:
-        say(known.path.name)
+        log(known.path.name)
         frame = known.read()
         for (kind, path), score in out.items():
             score.add(*PATHS[path](analyzers[kind], frame, known))
@@ -296,7 +300,7 @@ GALLERY_COLUMNS: Final = ("detector", "recall", "false_boxes")
 
 
 def after_seconds(analyzer: Analyzer, frame: Picture) -> Faces:
-    """Return the faces after feeding this picture to a stream for SECONDS, in real time."""
+    """Return the faces after feeding the picture to a stream for SECONDS, in real time."""
     with analyzer.live() as live:
         begun = time.monotonic()
         while (now := time.monotonic()) < begun + SECONDS:

@@ -1,4 +1,4 @@
-"""Make a camera's stream of a class from the one face that comes with the project."""
+"""Make the video stream of a class from the one face that comes with the project."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LENGTH: Final = 30  # frames until the motion repeats
 
 
 class Vp8:
-    """Encode and decode VP8 as a live stream does: one thread, the fastest settings."""
+    """Encodes and decodes VP8 as a live stream does: one thread, the fastest settings."""
 
     def __init__(self, size: tuple[int, int] = SIZE) -> None:
         self._size = size
@@ -37,22 +37,22 @@ class Vp8:
         self._decoder.thread_count = 1
 
     def encode(self, frame: Picture) -> list[bytes]:
-        """Return a BGR frame as packets."""
+        """Return the packets of a BGR frame."""
         # OpenCV's conversion takes a tenth of the work of PyAV's `reformat`.
         planes = np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2YUV_I420), np.uint8)
         made = av.VideoFrame.from_ndarray(planes, format="yuv420p")
         return [bytes(packet) for packet in self._encoder.encode(made)]
 
     def decode(self, packets: list[bytes]) -> Picture:
-        """Return packets as a BGR frame."""
+        """Return the BGR frame in packets."""
         for packet in packets:
             for frame in self._decoder.decode(av.Packet(packet)):
                 return np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
-        raise ValueError("these packets hold no whole frame")
+        raise ValueError("these packets do not hold a whole frame")
 
 
 class Feed:
-    """Encoded frames of a gallery of moving faces, without end."""
+    """Encoded frames of a gallery of moving faces, which repeat without end."""
 
     def __init__(self, faces: int, size: tuple[int, int] = SIZE) -> None:
         self.faces, self.size = faces, size
@@ -60,13 +60,13 @@ class Feed:
         self._packets = [stream.encode(gallery(faces, at, size)) for at in range(LENGTH)]
 
     def packets(self) -> Iterator[list[bytes]]:
-        """Yield the packets of one frame after the other."""
+        """Yield the packets of each frame."""
         while True:
             yield from self._packets
 
 
 def gallery(faces: int, at: int = 0, size: tuple[int, int] = SIZE) -> Picture:
-    """Return frame number `at` of a video call's gallery; each face sways within its tile."""
+    """Return frame number `at` of a video call's gallery, in which each face moves in its tile."""
     side = math.ceil(math.sqrt(faces))
     width, height = size[0] // side, size[1] // side
     face: Any = cv2.imread(str(FACE))

@@ -1,8 +1,8 @@
-"""Measure the whole loop of a live frame, stage by stage, and the loop of the tutorials.
+"""Measure the whole loop of a live frame, stage by stage, and a tutorial's loop.
 
-A frame is decoded, tracked, read, drawn on and encoded. Stages that do the same in every frame
-count with their median. Reading a few faces a frame and detecting about once a second count with
-their mean over the frames, since a median would ignore them.
+A frame is decoded, tracked, read, drawn on and encoded. Of stages that do the same in every frame
+the median is taken. Of reading a few faces in some frames and detecting about once a second the
+mean over all frames is taken, because a median would ignore them.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from fer.vision.detect import LONGEST, Detector
 from fer.vision.draw import draw
 from fer.vision.stream import FaceStream, search_wait
 
-WARM_UP: Final = 10  # frames that aren't counted
-FLOOR: Final = ("decode", "draw", "encode")  # what a stream takes without reading
+WARM_UP: Final = 10  # first frames, which are not counted
+FLOOR: Final = ("decode", "draw", "encode")  # the stages of a stream that reads no faces
 SEARCHES: Final = 3  # timed detections of each kind
-MOST: Final = 49  # faces at which our loop is compared with the tutorials'
+MOST: Final = 49  # faces at which our loop is compared with a tutorial's
 SIZES: Final = ((640, 480), (1280, 720), (1920, 1080))
 GROWING: Final = (1, 9, 25, 49)
 
 
 class Timed:
-    """Wrap a detector and a network to measure their CPU time apart from the tracker's."""
+    """Wraps a detector and a network to measure their CPU time separately."""
 
     def __init__(self, analyzer: Analyzer) -> None:
         self._analyzer = analyzer
@@ -58,7 +58,7 @@ class Timed:
 
 
 class LoopRun:
-    """Measure one detector on one feed."""
+    """Measures one detector on one feed."""
 
     def __init__(self, kind: str, analyzer: Analyzer, feed: Feed) -> None:
         self.kind, self._feed = kind, feed
@@ -77,7 +77,7 @@ class LoopRun:
         self._frame: Picture = np.zeros((1, 1, 3), np.uint8)
 
     def step(self) -> None:
-        """Take one frame from packets to packets."""
+        """Measure the loop of one frame, from its packets to the answer's packets."""
         timed = self._timed
         timed.detect_s = timed.classify_s = 0.0
         packets = next(self._packets)
@@ -105,7 +105,7 @@ class LoopRun:
                 self._stages[name].append(seconds)
 
     def search(self) -> None:
-        """Time one detection of each kind: the whole frame, and around the known faces."""
+        """Measure a detection in the whole frame, and one around the known faces."""
         begun = time.process_time()
         self.detector.detect(self._frame)
         scanned = time.process_time()
@@ -142,9 +142,9 @@ def measure(
     tutorial: Tutorial | None = None,
     tutorial_frames: int = 0,
 ) -> dict[str, Any]:
-    """Run every detector on every feed, taking turns frame by frame with the tutorials' loop."""
+    """Run each detector on each feed, in turns with a tutorial's loop; return the figures."""
     runs = [LoopRun(kind, each, feed) for feed in feeds for kind, each in analyzers.items()]
-    usual: dict[int, list[float]] = {feed.faces: [] for feed in feeds}
+    tutorial_times: dict[int, list[float]] = {feed.faces: [] for feed in feeds}
     streams = {feed.faces: (feed.packets(), Vp8(feed.size)) for feed in feeds}
     every = max(frames // max(tutorial_frames, 1), 1)
     for at in range(frames + WARM_UP):
@@ -157,24 +157,24 @@ def measure(
             frame = stream.decode(next(packets))
             tutorial.step(frame)
             stream.encode(frame)
-            usual[count].append(time.process_time() - begun)
+            tutorial_times[count].append(time.process_time() - begun)
     for _ in range(SEARCHES):
         for run in runs:
             run.search()
     rows = [run.row() for run in runs]
-    usual_rows = [
+    tutorial_rows = [
         {"faces": count, "cpu_ms": round(1000 * float(np.median(spent)), 1), "frames": len(spent)}
-        for count, spent in usual.items()
+        for count, spent in tutorial_times.items()
         if spent
     ]
     ours = {(row["detector"], row["faces"]): row["cpu_ms"] for row in rows}
-    theirs = {row["faces"]: row["cpu_ms"] for row in usual_rows}
+    theirs = {row["faces"]: row["cpu_ms"] for row in tutorial_rows}
     ratio = round(theirs[MOST] / ours["auto", MOST], 1) if MOST in theirs else None
-    return {"loop": rows, "tutorial": usual_rows, f"ratio_{MOST}": ratio}
+    return {"loop": rows, "tutorial": tutorial_rows, f"ratio_{MOST}": ratio}
 
 
 def growth(analyzer: Analyzer, frames: int) -> list[dict[str, Any]]:
-    """Measure how the work grows with the number of faces and the size of the frame."""
+    """Return the work for each number of faces in GROWING and each size of frame in SIZES."""
     feeds = [Feed(count, size) for size in SIZES for count in GROWING]
     rows: list[dict[str, Any]] = measure({"auto": analyzer}, feeds, frames)["loop"]
     return rows

@@ -1,4 +1,4 @@
-"""Measure the CPU time of a batch for each form of one network."""
+"""Measure the CPU time that each form of a network takes for a batch of faces."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ Clock = Callable[[], float]
 
 
 def bench(folder: str | Path, rounds: int = 15) -> dict[str, Any]:
-    """Return CPU-milliseconds a batch for the runtime form and, if installed, the Keras form."""
+    """Return the CPU-milliseconds for a batch of the runtime form and, if there, the Keras form."""
     forms: dict[str, Classifier] = {"onnx": load_classifier(folder)}
     if find_spec("keras"):
         with suppress(ModelError):  # a folder may hold only the runtime form
@@ -35,7 +35,7 @@ def measure(
     batches: Sequence[int] = BATCHES,
     clock: Clock = time.process_time,
 ) -> dict[str, list[float]]:
-    """Return the median over the rounds for each form and batch. The forms take turns."""
+    """Return the median over `rounds` for each form and batch. The forms take turns."""
     rng = np.random.default_rng(0)
     found: dict[str, list[float]] = {name: [] for name in forms}
     for count in batches:
@@ -53,7 +53,7 @@ def measure(
 
 
 def lines(result: Mapping[str, Any]) -> list[str]:
-    """Return the result as lines for a terminal, with each form's ratio to the runtime form."""
+    """Return the result as lines for a terminal, with ratios to the runtime form."""
     heads = "".join(f"{f'{count} faces':>22}" for count in result["batches"])
     out = [result["unit"], f"{'':8}{heads}"]
     base = result["forms"]["onnx"]

@@ -1,4 +1,4 @@
-"""The loop that tutorials teach, with our network, for comparison."""
+"""The usual loop of tutorials, with our network, for comparison."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fer.vision.detect.haar import CASCADE_FOLDER, CASCADES
 
 
 class Tutorial:
-    """Detect with Haar in every frame (1.3, 5) and call `model.predict` for every face."""
+    """Detects with Haar in every frame (1.3, 5) and calls `model.predict` for every face."""
 
     def __init__(self, model: Any) -> None:
         self._model = model
@@ -26,7 +26,7 @@ class Tutorial:
 
     @classmethod
     def load(cls, folder: Path) -> Tutorial | None:
-        """Load the Keras form of this model; return None if it or Keras is not installed."""
+        """Return the loop with this model's Keras form; None if that or Keras is not installed."""
         if find_spec("keras"):
             with suppress(ModelError):
                 return cls(KerasClassifier(folder).model)

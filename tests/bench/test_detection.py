@@ -23,7 +23,7 @@ def analyzer() -> Analyzer:
 
 
 def folder(path: Path, entry: object, name: str = "one.png") -> Path:
-    """A folder with a picture of three squares, 40 pixels high, and this entry in faces.json."""
+    """Return a folder with a picture of three squares, 40 pixels high, and its faces.json."""
     frame = np.zeros((120, 160, 3), np.uint8)
     for left in (10, 60, 110):
         frame[40:80, left : left + 30] = 200
@@ -45,7 +45,7 @@ def test_each_true_box_counts_once() -> None:
     assert not matches(truth[:0], truth)[1].any()
 
 
-def test_a_box_on_an_ignored_region_counts_neither_way() -> None:
+def test_a_box_on_an_ignored_region_is_not_counted() -> None:
     score = Score()
     found = [[0, 0, 20, 20], [100, 0, 20, 20], [200, 0, 10, 10], [300, 0, 20, 20]]
     faces = Faces.of(found, confidence=[0.9] * 4)
@@ -134,8 +134,8 @@ def test_malformed_boxes_are_named(tmp_path: Path, entry: object, message: str) 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"gone.png": []}', "names gone.png, and there is no such picture"),
-        ("{", "no valid JSON"),
+        ('{"gone.png": []}', "names gone.png, but this picture is not"),
+        ("{", "not valid JSON"),
         ("[]", "must map names of pictures"),
     ],
 )

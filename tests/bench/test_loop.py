@@ -20,8 +20,8 @@ from tests.vision.fakes import Network, Squares
 SMALL = (320, 240)
 
 
-class Usual:
-    """Count the frames and do nothing else."""
+class FakeTutorial:
+    """Counts the frames and does nothing else."""
 
     frames = 0
 
@@ -54,9 +54,9 @@ def test_haar_finds_the_face_of_the_feed() -> None:
 
 
 def test_every_stage_is_measured_and_nothing_else() -> None:
-    usual = Usual()
+    tutorial = FakeTutorial()
     feeds = [Feed(4, SMALL), Feed(MOST, SMALL)]
-    result = measure({"auto": analyzer(), "other": analyzer()}, feeds, 8, usual, 2)
+    result = measure({"auto": analyzer(), "other": analyzer()}, feeds, 8, tutorial, 2)
     assert [(row["detector"], row["faces"]) for row in result["loop"]] == [
         ("auto", 4),
         ("other", 4),
@@ -69,7 +69,7 @@ def test_every_stage_is_measured_and_nothing_else() -> None:
         assert row["cpu_ms"] == pytest.approx(sum(stages.values()), abs=0.01)
         assert row["floor_cpu_ms"] == pytest.approx(sum(stages[n] for n in FLOOR), abs=0.01)
         assert row["latency_ms"] > 0
-    assert usual.frames == 2 * len(feeds)
+    assert tutorial.frames == 2 * len(feeds)
     theirs = {row["faces"]: row["cpu_ms"] for row in result["tutorial"]}
     ours = next(row for row in result["loop"] if row["faces"] == MOST)["cpu_ms"]
     assert result["ratio_49"] == pytest.approx(theirs[MOST] / ours, abs=0.06)
@@ -136,7 +136,7 @@ def test_the_growth_is_plotted() -> None:
 
 
 def test_the_result_has_a_line_for_each_measurement() -> None:
-    loop = measure({"auto": analyzer()}, [Feed(MOST, SMALL)], 2, Usual(), 1)
+    loop = measure({"auto": analyzer()}, [Feed(MOST, SMALL)], 2, FakeTutorial(), 1)
     forms = {"unit": "ms", "batches": [1], "forms": {"onnx": [2.0]}}
     start = {"import_s": 0.25, "ready_s": 1.0, "rss_mb": 190.0}
     found = [{"detector": "auto", "kind": "25 tiles", "recall": 1.0, "false_boxes": 0.25}]

@@ -11,7 +11,7 @@ from fer.vision.classifier import Crops, Reading
 
 @dataclass
 class Ticking:
-    """A classifier that takes a known time: so many ticks of the tests' clock a face."""
+    """A classifier that moves a fake clock by `ticks` for each face."""
 
     now: list[float]
     ticks: float
@@ -38,10 +38,10 @@ def test_a_slow_first_call_does_not_count() -> None:
     assert found["onnx"] == [1000.0]
 
 
-def test_ratios_stand_beside_the_figures() -> None:
-    told = lines({"unit": "ms", "batches": [1], "forms": {"onnx": [2.0], "keras": [60.0]}})
-    assert "(x30.0)" in told[-1]
-    assert "(x1.0)" in told[-2]
+def test_lines_show_ratios() -> None:
+    shown = lines({"unit": "ms", "batches": [1], "forms": {"onnx": [2.0], "keras": [60.0]}})
+    assert "(x30.0)" in shown[-1]
+    assert "(x1.0)" in shown[-2]
 
 
 @pytest.mark.slow

@@ -1,7 +1,7 @@
-"""Live pictures over loopback: how many frames, how late, at what cost, and how fairly shared.
+"""Measure live lessons on this computer: frames read, delay, processor time, fairness.
 
-The app runs in a process of its own; the clients share another, whose processor time is told too,
-as on one machine it is missing to the app.
+The app runs in its own process, the clients in another. The clients' processor time is measured
+too, because the app cannot use it.
 """
 
 from __future__ import annotations
@@ -22,49 +22,49 @@ from fer.settings import Settings
 
 FACES: Final = 25
 CLIENTS: Final = (1, 4, 8)
-CAMERAS: Final = (1, 3)  # over WebRTC
+CAMERAS: Final = (1, 3)  # numbers of clients over WebRTC
 IN_FLIGHT: Final = 2
-WARM_UP: Final = 3.0  # seconds in which faces are found, which don't count
+WARM_UP: Final = 3.0  # first seconds, which are not counted: faces are found in them
 SECONDS: Final = 6.0
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Row:
-    """What some clients saw together, and what it cost."""
+    """The figures of clients that ran at the same time."""
 
     transport: str
-    load: str  # "paced": a client waits for answers; "flood": it doesn't
+    load: str  # "paced": clients wait for answers; "flood": they do not
     clients: int
-    fps: float  # frames analysed a second, of all clients
-    delay_p50_ms: float | None  # None where nothing was answered
+    fps: float  # frames answered per second, of all clients
+    delay_p50_ms: float | None  # None without answers
     delay_p95_ms: float | None
     dropped: int
     sent: int
-    fairness: float  # the least client's share of the answers by the most
-    app_cores: float  # processors that the app kept busy, a client
-    app_cpu_ms: float  # a frame
+    fairness: float  # answers of the client with the fewest, divided by the most
+    app_cores: float  # processors that the app kept busy, for each client
+    app_cpu_ms: float  # for each frame
     clients_cores: float  # processors that the clients kept busy, together
 
 
 def measure(
-    settings: Settings, seconds: float = SECONDS, minutes: float = 0, say: Say = lambda line: None
+    settings: Settings, seconds: float = SECONDS, minutes: float = 0, log: Log = lambda line: None
 ) -> dict[str, Any]:
-    """All rows, and the app's size each minute of a long run where one is asked for."""
-    state = State.of(settings)  # for its tokens; nothing is loaded
+    """Return all rows and, if `minutes` is given, the app's memory after each minute."""
+    state = State.of(settings)  # only for its tokens; no network is loaded
     frames = feed(FACES)
     rows, sizes = [], []
-    say("the app is started")
+    log("starting the app")
     with running() as app:
         steps = [(count, IN_FLIGHT) for count in CLIENTS] + [(max(CLIENTS), None)]
         for count, in_flight in steps:
-            say(f"{count} clients over sockets for {WARM_UP + seconds:.0f} s")
+            log(f"{count} clients over sockets for {WARM_UP + seconds:.0f} s")
             rows.append(sockets(app, state, frames, count, seconds, in_flight))
         if minutes:
-            say(f"{max(CLIENTS)} clients for {minutes:g} minutes")
+            log(f"{max(CLIENTS)} clients for {minutes:g} minutes")
             sizes = growth(app, state, frames, minutes)
     for count in CAMERAS:
-        say(f"{count} cameras over WebRTC for {WARM_UP + seconds:.0f} s")
+        log(f"{count} cameras over WebRTC for {WARM_UP + seconds:.0f} s")
         rows.append(cameras(settings, count, seconds))
     return {"faces": FACES, "rows": [asdict(row) for row in rows], "rss_mb": sizes}
 
@@ -78,7 +78,7 @@ def sockets(
     in_flight: int | None,
     warm_up: float = WARM_UP,
 ) -> Row:
-    """So many clients of the socket at once."""
+    """Return the figures of `count` clients of the live socket at once."""
     clients = _clients(frames, count, in_flight)
 
     async def run() -> tuple[float, float, float]:
@@ -99,13 +99,13 @@ def sockets(
 
 
 def cameras(settings: Settings, count: int, seconds: float, warm_up: float = WARM_UP) -> Row:
-    """So many cameras over WebRTC at once."""
+    """Return the figures of `count` cameras over WebRTC at once."""
     tallies, cpu, spent = webrtc.measure(settings, FACES, count, warm_up, seconds)
     return row("webrtc", "flood", tallies, seconds, cpu, spent)
 
 
 def growth(app: App, state: State, frames: Sequence[bytes], minutes: float) -> list[float]:
-    """The app's memory in MB at the start and after each minute."""
+    """Return the app's memory in MB at the start and after each minute."""
     clients = _clients(frames, max(CLIENTS), IN_FLIGHT)
     sizes: list[float] = []
 
@@ -133,7 +133,7 @@ def row(
     cpu: float,
     spent: float,
 ) -> Row:
-    """The figures of some clients' tallies and the processor seconds of the app and their own."""
+    """Return a row from the clients' tallies and the processor seconds of app and clients."""
     delays = [delay for one in tallies for _, delay in one.answered]
     answers = [len(one.answered) for one in tallies]
     sent = sum(len(one.sent) for one in tallies)
@@ -159,7 +159,7 @@ def row(
 
 
 def lines(result: Mapping[str, Any]) -> list[str]:
-    """The result for a terminal."""
+    """Return the result as lines for a terminal."""
     out = [
         f"live pictures of {result['faces']} faces at 1280x720 over loopback",
         "                 clients  frames/s  delay p50     p95  dropped/sent  least/most"
@@ -173,17 +173,17 @@ def lines(result: Mapping[str, Any]) -> list[str]:
             f"{one['app_cores']:>16.2f}{one['app_cpu_ms']:>16.1f}"
         )
     if sizes := result["rss_mb"]:
-        told = " ".join(f"{size:.0f}" for size in sizes)
-        out += ["", f"memory at the start and after each minute, MB: {told}"]
+        shown = " ".join(f"{size:.0f}" for size in sizes)
+        out += ["", f"memory at the start and after each minute, MB: {shown}"]
     return out
 
 
 def _clients(frames: Sequence[bytes], count: int, in_flight: int | None) -> list[Client]:
-    # Each at a place of its own in the feed, so that no two are alike in a moment.
+    # Each begins at another frame, so that no two send the same frame at the same time.
     return [Client(frames, in_flight, at * len(frames) // count) for at in range(count)]
 
 
 def _runs(app: App, state: State, clients: Sequence[Client], until: float) -> Any:
-    # The same lessons in every step: others would have to wait until these are forgotten.
+    # The same lessons in every step: new ones would need places that these still hold.
     for at, one in enumerate(clients):
         yield one.run(app.url, state.issue_token(f"benchmark-{at}")[1], until)

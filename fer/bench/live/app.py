@@ -1,4 +1,4 @@
-"""The app in a process of its own, reachable from this machine alone."""
+"""Run the app in its own process, reachable only from this computer."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ COMMAND: Final = ("-m", "streamlit", "run", "app.py", "--server.headless=true")
 
 @dataclass(frozen=True)
 class Figures:
-    """What the app has counted until now."""
+    """What the app has counted so far."""
 
-    frames: float  # that came over sockets and were analysed
-    left_out: float
+    frames: float  # answered over sockets
+    left_out: float  # frames dropped
     cpu: float  # seconds
     rss: float  # bytes
 
@@ -40,34 +40,34 @@ class App:
 
     @property
     def url(self) -> str:
-        """Its address, which is also its pages' origin."""
+        """Return the app's address, which is also the origin of its pages."""
         return f"http://127.0.0.1:{self.port}"
 
     def get(self, path: str) -> str:
-        """The text that it answers with."""
+        """Return the text of the answer to GET."""
         with urllib.request.urlopen(self.url + path, timeout=10) as answer:
             return str(answer.read().decode())
 
     def figures(self) -> Figures:
-        """Its counters; memory and processor time are nought where the system doesn't tell."""
-        said = {
+        """Return the app's counters; memory and processor time are 0 if the system has none."""
+        samples = {
             (sample.name, sample.labels.get("transport", "")): sample.value
             for family in text_string_to_metric_families(self.get("/metrics"))
             for sample in family.samples
         }
         return Figures(
-            said["fer_frames_total", "socket"],
-            said["fer_frames_left_out_total", "socket"],
-            said.get(("process_cpu_seconds_total", ""), 0.0),
-            said.get(("process_resident_memory_bytes", ""), 0.0),
+            samples["fer_frames_total", "socket"],
+            samples["fer_frames_left_out_total", "socket"],
+            samples.get(("process_cpu_seconds_total", ""), 0.0),
+            samples.get(("process_resident_memory_bytes", ""), 0.0),
         )
 
 
 @contextlib.contextmanager
 def running() -> Iterator[App]:
-    """Starts the app with this process's settings, and ends it with the block."""
+    """Run the app with this process's settings until the block ends."""
     if not (ROOT / "app.py").is_file():
-        raise FerError(f"{ROOT}: no app.py to measure; call this in a checkout of the project")
+        raise FerError(f"{ROOT}: no app.py to measure; run this in a checkout of the project")
     app = App(_free_port())
     options = ["--server.address=127.0.0.1", f"--server.port={app.port}"]
     with tempfile.TemporaryFile("w+") as log:
@@ -91,7 +91,7 @@ def running() -> Iterator[App]:
 def _ready(app: App, process: subprocess.Popen[bytes]) -> bool:
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end and process.poll() is None:
-        with contextlib.suppress(OSError):  # which an answer of 503 is too
+        with contextlib.suppress(OSError):  # also raised for status 503
             app.get("/healthz")
             return True
         time.sleep(0.2)

@@ -1,8 +1,8 @@
-"""Cameras over WebRTC without a browser: aiortc on both sides, the app's side in another process.
+"""Measure WebRTC without a browser: aiortc on both sides, the app's side in another process.
 
-What answers a frame, and how frames wait for it, is what the page uses; offers and answers go over
-a pipe instead of a page. Each frame carries its number as a row of black and white squares, so the
-picture that comes back tells which one it is.
+Frames wait and are answered by the page's own code; offers and answers go over a pipe instead of a
+page. Each frame carries its number as a row of black and white squares, so that it can be
+recognized when it comes back.
 """
 
 from __future__ import annotations
@@ -31,26 +31,26 @@ from fer.ui.live.webrtc import NewestOnly, bgr, frame_callback, to_frame
 
 Answer = Callable[[av.VideoFrame], av.VideoFrame]
 
-SQUARE: Final = 16  # pixels; VP8's blocks, so they come through as they are
+SQUARE: Final = 16  # pixels: the size of VP8's blocks, so that the squares stay sharp
 BITS: Final = 10
-PATIENCE: Final = 60.0  # seconds for the app's side to load, or to answer a word
+PATIENCE: Final = 60.0  # seconds for the app's side to load, or to answer a request
 
 
 def mark(picture: Picture, number: int) -> None:
-    """Draws the number into the lower left corner."""
+    """Draw a number into the lower left corner."""
     for bit in range(BITS):
         picture[-SQUARE:, bit * SQUARE : (bit + 1) * SQUARE] = 255 * (number >> bit & 1)
 
 
-def marked(picture: Picture) -> int:
-    """The number in the lower left corner."""
+def read_mark(picture: Picture) -> int:
+    """Return the number in the lower left corner."""
     row = picture[-SQUARE * 3 // 4 : -SQUARE // 4, : BITS * SQUARE].mean(axis=(0, 2))
     middles = row.reshape(BITS, SQUARE)[:, SQUARE // 4 : -SQUARE // 4].mean(axis=1)
     return sum(1 << bit for bit in np.flatnonzero(middles > 127).tolist())
 
 
 class Camera(VideoStreamTrack):
-    """A class that moves, at thirty frames a second."""
+    """A video track of moving faces, with thirty frames a second."""
 
     def __init__(self, faces: int, tally: Tally) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class Camera(VideoStreamTrack):
         self._tally, self._number = tally, 0
 
     async def recv(self) -> av.VideoFrame:
-        """The next frame, when it is time for it."""
+        """Return the next frame when it is due."""
         pts, time_base = await self.next_timestamp()
         self._number = (self._number + 1) % (1 << BITS)
         picture = self._frames[self._number % LENGTH].copy()
@@ -71,39 +71,39 @@ class Camera(VideoStreamTrack):
         return frame
 
 
-class Watching:
-    """Notes when each picture comes back for the first time."""
+class Receiver:
+    """Notes when each frame comes back for the first time."""
 
     def __init__(self, camera: Camera, tally: Tally) -> None:
         self._camera, self._tally = camera, tally
 
     async def follow(self, track: Any) -> None:
-        """Reads until the connection ends."""
+        """Receive frames until the connection ends."""
         while True:
             try:
                 picture = bgr(await track.recv())
             except MediaStreamError:
                 return
-            # While an answer is worked on, the last one is sent again: that is no new answer.
-            if (taken := self._camera.taken.pop(marked(picture), None)) is not None:
+            # While a frame is being read, the last answer is sent again; that one is not counted.
+            if (taken := self._camera.taken.pop(read_mark(picture), None)) is not None:
                 self._tally.answered.append((taken, time.monotonic() - taken))
 
 
 class Processor(VideoProcessorBase):
-    """What streamlit-webrtc makes of a page's callback: the newest frame is answered."""
+    """Answers the newest frame, as streamlit-webrtc does with a page's callback."""
 
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
 
     async def recv_queued(self, frames: list[av.VideoFrame]) -> list[av.VideoFrame]:
-        """The answer to the last of those that came since."""
+        """Return the answer to the newest of these frames."""
         return [self._answer(frames[-1])]
 
 
 def measure(
     settings: Settings, faces: int, count: int, warm_up: float, seconds: float
 ) -> tuple[list[Tally], float, float]:
-    """The cameras' tallies, and the processor seconds of the app's side and of this one."""
+    """Return the cameras' tallies, and the processor seconds of the app and of the cameras."""
     here, there = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(target=_serve, args=(there, settings))
     process.start()
@@ -119,7 +119,7 @@ def measure(
 async def _cameras(
     pipe: Connection, faces: int, count: int, warm_up: float, seconds: float
 ) -> tuple[list[Tally], float, float]:
-    await _asked(pipe, "load")
+    await _ask(pipe, "load")
     tallies = [Tally() for _ in range(count)]
     pairs = [RTCPeerConnection(RTCConfiguration(iceServers=[])) for _ in range(count)]
     try:
@@ -127,9 +127,9 @@ async def _cameras(
             await _call(pipe, pair, faces, tally)
         await _all_answered(tallies)
         await asyncio.sleep(warm_up)
-        begun, own, before = time.monotonic(), time.process_time(), await _asked(pipe, "cpu")
+        begun, own, before = time.monotonic(), time.process_time(), await _ask(pipe, "cpu")
         await asyncio.sleep(seconds)
-        spent, after = time.process_time() - own, await _asked(pipe, "cpu")
+        spent, after = time.process_time() - own, await _ask(pipe, "cpu")
         await asyncio.sleep(1)  # for the last pictures
     finally:
         await asyncio.gather(*(pair.close() for pair in pairs))
@@ -147,46 +147,47 @@ async def _all_answered(tallies: Sequence[Tally]) -> None:
 async def _call(pipe: Connection, pair: Any, faces: int, tally: Tally) -> None:
     camera = Camera(faces, tally)
     pair.addTrack(camera)
-    watching: set[asyncio.Task[None]] = set()  # a task that nobody holds may be lost
+    tasks: set[asyncio.Task[None]] = set()  # a task without a reference may be lost
 
     def follow(track: Any) -> None:
-        watching.add(asyncio.create_task(Watching(camera, tally).follow(track)))
+        tasks.add(asyncio.create_task(Receiver(camera, tally).follow(track)))
 
     pair.on("track", follow)
     await pair.setLocalDescription(await pair.createOffer())
-    answer = await _asked(pipe, (pair.localDescription.sdp, pair.localDescription.type))
+    answer = await _ask(pipe, (pair.localDescription.sdp, pair.localDescription.type))
     await pair.setRemoteDescription(RTCSessionDescription(*answer))
 
 
-async def _asked(pipe: Connection, word: Any) -> Any:
-    pipe.send(word)
+async def _ask(pipe: Connection, request: Any) -> Any:
+    """Send a request to the app's side and return its answer."""
+    pipe.send(request)
     if not await asyncio.to_thread(pipe.poll, PATIENCE):
-        raise FerError("the app's side of WebRTC doesn't answer")
+        raise FerError("the app's side of WebRTC does not answer")
     return pipe.recv()
 
 
 def _serve(pipe: Connection, settings: Settings) -> None:
-    """The app's side: answers offers until it is told to end."""
+    """Run the app's side: answer requests until None comes."""
     asyncio.run(_answer_all(pipe, State.of(settings)))
 
 
 async def _answer_all(pipe: Connection, state: State) -> None:
     pairs: list[Any] = []
-    while (word := await asyncio.to_thread(pipe.recv)) is not None:
-        if word == "load":
+    while (request := await asyncio.to_thread(pipe.recv)) is not None:
+        if request == "load":
             await asyncio.to_thread(state.warm_up)
             pipe.send(state.not_ready)
-        elif word == "cpu":
+        elif request == "cpu":
             pipe.send(time.process_time())
         else:
-            pairs.append(await _accepted(state, RTCSessionDescription(*word)))
-            said = pairs[-1].localDescription
-            pipe.send((said.sdp, said.type))
+            pairs.append(await _accept(state, RTCSessionDescription(*request)))
+            answer = pairs[-1].localDescription
+            pipe.send((answer.sdp, answer.type))
     await asyncio.gather(*(pair.close() for pair in pairs))
     state.lessons.close()
 
 
-async def _accepted(state: State, offer: Any) -> Any:
+async def _accept(state: State, offer: Any) -> Any:
     live = state.lessons.open(None, "webrtc")
     pair = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     relay = NewestOnly()

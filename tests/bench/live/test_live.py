@@ -1,4 +1,4 @@
-"""The benchmark of live pictures: its sums, and that both ways of transport really run."""
+"""The benchmark of live lessons: its figures, and a real run over each transport."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from fer.bench.feed import LENGTH, Vp8, gallery
 from fer.bench.live import IN_FLIGHT, Row, cameras, growth, lines, row, sockets
 from fer.bench.live.app import running
 from fer.bench.live.socket import Tally, feed
-from fer.bench.live.webrtc import BITS, mark, marked
+from fer.bench.live.webrtc import BITS, mark, read_mark
 from fer.cli import main
 from fer.faces import Faces
 from fer.server.state import State
@@ -40,14 +40,14 @@ def test_a_row_sums_up_its_clients() -> None:
     )
 
 
-def test_without_an_answer_nothing_is_invented() -> None:
+def test_without_answers_there_is_no_delay() -> None:
     made = row("webrtc", "flood", [Tally([1.0, 1.1])], seconds=1.0, cpu=0.1, spent=0.1)
     assert (made.fps, made.dropped, made.fairness) == (0, 2, 0)
     assert made.delay_p50_ms is made.delay_p95_ms is None
     assert "webrtc" in "\n".join(lines({"faces": 1, "rows": [vars(made)], "rss_mb": []}))
 
 
-def test_only_the_frames_of_the_time_asked_for_count() -> None:
+def test_only_the_frames_of_the_given_time_count() -> None:
     tally = Tally([0.0, 1.0, 2.0, 3.0], [(0.0, 9.0), (1.0, 0.5), (3.0, 0.1)])
     assert tally.between(1.0, 3.0) == Tally([1.0, 2.0], [(1.0, 0.5)])
 
@@ -60,32 +60,32 @@ def test_the_feed_is_the_gallery() -> None:
 
 
 @pytest.mark.parametrize("number", [0, 1, 0b1010101010, (1 << BITS) - 1])
-def test_a_number_in_a_picture_survives_the_way_there_and_back(number: int) -> None:
+def test_a_number_in_a_picture_survives_encoding_twice(number: int) -> None:
     there, back, picture = Vp8(), Vp8(), gallery(25, number % LENGTH)
     mark(picture, number)
     arrived = there.decode(there.encode(picture))
     faces = Faces.of([[20, 580, 90, 110]], probabilities=[[0, 0, 0, 1, 0, 0, 0]], ids=[1])
     draw(arrived, faces)
-    assert marked(back.decode(back.encode(arrived))) == number
+    assert read_mark(back.decode(back.encode(arrived))) == number
 
 
-def test_the_result_is_told_in_lines_and_as_json() -> None:
+def test_the_result_is_shown_in_lines_and_as_json() -> None:
     one = row("socket", "flood", [Tally([0.0], [(0.0, 0.04)])], seconds=1.0, cpu=0.5, spent=0.1)
     result = {"faces": 25, "rows": [vars(one)], "rss_mb": [300.4, 301.0]}
-    told = "\n".join(lines(json.loads(json.dumps(result))))
+    shown = "\n".join(lines(json.loads(json.dumps(result))))
     for words in ("socket", "flood", "40 ms", "MB: 300 301"):
-        assert words in told
+        assert words in shown
 
 
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
-        (["--minutes", "3"], "--minutes goes with --live"),
+        (["--minutes", "3"], "--minutes works only with --live"),
         (["--live", "--minutes", "-1"], "more than 0"),
         (["--live", "--model", "elsewhere"], "FER_MODEL"),
     ],
 )
-def test_options_that_do_not_fit(
+def test_contradicting_options_are_refused(
     words: list[str], fault: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["bench", *words]) == 2

@@ -132,11 +132,11 @@ class Rehearsal:
         self.calls.write_text("")
         return called("bash", SCRIPT, *words, env=self.environ | environ, cwd="/")
 
-    def said(self) -> list[str]:
+    def recorded(self) -> list[str]:
         return self.calls.read_text().splitlines()
 
     def done(self, what: str) -> bool:
-        return any(line.startswith(what) for line in self.said())
+        return any(line.startswith(what) for line in self.recorded())
 
 
 @pytest.fixture
@@ -152,10 +152,10 @@ def in_order(lines: list[str], wanted: list[str]) -> bool:
 def test_everything_is_done_in_order(rehearsal: Rehearsal) -> None:
     done = rehearsal(VERSION="7")
     assert done.returncode == 0, done.stderr
-    assert in_order(rehearsal.said(), ORDER)
-    assert not in_order(rehearsal.said(), ORDER[::-1])
+    assert in_order(rehearsal.recorded(), ORDER)
+    assert not in_order(rehearsal.recorded(), ORDER[::-1])
     assert done.stdout.splitlines()[-1] == "https://fer-1.example"
-    assert all("--project=school-1" in line for line in rehearsal.said())
+    assert all("--project=school-1" in line for line in rehearsal.recorded())
     service = (rehearsal.made / "service.yaml").read_text()
     assert faults(service) == []
     assert "asia-south1-docker.pkg.dev/school-1/fer/fer:7" in service
@@ -163,9 +163,9 @@ def test_everything_is_done_in_order(rehearsal: Rehearsal) -> None:
 
 def test_a_second_run_makes_nothing_again(rehearsal: Rehearsal) -> None:
     rehearsal()
-    assert sum(" create " in line for line in rehearsal.said()) == 3
+    assert sum(" create " in line for line in rehearsal.recorded()) == 3
     assert rehearsal().returncode == 0
-    assert sum(" create " in line for line in rehearsal.said()) == 0
+    assert sum(" create " in line for line in rehearsal.recorded()) == 0
     assert rehearsal.done("run services replace")
 
 
@@ -180,18 +180,18 @@ def test_nobody_has_access_by_default(rehearsal: Rehearsal) -> None:
     rehearsal()
     assert not rehearsal.done("run services add-iam-policy-binding")
     rehearsal(ACCESS="allUsers")
-    (line,) = [one for one in rehearsal.said() if one.startswith("run services add-iam")]
+    (line,) = [one for one in rehearsal.recorded() if one.startswith("run services add-iam")]
     assert "--member=allUsers" in line
 
 
 def test_a_dry_run_prints_the_same_commands_and_runs_none(rehearsal: Rehearsal) -> None:
     done = rehearsal("--dry-run", ACCESS="allUsers", VERSION="7")
     assert done.returncode == 0
-    assert rehearsal.said() == []
+    assert rehearsal.recorded() == []
     printed = [shlex.split(line) for line in done.stdout.splitlines()]
     assert {words[0] for words in printed} == {"gcloud"}
     rehearsal(ACCESS="allUsers", VERSION="7")
-    made = [line.split() for line in rehearsal.said() if " describe " not in line]
+    made = [line.split() for line in rehearsal.recorded() if " describe " not in line]
     assert [words[1:3] for words in printed if "describe" not in words] == [w[:2] for w in made]
 
 
@@ -211,7 +211,7 @@ def test_a_wrong_value_is_one_line(
     done = rehearsal(**environ)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert line in done.stderr
-    assert rehearsal.said() == []
+    assert rehearsal.recorded() == []
 
 
 def test_the_secret_is_new_each_time_and_never_shown(rehearsal: Rehearsal) -> None:

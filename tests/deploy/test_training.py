@@ -71,14 +71,14 @@ def test_sagemaker_knows_every_option() -> None:
 
 
 def test_the_job_takes_sagemakers_hyperparameters(tmp_path: Path) -> None:
-    told = dict(pair.split("=") for pair in the_call()["--hyper-parameters"].split(","))
+    given = dict(pair.split("=") for pair in the_call()["--hyper-parameters"].split(","))
     (tmp_path / "input" / "config").mkdir(parents=True)
     (tmp_path / "input" / "data" / "training").mkdir(parents=True)
-    (tmp_path / "input" / "config" / "hyperparameters.json").write_text(json.dumps(told))
+    (tmp_path / "input" / "config" / "hyperparameters.json").write_text(json.dumps(given))
     platform = platform_of({"ML_ROOT": str(tmp_path)}, ["train"])
     options = parser(platform).parse_args(platform.words)
-    assert requested(options, recipe_named).name == told["recipe"]
-    assert options.minutes == float(told["minutes"])
+    assert requested(options, recipe_named).name == given["recipe"]
+    assert options.minutes == float(given["minutes"])
     assert (
         f"ChannelName={platform.data.name if platform.data else ''},"
         in the_call()["--input-data-config"]

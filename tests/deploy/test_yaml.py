@@ -151,7 +151,7 @@ def test_pods_are_scaled_by_a_metric_of_the_app() -> None:
 
     metrics = Metrics()
     metrics.observe(lambda _: 0, lambda: True)
-    said = generate_latest(metrics.registry).decode()
+    shown = generate_latest(metrics.registry).decode()
     text = (DEPLOY / "gke" / "overlays" / "school" / "scaling.yaml").read_text()
     asked = [
         metric["pods"]["metric"]
@@ -164,8 +164,8 @@ def test_pods_are_scaled_by_a_metric_of_the_app() -> None:
     for metric in asked:
         _, name, kind = metric["name"].split("|")
         transport = metric["selector"]["matchLabels"]["metric.labels.transport"]
-        assert f"# TYPE {name} {kind}\n" in said
-        assert f'{name}{{transport="{transport}"}} 0.0' in said
+        assert f"# TYPE {name} {kind}\n" in shown
+        assert f'{name}{{transport="{transport}"}} 0.0' in shown
 
 
 def compose() -> dict[str, Any]:
@@ -259,14 +259,14 @@ def test_cloudformation_accepts_the_stack_for_aws() -> None:
 
 
 def test_recipes_set_only_known_settings() -> None:
-    said = {
+    used = {
         name
         for path in DEPLOY.rglob("*")
         if path.is_file() and path.suffix in (".md", ".yaml", ".sh", ".example")
         for name in re.findall(r"\bFER_[A-Z_]+\b", path.read_text())
     }
-    assert len(said) > 5
-    assert said <= known_settings()
+    assert len(used) > 5
+    assert used <= known_settings()
     heroku = " ".join(blocks(DEPLOY / "heroku" / "README.md"))
     given = dict(re.findall(r"\b(FER_(?!SECRET|DATABASE)[A-Z_]+)=(\S+)", heroku))
     assert Settings.from_env(given).live == "socket"

@@ -1,4 +1,4 @@
-"""Read the facial expressions of a class while the lesson runs.
+"""Read the facial expressions of a class in photos, videos and live lessons.
 
 >>> from fer import Analyzer, Faces, EMOTIONS
 >>> faces = Analyzer().photo(frame)       # doctest: +SKIP
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from fer.vision.analyzer import Analyzer
     from fer.vision.photos import Photos
 
-# Some builds of onnxruntime report to their maker unless this is set before they are imported.
+# Some builds of onnxruntime send usage data unless this is set before the import.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.1.0"
@@ -46,7 +46,7 @@ __all__ = [
     "__version__",
 ]
 
-_HEAVY = {
+_LAZY = {  # imported at their first use, because these modules are slow to import
     "Analyzer": "fer.vision.analyzer",
     "Faces": "fer.faces",
     "Lesson": "fer.lesson",
@@ -55,10 +55,10 @@ _HEAVY = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import a class when it is first used, so that importing the package stays quick."""
-    if name not in _HEAVY:
+    """Return a class of _LAZY; import its module now, so that importing the package is quick."""
+    if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HEAVY[name]), name)
+    return getattr(import_module(_LAZY[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -1,4 +1,4 @@
-"""Run the command line: `python -m fer` does the same as `fer`."""
+"""Run the command line: `python -m fer` is the same as `fer`."""
 
 import sys
 

@@ -1,14 +1,14 @@
-"""The errors that a user can put right.
+"""Errors that a user can correct.
 
     FerError
     ├── DataError      a data set, sheet, table, picture or video cannot be read
     ├── LiveError      a live lesson cannot begin or go on
-    │   ├── BusyError  the server runs as many lessons as it may
+    │   ├── BusyError  the server already runs as many lessons as it may
     │   └── TokenError a token is forged, damaged or too old
-    ├── ModelError     a model or run folder is missing, damaged or unfit
+    ├── ModelError     a model or run folder is missing, damaged or unsuitable
     ├── StoreError     lessons cannot be saved or read (fer.store)
-    │   └── GoneError  no such lesson: deleted, somebody else's, or in another process
-    └── UsageError     options or settings do not fit together
+    │   └── GoneError  no such lesson: deleted, another owner's, or run by another process
+    └── UsageError     an option or setting is invalid, or several contradict each other
 
 The command line prints such an error as one line and exits with status 2.
 """
@@ -17,16 +17,16 @@ from __future__ import annotations
 
 from typing import Literal
 
-# What is wrong with a file, as a key for the pages' translated texts.
+# What is wrong with a file: a key of the pages' translated texts.
 Fault = Literal["unreadable", "heic", "pixels", "size", "sound", "kind", "disk"]
 
 
 class FerError(Exception):
-    """Base of the errors whose text says what is wrong and what to do."""
+    """Base class. The text of each error says what is wrong and what to do."""
 
 
 class DataError(FerError):
-    """A data set, picture or video cannot be read; the text names the file and the row."""
+    """A data set, picture or video cannot be read. The text names the file and the row."""
 
     def __init__(self, message: str, fault: Fault = "unreadable") -> None:
         super().__init__(message)
@@ -38,7 +38,7 @@ class LiveError(FerError):
 
 
 class BusyError(LiveError):
-    """The server runs as many lessons as it may."""
+    """The server already runs as many lessons, or reads as many recordings, as it may."""
 
 
 class TokenError(LiveError):
@@ -46,8 +46,8 @@ class TokenError(LiveError):
 
 
 class ModelError(FerError):
-    """A model is missing, damaged or unfit."""
+    """A model or run folder is missing, damaged or unsuitable."""
 
 
 class UsageError(FerError):
-    """Options or settings do not fit together."""
+    """An option or setting is invalid, or several contradict each other."""

@@ -1,9 +1,9 @@
 """The computer this runs on: installed files, folders of the user, limits, memory.
 
-glibc keeps freed memory, separately for each thread. A process that loads a network, detects faces
-in one thread and reads them in another holds a quarter of its memory this way. Once a block of some
-size was freed, glibc also takes later blocks up to that size from the heap, and large blocks of
-varying sizes leave gaps there: a server then grows by 6 MB a photo.
+glibc keeps freed memory, separately for each thread. In a process that loads a network, detects
+faces in one thread and reads them in another, that is a quarter of the memory. And once a large
+block was freed, glibc puts later blocks up to that size on the heap, where blocks of varying sizes
+leave gaps: a server then grows by 6 MB with each photo.
 """
 
 from __future__ import annotations
@@ -26,13 +26,12 @@ PACKAGE: Final = Path(__file__).resolve().parent
 
 TRIM_THRESHOLD: Final = -1  # mallopt's: free bytes at the heap's end that are returned at once
 MMAP_THRESHOLD: Final = -3  # mallopt's: size in bytes from which a block lies outside the heap
-ARENAS: Final = -8  # mallopt's: number of heaps, instead of one a thread
-LARGE: Final = 4 << 20  # bytes; a camera's frame is smaller, and may stay on the heap
+ARENAS: Final = -8  # mallopt's: number of heaps, instead of one for each thread
+LARGE: Final = 4 << 20  # bytes; a camera's frame is smaller and may stay on the heap
 SMALL: Final = 64 << 10
 _thresholds: Final[set[int]] = set()
 
-# Folders of earlier versions that differ from what platformdirs names: it follows the XDG variables
-# on macOS too.
+# Earlier versions used these folders on macOS. platformdirs names others if XDG variables are set.
 EARLIER: Final = {
     ("darwin", "cache"): "~/Library/Caches",
     ("darwin", "data"): "~/Library/Application Support",
@@ -50,7 +49,7 @@ def asset(name: str, package: Path = PACKAGE) -> Path:
 
 
 def asset_missing(path: Path) -> str:
-    """Return the line for a user whose installation lacks this asset."""
+    """Return a message that this asset is missing and how to get it."""
     return (
         f"{path} is missing from this installation; "
         f"run: python -m pip install --force-reinstall --no-deps {DISTRIBUTION} "
@@ -64,7 +63,7 @@ def cache_folder(
     """Return the user's folder for files that can be fetched again."""
     try:
         folder = (folders or _folders()).user_cache_path
-    except RuntimeError:  # a container's user may have no home; fetched files are checked anyway
+    except RuntimeError:  # no home folder, as in a container; fetched files are checked anyway
         return Path(tempfile.gettempdir()) / DISTRIBUTION
     return _earlier(platform, "cache", home) or folder
 
@@ -73,7 +72,7 @@ def data_folder(
     folders: PlatformDirsABC | None = None, platform: str = sys.platform, home: Path | None = None
 ) -> Path:
     """Return the user's folder for lessons; raise RuntimeError if the user has no home folder."""
-    # No shared temporary folder here, unlike the cache: lessons are private.
+    # Unlike the cache, never a shared temporary folder: lessons are private.
     folder = (folders or _folders()).user_data_path
     return _earlier(platform, "data", home) or folder
 
@@ -94,7 +93,7 @@ def _earlier(platform: str, kind: str, home: Path | None) -> Path | None:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary file with the same ending that replaces `path` unless an error occurs."""
+    """Yield a temporary file with the same suffix; it replaces `path` unless an error occurs."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=".", suffix=path.suffix, dir=path.parent)
     os.close(handle)
@@ -108,7 +107,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace the file with this text, in UTF-8 on every machine, as the pages declare."""
+    """Replace a file by this text, in UTF-8 on every system, because the pages declare that."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
@@ -117,13 +116,15 @@ def memory_limit(root: Path = Path("/sys/fs/cgroup")) -> int | None:
     """Return the bytes of memory that this process's control group may use; None if unlimited."""
     for name in ("memory.max", "memory/memory.limit_in_bytes"):  # version 2, version 1
         number = _first_word(root / name)
-        if number.isdecimal() and int(number) < 1 << 60:  # version 1 writes a huge number for none
+        if (
+            number.isdecimal() and int(number) < 1 << 60
+        ):  # version 1 writes a huge number for no limit
             return int(number)
     return None
 
 
 def cpu_limit(root: Path = Path("/sys/fs/cgroup")) -> float:
-    """Return how many processors this process may use: its control group's quota if it is less."""
+    """Return how many processors this process may use; a control group's quota may be less."""
     affinity = getattr(os, "sched_getaffinity", None)  # Linux only
     count = float(len(affinity(0)) if affinity else os.cpu_count() or 1)
     try:
@@ -144,7 +145,7 @@ def _first_word(path: Path) -> str:
 
 
 def be_frugal() -> None:
-    """Keep little freed memory from now on, at some cost in time. Call before starting threads."""
+    """Keep little freed memory from now on, which takes some time. Call before starting threads."""
     if (library := _glibc()) is not None:
         library.mallopt(TRIM_THRESHOLD, 2 * SMALL)
         library.mallopt(ARENAS, 1)
@@ -152,12 +153,12 @@ def be_frugal() -> None:
 
 
 def keep_large_apart() -> bool:
-    """Allocate large blocks outside the heap from now on. Return False if that is not possible."""
+    """Allocate large blocks outside the heap from now on; return False if that is impossible."""
     return _separate_blocks(LARGE)
 
 
 def give_back() -> None:
-    """Return free memory to the system; takes a millisecond or two."""
+    """Return free memory to the system, in a millisecond or two."""
     if (library := _glibc()) is not None:
         library.malloc_trim(0)
 
@@ -174,7 +175,7 @@ def settle_memory() -> None:
 
 
 def _separate_blocks(size: int) -> bool:
-    """Allocate blocks from this size on, and from sizes set earlier, outside the heap."""
+    """Allocate blocks of at least this size, or a smaller one set earlier, outside the heap."""
     if (library := _glibc()) is None:
         return False
     _thresholds.add(size)

@@ -1,7 +1,7 @@
 """The ICE servers that connect a browser with this server over WebRTC, and local addresses.
 
-On one machine none is needed; through a firewall a TURN server is. coturn accepts credentials that
-are made here for each lesson and expire, so no lasting password gets into a page.
+On one machine no server is needed, but a firewall may require a TURN server. For coturn, this
+module makes credentials for each lesson. They expire, so no lasting password gets into a page.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from fer.errors import UsageError
 
-HOURS: Final = 12  # validity of a TURN credential at least: longer than any lesson
+HOURS: Final = 12  # least validity of a TURN credential, longer than any lesson
 IceServer = dict[str, Any]
 
 
@@ -25,7 +25,7 @@ IceServer = dict[str, Any]
 class Ice:
     """The ICE servers that the settings name."""
 
-    # As browsers take them. Dicts have no hash, and may hold a password.
+    # In the form of browsers. No hash, as dicts have none; not shown, as they may hold a password.
     servers: tuple[IceServer, ...] = field(default=(), hash=False, repr=False)
     turn_urls: tuple[str, ...] = ()
     turn_secret: str | None = field(default=None, repr=False)
@@ -40,19 +40,19 @@ class Ice:
                     f"{url!r} is not a TURN address: write it like turns:HOST?transport=tcp"
                 )
         if self.relay_only and not self.relays:
-            raise UsageError("relays only, but there is no relay: name a TURN server")
+            raise UsageError("relay-only needs a relay, and none is set: name a TURN server")
 
     @property
     def relays(self) -> tuple[str, ...]:
-        """Return the TURN servers' addresses."""
+        """Return the addresses of all TURN servers."""
         given = [url for server in self.servers for url in _urls(server)]
         return self.turn_urls + tuple(url for url in given if url.startswith(("turn:", "turns:")))
 
     def for_lesson(self, lesson_id: str, now: float) -> list[IceServer]:
-        """Return the servers for one lesson, with credentials for it where they are made here."""
+        """Return the ICE servers for a lesson, with credentials made for it; `now` is Unix time."""
         servers = [dict(server) for server in self.servers]
         if self.turn_urls and self.turn_secret:
-            # To the full hour, so that a page that reruns every second gets the same text.
+            # Rounded to hours, so that a page that reruns every second gets the same credentials.
             until = (int(now) // 3600 + HOURS + 1) * 3600
             username = f"{until}:{lesson_id}"
             digest = hmac.new(self.turn_secret.encode(), username.encode(), hashlib.sha1).digest()
@@ -68,14 +68,14 @@ class Ice:
     def configuration(self, lesson_id: str, now: float) -> dict[str, Any]:
         """Return a browser's RTCConfiguration for this lesson.
 
-        An empty list of servers is written out: without it a public STUN server would be asked.
+        The list of servers is written even if empty: without it a public STUN server would be used.
         """
         servers: dict[str, Any] = {"iceServers": self.for_lesson(lesson_id, now)}
         return servers | ({"iceTransportPolicy": "relay"} if self.relay_only else {})
 
 
 def servers_from(text: str) -> tuple[IceServer, ...]:
-    """Return the ICE servers in a JSON list of the form that browsers take.
+    """Return the ICE servers in a JSON list in the form of browsers.
 
     >>> servers_from('[{"urls": "stun:stun.example.org"}]')
     ({'urls': 'stun:stun.example.org'},)

@@ -1,19 +1,19 @@
-"""The settings that the environment may hold: `FER_…`, all optional, read once and passed down.
+"""The settings in environment variables `FER_…`. All are optional.
 
     FER_MODEL     folder of the network to use, or a run folder; default: the shipped one in model/
     FER_RUNTIME   onnx (default) or keras, which needs TensorFlow
     FER_DETECTOR  auto (default), haar, centerface or yunet
     FER_DETECTOR_FILES  folder searched for YuNet's file before the user's cache folder
     FER_LIVE      how a browser sends its frames: auto (default), webrtc or socket
-    FER_ICE_SERVERS  WebRTC's servers as browsers take them, [{"urls": "stun:HOST"}]; default: none
-    FER_TURN_URL  a coturn server, turns:HOST?transport=tcp; several with commas between
-    FER_TURN_SECRET  its static-auth-secret, used to make each lesson's credentials
+    FER_ICE_SERVERS  WebRTC's servers in JSON as in browsers, [{"urls": "stun:HOST"}]; default: none
+    FER_TURN_URL  a coturn server, turns:HOST?transport=tcp, or several separated by commas
+    FER_TURN_SECRET  coturn's static-auth-secret, which makes credentials for each lesson
     FER_RELAY_ONLY  1: connect through the TURN server only, never directly; default: 0
-    FER_DATABASE_URL  where lessons are kept: any SQLAlchemy URL, such as
+    FER_DATABASE_URL  where lessons are stored: any SQLAlchemy URL, such as
                   postgresql://USER:PASSWORD@HOST/NAME; default: a file in the user's data folder
-    FER_REGION    EU, or one of its countries, such as FR: switches Live and Video off, as the law
-                  there demands
-    FER_MEDICAL_OR_SAFETY  1: a medical or safety reason, which that law exempts; default: 0
+    FER_REGION    EU, or one of its countries, such as FR: switches Live and Video off, because the
+                  law there forbids them
+    FER_MEDICAL_OR_SAFETY  1: a medical or safety reason, which the law allows; default: 0
     FER_MAX_SESSIONS  how many lessons may run at once; default: 16
     FER_MAX_UPLOAD  megabytes that an uploaded recording may have; default: Streamlit's setting, 500
     FER_SECRET    signs the live page's tokens, at least 16 characters; several servers behind one
@@ -21,7 +21,7 @@
     FER_ORIGINS   other sites whose pages may call this server, such as https://a.org,https://b.org
     FER_TRUST_PROXY  1 behind a proxy that sets X-Forwarded-For, -Proto and -Host; default: 0
 
-Only app.py and the command line read them, and pass on what the other modules need.
+Only app.py and the command line read them; other modules get values passed.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class Settings:
 
     @property
     def forbidden(self) -> bool:
-        """Return True if the law where this runs forbids reading a class."""
+        """Return True if the law of the region forbids reading a class."""
         return bool(EU.fullmatch(self.region)) and not self.medical_or_safety
 
 
@@ -106,14 +106,14 @@ def _folder(value: str | None) -> Path | None:
 
 
 def _one_of(choices: tuple[Choice, ...], value: str | None, name: str) -> Choice:
-    """Return the choice that is written; the first one if none is."""
+    """Return the choice with this value, or the first choice if there is no value."""
     if not value:
         return choices[0]
     for choice in choices:
         if value == choice:
             return choice
     *others, last = choices
-    raise UsageError(f"{name} is {value!r}: take {', '.join(others)} or {last}")
+    raise UsageError(f"{name} is {value!r}: use {', '.join(others)} or {last}")
 
 
 def _yes(value: str | None, name: str) -> bool:
@@ -121,10 +121,10 @@ def _yes(value: str | None, name: str) -> bool:
 
 
 def _region(value: str | None) -> str:
-    """Return the two letters; another spelling of the EU must not get around the law."""
+    """Return the region in capital letters; refuse other spellings, which would avoid the law."""
     region = (value or "").strip().upper()
     if region and not re.fullmatch(r"[A-Z]{2}", region):
-        raise UsageError(f"FER_REGION is {value!r}: take two letters, such as EU or IN")
+        raise UsageError(f"FER_REGION is {value!r}: use two letters, such as EU or IN")
     return region
 
 
@@ -145,14 +145,14 @@ def _count(value: str | None, name: str) -> int | None:
     if not value:
         return None
     if not re.fullmatch(r"[0-9]{1,4}", value.strip()) or not int(value):
-        raise UsageError(f"{name} is {value!r}: take a number from 1 to 9999")
+        raise UsageError(f"{name} is {value!r}: use a number from 1 to 9999")
     return int(value)
 
 
 def _secret(value: str | None, name: str) -> str | None:
-    """Return the secret; an error must not show it."""
+    """Return the secret, or raise an error that does not show it."""
     if value and len(value) < SHORTEST_SECRET:
-        raise UsageError(f"{name} is too short: take at least {SHORTEST_SECRET} characters")
+        raise UsageError(f"{name} is too short: use at least {SHORTEST_SECRET} characters")
     return value or None
 
 

@@ -1,4 +1,4 @@
-"""Write CSV. No other module does: the columns, Excel's mark and the guard stand here once."""
+"""Write CSV files. All of the project's CSV files are written here."""
 
 from __future__ import annotations
 
@@ -14,15 +14,22 @@ from fer.faces import Faces
 
 BOX: Final = ("left", "top", "width", "height")
 FACE: Final = ("id", *BOX, *EMOTIONS, "word")  # the columns that describe one face
-EXCEL_MARK: Final = "\ufeff"  # without it Excel takes UTF-8 for an old encoding
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet run a text cell
+EXCEL_MARK: Final = "\ufeff"  # the byte order mark; without it Excel misreads UTF-8
+FORMULA: Final = (
+    "=",
+    "+",
+    "-",
+    "@",
+    "\t",
+    "\r",
+)  # first characters at which a spreadsheet runs a text as a formula
 
 
 def write_csv(stream: TextIO, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Write a header and rows to `stream`, which must not translate line ends.
 
-    A text cell that a spreadsheet would run as a formula gets an apostrophe in front. Numbers stay
-    as they are, also negative ones.
+    A text that a spreadsheet would run as a formula gets an apostrophe in front. Numbers stay
+    unchanged, also negative ones.
     """
     writer = csv.writer(stream)
     writer.writerow(columns)
@@ -30,7 +37,7 @@ def write_csv(stream: TextIO, columns: Sequence[str], rows: Iterable[Sequence[An
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Return a header and rows as a file to download, which Excel opens with all letters right."""
+    """Return a header and rows as the text of a CSV file that Excel reads correctly."""
     stream = io.StringIO(newline="")
     stream.write(EXCEL_MARK)
     write_csv(stream, columns, rows)
@@ -38,9 +45,9 @@ def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def face_rows(source: float | str, faces: Faces) -> Iterator[list[Any]]:
-    """Yield a row of `FACE` for each face, after its source: a time in seconds or a file's name.
+    """Yield a row for each face: its source (seconds or a file's name), then the columns `FACE`.
 
-    What is not known of a face stays empty.
+    Unknown values are empty cells.
     """
     first = source if isinstance(source, str) else f"{source:.3f}"
     for record, word in zip(faces.to_records(), faces.words(), strict=True):
@@ -51,7 +58,7 @@ def face_rows(source: float | str, faces: Faces) -> Iterator[list[Any]]:
 class FaceTable:
     """A CSV file of faces: `with FaceTable(path, "time") as table: table.add(0.04, faces)`.
 
-    `first` names the first column, which holds what the faces belong to.
+    `first` is the name of the first column, which holds each face's source.
     """
 
     def __init__(self, path: Path, first: str) -> None:
@@ -77,7 +84,7 @@ class FaceTable:
 
 
 def _harmless(cells: Sequence[Any]) -> list[Any]:
-    """Return the cells with an apostrophe before each text that would run as a formula."""
+    """Return the cells, with an apostrophe before each text that would run as a formula."""
     return [
         f"'{cell}"
         if isinstance(cell, str) and cell.startswith(FORMULA) and not _number(cell)

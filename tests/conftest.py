@@ -9,13 +9,13 @@ from tests.tiny_model import write_metrics, write_tiny_model
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model folder that loads, with made-up figures beside it; never the shipped one."""
+    """Return a model folder with an untrained network and made-up figures."""
     return write_metrics(write_tiny_model(tmp_path_factory.mktemp("tiny") / "model"))
 
 
 @pytest.fixture(scope="session", autouse=True)
 def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What the app keeps for its user goes where the tests' files go."""
+    """Put the user's data and cache folders into the tests' temporary folder."""
     with pytest.MonkeyPatch.context() as patch:
         home = tmp_path_factory.mktemp("home")
         patch.setenv("XDG_DATA_HOME", str(home / "data"))

@@ -1,4 +1,4 @@
-"""Who may import whom. The rule is one table; the checker is tried on seeded mistakes below it."""
+"""Which part may import which. The rules are in one table; the checker is itself tested."""
 
 import ast
 import re
@@ -49,7 +49,7 @@ APART = frozenset({"detect", "track", "media", "classifier"})
 
 
 def part_of(path: str) -> str:
-    """The part of the project a file belongs to: fer/ui/face.py is "ui"."""
+    """Return the part of the project that a file belongs to: fer/ui/face.py is "ui"."""
     words = path.removesuffix(".py").split("/")
     if words[0] == "fer":
         return "fer" if words[1:] == ["__init__"] else words[1]
@@ -57,7 +57,7 @@ def part_of(path: str) -> str:
 
 
 def imports(tree: ast.AST, inside: bool = False) -> Iterator[tuple[int, str, bool]]:
-    """Every import: its line, the full name, and whether it waits inside a function."""
+    """Yield every import: its line, the full name, and whether it is inside a function."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name, inside) for alias in node.names)
@@ -72,7 +72,7 @@ def imports(tree: ast.AST, inside: bool = False) -> Iterator[tuple[int, str, boo
 
 
 def violations(path: str, source: str) -> list[str]:
-    """What in a file breaks the rule, a line each."""
+    """Return a line for each thing in a file that breaks the rules."""
     part, tree = part_of(path), ast.parse(source)
     found = [f"{path}: the layers don't name {part}"] if part not in LEVEL else []
     for line, name, inside in imports(tree):
@@ -86,13 +86,13 @@ def violations(path: str, source: str) -> list[str]:
 
 
 def fragment_fault(path: str, node: ast.AST) -> str | None:
-    """Whether a piece of code draws a fragment that has no place of its own on the page."""
+    """Return True if code draws a fragment without its own place on the page."""
     bare = isinstance(node, ast.Attribute) and ast.unparse(node) == "st.fragment"
     return "write @part" if bare and path != "fer/ui/layout.py" else None
 
 
 def settings_fault(part: str, node: ast.AST) -> str | None:
-    """How a piece of code reads the environment's settings where it may not."""
+    """Return how code reads the environment's settings although it may not; None if it does not."""
     if isinstance(node, ast.Constant) and re.fullmatch(r"FER_[A-Z_]+", str(node.value)):
         return None if part == "settings" else f"only settings.py reads {node.value}"
     if isinstance(node, ast.Attribute) and node.attr == "from_env":
@@ -101,7 +101,7 @@ def settings_fault(part: str, node: ast.AST) -> str | None:
 
 
 def apart_fault(path: str, name: str) -> str | None:
-    """Return why a part of vision may not import another one; None where it may."""
+    """Return why a part of vision may not import another one; None if it may."""
     words, other = path.removesuffix(".py").split("/"), name.split(".")
     if words[:2] != ["fer", "vision"] or other[:2] != ["fer", "vision"]:
         return None
@@ -112,7 +112,7 @@ def apart_fault(path: str, name: str) -> str | None:
 
 
 def import_fault(part: str, name: str, inside: bool) -> str | None:
-    """Why this part may not import this name so; None where it may."""
+    """Return why this part may not import this name; None if it may."""
     first, *rest = name.split(".")
     if not first:
         return "write the whole name of what is imported"
@@ -124,7 +124,7 @@ def import_fault(part: str, name: str, inside: bool) -> str | None:
 
 
 def outside_fault(part: str, package: str, inside: bool) -> str | None:
-    """Return why a part may not import a package from outside; None where it may."""
+    """Return why a part may not import a package from outside; None if it may."""
     if part not in ONLY_IN.get(package, {part}):
         return f"{part} may not import {package}"
     if package in HEAVY and part != "training" and not inside:
@@ -133,7 +133,7 @@ def outside_fault(part: str, package: str, inside: bool) -> str | None:
 
 
 def inside_fault(part: str, other: str, inside: bool) -> str | None:
-    """Return why a part may not import another part of the project; None where it may."""
+    """Return why a part may not import another part of the project; None if it may."""
     if other == part:
         return None
     if other == "training" and part != "cli":
@@ -146,7 +146,7 @@ def inside_fault(part: str, other: str, inside: bool) -> str | None:
 
 
 def modules() -> list[str]:
-    """All of the product's own files, from the checkout's root."""
+    """Return the paths of the product's files, relative to the checkout."""
     found = [ROOT / "app.py", *(ROOT / "fer").rglob("*.py")]
     return sorted(path.relative_to(ROOT).as_posix() for path in found)
 

@@ -24,7 +24,7 @@ def some(count: int = 3) -> Faces:
     )
 
 
-def test_what_is_not_known_is_marked() -> None:
+def test_unknown_values_are_nan_or_nobody() -> None:
     faces = Faces.of([[1, 2, 3, 4]])
     assert not faces.known.any()
     assert faces.words() == [None]
@@ -72,7 +72,7 @@ def test_slices_take_every_column(which: slice | np.ndarray) -> None:
     assert np.array_equal(picked.landmarks, faces.landmarks[which])
 
 
-def test_more_is_known_later() -> None:
+def test_but_returns_a_copy_with_other_columns() -> None:
     faces = some()
     bare = Faces.of(faces.boxes)
     assert bare != faces
@@ -108,7 +108,7 @@ def test_boxes_that_no_face_can_have_are_refused(box: list[float]) -> None:
         Faces.of([box])
 
 
-def test_no_face_is_a_record_too() -> None:
+def test_a_record_may_have_no_faces() -> None:
     none = Faces.none()
     assert len(none) == 0
     assert none == Faces.of([]) == some()[:0]

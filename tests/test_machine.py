@@ -125,7 +125,7 @@ def test_photos_of_every_size_leave_no_memory_behind() -> None:
 
 
 @linux
-def test_what_was_loaded_is_no_work_for_the_garbage_collector() -> None:
+def test_loaded_objects_are_left_out_of_garbage_collection() -> None:
     try:
         settle_memory()
         assert len(gc.get_objects()) < gc.get_freeze_count() / 10
@@ -154,12 +154,12 @@ def test_linux_folders_follow_xdg(home: Path, monkeypatch: pytest.MonkeyPatch) -
     assert cache_folder(folders(Unix), "linux") == home / ".cache/fer-classroom"
     assert data_folder(folders(Unix), "linux") == home / ".local/share/fer-classroom"
     monkeypatch.setenv("XDG_CACHE_HOME", "/caches")
-    monkeypatch.setenv("XDG_DATA_HOME", "relative")  # which XDG says to ignore
+    monkeypatch.setenv("XDG_DATA_HOME", "relative")  # not absolute: to be ignored
     assert cache_folder(folders(Unix), "linux") == Path("/caches/fer-classroom")
     assert data_folder(folders(Unix), "linux") == home / ".local/share/fer-classroom"
 
 
-def test_macos_folders_are_the_earlier_ones_where_they_exist(
+def test_macos_keeps_the_folders_of_earlier_versions(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     earlier = home / "Library/Application Support/fer-classroom"

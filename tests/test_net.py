@@ -30,7 +30,7 @@ def test_the_address_that_passes_most_firewalls_comes_first() -> None:
     assert server["urls"][-1] == "turn:a.org"
 
 
-def test_an_empty_list_is_written_out_so_that_no_public_server_is_asked() -> None:
+def test_an_empty_list_is_written_so_that_no_public_server_is_used() -> None:
     assert Ice().configuration("x", 0) == {"iceServers": []}
 
 
@@ -63,9 +63,7 @@ def test_wrong_servers_are_one_line(text: str) -> None:
         ({"relay_only": True}, "name a TURN server"),
     ],
 )
-def test_options_that_do_not_fit_together_are_one_line(
-    options: dict[str, object], fault: str
-) -> None:
+def test_contradicting_options_are_one_line(options: dict[str, object], fault: str) -> None:
     with pytest.raises(UsageError, match=fault):
         Ice(**options)  # type: ignore[arg-type]
 

@@ -212,6 +212,6 @@ def test_another_package_named_fer_is_one_line(command: str, installed: Installe
     finally:
         shutil.rmtree(other)
     assert done.returncode == 2
-    said = (done.stdout + done.stderr).splitlines()
-    (line,) = [line for line in said if "another package named fer" in line]
+    lines = (done.stdout + done.stderr).splitlines()
+    (line,) = [line for line in lines if "another package named fer" in line]
     assert "python -m pip uninstall fer" in line

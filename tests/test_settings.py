@@ -49,7 +49,7 @@ def test_each_variable_sets_its_field(environ: dict[str, str], expected: Setting
 
 
 def test_an_unknown_runtime_is_one_line() -> None:
-    with pytest.raises(UsageError, match=r"^FER_RUNTIME is 'tflite': take onnx or keras$"):
+    with pytest.raises(UsageError, match=r"^FER_RUNTIME is 'tflite': use onnx or keras$"):
         Settings.from_env({"FER_RUNTIME": "tflite"})
 
 
@@ -61,12 +61,12 @@ def test_the_real_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize(
     ("environ", "fault"),
     [
-        ({"FER_LIVE": "carrier pigeon"}, "take auto, webrtc or socket"),
-        ({"FER_MAX_SESSIONS": "0"}, "FER_MAX_SESSIONS is '0': take a number from 1 to 9999"),
-        ({"FER_MAX_SESSIONS": "many"}, "take a number from 1 to 9999"),
-        ({"FER_SECRET": "short"}, "FER_SECRET is too short: take at least 16 characters"),
+        ({"FER_LIVE": "carrier pigeon"}, "use auto, webrtc or socket"),
+        ({"FER_MAX_SESSIONS": "0"}, "FER_MAX_SESSIONS is '0': use a number from 1 to 9999"),
+        ({"FER_MAX_SESSIONS": "many"}, "use a number from 1 to 9999"),
+        ({"FER_SECRET": "short"}, "FER_SECRET is too short: use at least 16 characters"),
         ({"FER_ORIGINS": "school.example"}, "write it like https://school.example"),
-        ({"FER_REGION": "Europe"}, "take two letters, such as EU or IN"),
+        ({"FER_REGION": "Europe"}, "use two letters, such as EU or IN"),
         ({"FER_MEDICAL_OR_SAFETY": "perhaps"}, "FER_MEDICAL_OR_SAFETY is 'perhaps'"),
         ({"FER_TRUST_PROXY": "maybe"}, "FER_TRUST_PROXY is 'maybe'"),
         ({"FER_ICE_SERVERS": "stun:a.org"}, "FER_ICE_SERVERS, FER_TURN_URL: .* not JSON"),

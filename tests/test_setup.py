@@ -1,4 +1,4 @@
-"""setup.sh, without installing anything: a stand-in for Python records what it would call."""
+"""setup.sh, without installing anything: a fake Python records the calls."""
 
 import os
 import re
@@ -33,7 +33,7 @@ BROWSER = ("npm", "npx", "npx", "node")
 
 
 class Checkout:
-    """A copy of the files that setup.sh needs, and a log of its calls."""
+    """A copy of the files that setup.sh needs, with a log of its calls."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.log = folder / "checkout", folder / "calls"

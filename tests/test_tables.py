@@ -9,7 +9,7 @@ from fer.tables import EXCEL_MARK, FaceTable, csv_text
 HAPPY = [float(name == "happy") for name in EMOTIONS]
 
 
-def test_a_row_a_face_and_nothing_where_nothing_is_known(tmp_path: Path) -> None:
+def test_each_face_has_a_row_with_empty_cells_for_unknown_values(tmp_path: Path) -> None:
     boxes = [[1, 2, 30, 40], [50, 2, 30, 40]]
     known = Faces.of(boxes[:1], probabilities=[HAPPY], ids=[7])
     with FaceTable(tmp_path / "new" / "t.csv", "time") as table:

@@ -1,4 +1,4 @@
-"""A network of no skill in a model folder, so that pages can be tried on it.
+"""Make a model folder with an untrained network, on which pages can be tested.
 
 A face of one flat grey has the emotion of that grey (GREYS), so that mixed-up faces are noticed.
 Every other face has the same SHARES.
@@ -29,7 +29,7 @@ FLAT, DARK = 6.0, 60.0  # grey levels: less than the one apart, and none below t
 
 
 def write_tiny_model(folder: Path) -> Path:
-    """model.json and emotion.onnx, with the names and shapes of the real ones."""
+    """Write model.json and emotion.onnx, with the names and shapes of the real ones."""
     folder.mkdir(parents=True, exist_ok=True)
     described = {"size": 48, "heads": ["crowd", "fer2013"], "shown": "crowd"}
     (folder / "model.json").write_text(json.dumps(described | {"emotions": [*EMOTIONS]}))
@@ -82,7 +82,7 @@ def write_tiny_model(folder: Path) -> Path:
     return folder
 
 
-CONFUSION = [  # rows: the truth; columns: what was said
+CONFUSION = [  # rows: the truth; columns: the network's answer
     [320, 4, 14, 12, 50, 10, 60],
     [6, 22, 2, 2, 4, 1, 3],
     [18, 1, 70, 4, 30, 50, 20],
@@ -94,7 +94,7 @@ CONFUSION = [  # rows: the truth; columns: what was said
 
 
 def write_metrics(folder: Path, confusion: list[list[int]] = CONFUSION) -> Path:
-    """metrics.json as `python -m fer evaluate` writes it, from a confusion."""
+    """Write metrics.json as `fer evaluate` does, from a confusion matrix."""
     table = np.array(confusion)
     n, right = int(table.sum()), np.diag(table)
     recall = right / np.maximum(table.sum(axis=1), 1)

@@ -145,7 +145,7 @@ def _first_word(path: Path) -> str:
 
 
 def be_frugal() -> None:
-    """Keep little freed memory from now on, which takes some time. Call before starting threads."""
+    """Keep little freed memory from now on, at some cost in speed. Call before starting threads."""
     if (library := _glibc()) is not None:
         library.mallopt(TRIM_THRESHOLD, 2 * SMALL)
         library.mallopt(ARENAS, 1)

@@ -1,4 +1,4 @@
-"""The command line: `fer COMMAND`. It ends with status 0, or with 2 and a line with the reason."""
+"""Read the expressions of a class: `fer COMMAND`. An error is one line and exit status 2."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ def _add_compare(commands: Commands) -> None:
         metavar="DIR",
         help="folder of the run folders (runs)",
     )
-    one.add_argument("--out", type=Path, metavar="DIR", help="folder for the page (RUNS/compare)")
+    one.add_argument("--out", type=Path, metavar="DIR", help="for the page (RUNS/compare)")
     one.add_argument("--json", action="store_true")
 
 

@@ -1,4 +1,4 @@
-"""Every command in the recipes' pages can be parsed, its files exist, and it runs in order.
+"""Every command in the recipes' pages: parsed, its files looked for, and gone through in order.
 
 What can run here does run. For what needs an account somewhere, a stand-in writes down its words
 and refuses those that name a file which isn't there.
@@ -42,19 +42,19 @@ echo "$me-says-1"
 
 
 def commands(block: str) -> list[str]:
-    """Return the commands of a block, including those within $(...) and after |."""
+    """The commands of a piece, those within $(...) and behind | too."""
     plain = re.sub(r"'[^']*'|\"[^\"$]*\"", "Q", block)
     pieces = [re.sub(r"^(\w+=[^\s]*\s*)*", "", one.strip()) for one in SPLIT.split(plain)]
     return [one.split()[0] for one in pieces if one]
 
 
 def syntax(block: str) -> str:
-    """Return bash's errors about a block, without running it."""
+    """What bash says of a piece without running it."""
     return called("bash", "-n", input=block).stderr
 
 
 def gone_through(readme: Path, folder: Path) -> "tuple[subprocess.CompletedProcess[str], str]":
-    """Run a whole page in one shell, in a copy of the project; return the result and the calls."""
+    """The whole page typed into one shell, in a copy of the project; and what was called."""
     home, tools = folder / "project", folder / "tools"
     home.mkdir()
     tools.mkdir()
@@ -86,7 +86,7 @@ def test_there_is_a_page_for_every_recipe() -> None:
 
 
 @pytest.mark.parametrize("readme", READMES, ids=lambda path: path.parent.name)
-def test_a_page_has_the_expected_form(readme: Path) -> None:
+def test_a_page_is_a_page(readme: Path) -> None:
     text = readme.read_text()
     assert len(text.splitlines()) <= 105
     for title in ("## Put it there", "## See that it works", "## What it costs", "## Undo it"):
@@ -98,7 +98,7 @@ def test_a_page_has_the_expected_form(readme: Path) -> None:
 
 
 @pytest.mark.parametrize("readme", READMES, ids=lambda path: path.parent.name)
-def test_every_command_exists(readme: Path) -> None:
+def test_every_command_is_one(readme: Path) -> None:
     found = [command for block in blocks(readme) for command in commands(block)]
     assert len(found) >= 5
     scripts = {str(path.relative_to(ROOT)) for path in DEPLOY.rglob("*.sh")}
@@ -111,7 +111,7 @@ def test_a_piece_that_bash_cannot_read_is_caught(block: str) -> None:
     assert syntax(block) != ""
 
 
-def test_every_command_is_found() -> None:
+def test_no_command_is_overlooked() -> None:
     assert commands("one a\nX=1 two b | three\nY=$(four c | five 'six | 6') seven\n") == [
         "one",
         "two",
@@ -183,7 +183,7 @@ def test_the_scripts_pass_shellcheck() -> None:
 
 
 def gcloud_tree() -> dict[str, Any]:
-    """Return gcloud's own list of its commands and their flags."""
+    """gcloud's own list of its commands and their flags."""
     path = Path(os.path.realpath(tool("gcloud"))).parents[1] / "data/cli/gcloud_completions.py"
     if not path.exists():
         pytest.skip("this gcloud has no list of its commands")
@@ -193,7 +193,7 @@ def gcloud_tree() -> dict[str, Any]:
 
 
 def gcloud_faults(tree: dict[str, Any], words: list[str]) -> list[str]:
-    """Return the words that are not a gcloud command or flag."""
+    """The words that are no command or no flag of it."""
     flags, words = dict(tree["flags"]), list(words)
     while words and words[0] in tree.get("commands", {}):
         tree = tree["commands"][words.pop(0)]

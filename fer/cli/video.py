@@ -49,7 +49,7 @@ class Drawing(Protocol):
 def add_command(commands: Commands, settings: Settings) -> None:
     """Add the command and its options."""
     one = commands.add("video", video, "read the faces in a video")
-    one.add_argument("path", type=Path, metavar="PATH")
+    one.add_argument("path", type=Path, metavar="PATH", help="the video file")
     one.add_argument(
         "--out",
         type=Path,

@@ -39,7 +39,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def missing() -> str | None:
-    """Why no image can be built here; None if one can."""
+    """Return why no image can be built here; None if one can."""
     wanted = [name for name in TOOLS if shutil.which(name) is None]
     if wanted:
         return f"no {', '.join(wanted)} here (Debian: the packages of these names)"
@@ -51,8 +51,8 @@ def missing() -> str | None:
     return None
 
 
-def told(*words: str | Path, **more: Any) -> str:
-    """What the command says; the test fails with its last lines where it fails."""
+def output_of(*words: str | Path, **more: Any) -> str:
+    """Return a command's output; if it fails, the test fails with its last lines."""
     done = called(*words, timeout=1200, **more)
     if done.returncode:
         pytest.fail(f"{' '.join(map(str, words[:3]))}:\n{(done.stdout + done.stderr)[-3000:]}")
@@ -60,30 +60,32 @@ def told(*words: str | Path, **more: Any) -> str:
 
 
 def make_base(folder: Path) -> None:
-    """The stand-in, unless an earlier run left it."""
+    """Build the substitute for the base image, unless an earlier run did."""
     if called("buildah", "images", "-q", BASE).returncode == 0:
         return
     tar = folder / "base.tar"
     sources = [Path("/etc/apt/sources.list.d/debian.sources"), Path("/etc/apt/sources.list")]
     given = [path for path in sources if path.is_file() and path.stat().st_size][:1]
     include = f"--include={PACKAGES.replace(' ', ',')}"
-    told("mmdebstrap", "--quiet", "--variant=minbase", include, "bookworm", tar, *given)
-    name = told("buildah", "from", "scratch").strip()
+    output_of("mmdebstrap", "--quiet", "--variant=minbase", include, "bookworm", tar, *given)
+    name = output_of("buildah", "from", "scratch").strip()
     try:
-        told("buildah", "add", "--quiet", name, tar, "/")
-        told("buildah", "commit", "--quiet", "--format=docker", name, BASE)
+        output_of("buildah", "add", "--quiet", name, tar, "/")
+        output_of("buildah", "commit", "--quiet", "--format=docker", name, BASE)
     finally:
         called("buildah", "rm", name)
         tar.unlink()
 
 
-def lent() -> Iterator[str]:
-    """What of this machine's files pip and apt are set up with."""
+def settings_mounts() -> Iterator[str]:
+    """Yield mounts of this machine's pip and apt settings for the build."""
     pip = [sys.executable, "-m", "pip", "config"]
-    said = [line.split(", exists: True")[0] for line in told(*pip, "debug").splitlines()]
-    said += told(*pip, "list").replace("'", " ").replace("=", " ").replace("file://", "").split()
-    said += ["/etc/apt/apt.conf.d"]
-    lent = {Path(word) for word in map(str.strip, said) if word.strip().startswith("/")}
+    paths = [line.split(", exists: True")[0] for line in output_of(*pip, "debug").splitlines()]
+    paths += (
+        output_of(*pip, "list").replace("'", " ").replace("=", " ").replace("file://", "").split()
+    )
+    paths += ["/etc/apt/apt.conf.d"]
+    lent = {Path(word) for word in map(str.strip, paths) if word.strip().startswith("/")}
     # The packages of an index lie beside its list.
     lent = {path.parent if path.name == "simple" else path for path in lent if path.exists()}
     yield from (f"{path}:{path}:ro" for path in sorted(lent))
@@ -95,9 +97,9 @@ def build(folder: Path) -> float:
     with LOCK.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # one at a time: `./setup.sh test` begins it early
         make_base(folder)
-        volumes = [word for one in lent() for word in ("--volume", one)]
+        volumes = [word for one in settings_mounts() for word in ("--volume", one)]
         begun = time.monotonic()
-        told(
+        output_of(
             *("nice", "-n", "10", "buildah", "bud", "--isolation=chroot", "--network=host"),
             *("--pull-never", "--layers", "--format=docker", "--quiet", "--target=serve"),
             *("--build-arg", f"PYTHON_IMAGE={BASE}", "--tag", IMAGE, *volumes, str(ROOT)),
@@ -107,20 +109,20 @@ def build(folder: Path) -> float:
 
 @dataclass
 class Container(Server):
-    """The image, running as strictly as a platform would run it."""
+    """The image in a container with a platform's restrictions."""
 
     data: Path = field(default_factory=Path)  # what it may write to, as /data
 
     @classmethod
     def of(cls, folder: Path, environ: dict[str, str]) -> "Container":
-        """A container to be started, with files in that folder."""
+        """Return a container that is not started yet, with files in that folder."""
         data = folder / "data"
         data.mkdir(mode=0o700)
         os.chown(data, USER, USER)
         return cls("start.py", environ, folder / "log", data=data)
 
     def start(self) -> None:
-        """Starts it, and waits for nothing."""
+        """Start the container without waiting for the app."""
         self.port = self.port or free_port()
         given = self.environ | {"PORT": str(self.port), "HOST": "127.0.0.1"}
         environ = [word for pair in given.items() for word in ("--env", "=".join(pair))]
@@ -135,7 +137,7 @@ class Container(Server):
             )
 
     def wait_until_healthy(self, seconds: float = 90) -> tuple[float, float]:
-        """Seconds that it took from the app's own start, on the clock and of processor time."""
+        """Wait until the app is ready; return its age and its CPU time in seconds."""
         end = time.monotonic() + seconds
         while time.monotonic() < end and self.process and self.process.poll() is None:
             if self.answer("/healthz") == '{"status":"ready"}':
@@ -145,38 +147,38 @@ class Container(Server):
 
     @property
     def pid(self) -> int:
-        """The app's process, as this machine counts."""
+        """Return the app's process id on this machine."""
         return int(self._pidfile.read_text())
 
     def status(self) -> dict[str, str]:
-        """What the kernel says of it."""
+        """Return the kernel's status of the process."""
         lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
         return {name: rest.strip() for name, _, rest in (line.partition(":") for line in lines)}
 
     def memory(self) -> float:
-        """Megabytes in use."""
+        """Return the megabytes in use."""
         return int(self.status()["VmRSS"].split()[0]) * 1024 / 1e6
 
     def _stat(self) -> list[str]:
         return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
 
     def cpu(self) -> float:
-        """Seconds of processor time."""
+        """Return the seconds of CPU time."""
         user, system = self._stat()[11:13]
         return (int(user) + int(system)) / TICKS
 
     def age(self) -> float:
-        """Seconds since the process began."""
+        """Return the seconds since the process began."""
         uptime = float(Path("/proc/uptime").read_text().split()[0])
         return uptime - int(self._stat()[19]) / TICKS
 
     @property
     def files(self) -> Path:
-        """Its file system, as seen from here."""
+        """Return the container's file system as a folder of this machine."""
         return Path(f"/proc/{self.pid}/root")
 
     def end(self) -> tuple[int, float]:
-        """Tells it to end, as platforms do; its exit status, and how long it took."""
+        """Send SIGTERM as platforms do; return the exit status and the seconds that it took."""
         assert self.process is not None
         begun = time.monotonic()
         os.kill(self.pid, signal.SIGTERM)

@@ -1,8 +1,8 @@
 """Write a finished run's network to model/: the Keras form, and the int8 form that the app loads.
 
-The runtime form has to answer as the Keras form does: see LOSS and APART. A network that loses too
-much in int8 is written in float32, which is slower; model.json says which it is. The ONNX file also
-holds, as metadata, what another tool needs to use it: see `metadata`.
+Both forms must give the same answers within the bounds LOSS and APART. A network that loses too
+much in int8 is written in float32, which is slower; model.json records which. The ONNX file also
+holds metadata for other tools: see `metadata`.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ def quantise(model: onnx.ModelProto, faces: Any, path: Path, heads: Sequence[str
 
 
 def metadata(described: Mapping[str, Any]) -> dict[str, str]:
-    """Return what the ONNX file says about itself, so that other tools can use it without fer."""
+    """Return the ONNX file's metadata, which lets other tools use it without fer."""
     size, channels = described["size"], described["channels"]
     entries = {
         "labels": json.dumps(described["emotions"]),

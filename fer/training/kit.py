@@ -3,7 +3,7 @@
     python -m fer.training.kit --data DIR --out kit --wheels WHEELS
 
 The kit is a folder: the faces as sheets, the package fer, the wheels that are missing there, and
-run.sh, which installs the wheels and trains. docs/gpu-kit.md says how it is used.
+run.sh, which installs the wheels and trains. docs/gpu-kit.md explains its use.
 """
 
 from __future__ import annotations

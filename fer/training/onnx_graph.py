@@ -1,8 +1,8 @@
 """Write a Keras network as an ONNX graph, layer by layer, without a converter that could break.
 
 Faces go in as uint8 (n, size, size, channels); every head comes out as probabilities. A network
-that ends in an average and one dense layer also gives the map of where it looked: the last feature
-map, weighted by the shown head's own weights.
+that ends in an average and one dense layer also gives an attention map: the last feature map,
+weighted by the shown head's weights.
 Batch normalisation is folded into the convolution before it, so that int8 has one scale a channel.
 """
 

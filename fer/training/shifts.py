@@ -78,8 +78,8 @@ def rotated(faces: Crops) -> Crops:
 def shifted(faces: Crops) -> Crops:
     """Return the faces moved, in turn to each of the four sides."""
     move = MOVE * faces.shape[1]
-    ways = ((move, 0), (-move, 0), (0, move), (0, -move))
-    return _warped(faces, [np.array([[1, 0, x], [0, 1, y]], np.float64) for x, y in ways])
+    moves = ((move, 0), (-move, 0), (0, move), (0, -move))
+    return _warped(faces, [np.array([[1, 0, x], [0, 1, y]], np.float64) for x, y in moves])
 
 
 def mirrored(faces: Crops) -> Crops:
@@ -112,7 +112,7 @@ SHIFTS: Final = {
     "darkened": Shift(f"{DARK:.0%} of the light", darkened),
     "overexposed": Shift(f"{BRIGHT:.0%} of the light, clipped to white", overexposed),
     "jpeg_20": Shift(f"JPEG at quality {JPEG_QUALITY}", compressed),
-    "rotated_15": Shift(f"turned by {DEGREES:.0f} degrees, half of them each way", rotated),
-    "shifted_10": Shift(f"moved by {MOVE:.0%}, a quarter of them each way", shifted),
+    "rotated_15": Shift(f"turned by {DEGREES:.0f} degrees, half of them to each side", rotated),
+    "shifted_10": Shift(f"moved by {MOVE:.0%}, a quarter of them to each side", shifted),
     "mirrored": Shift("left and right exchanged", mirrored),
 }

@@ -111,33 +111,33 @@ def show_details(described: dict[str, Any], metrics: dict[str, Any]) -> None:
 
 def precision_sentence(shown: Figures, emotion: str) -> str:
     """Return one sentence on an emotion's precision."""
-    column, name_in_text = shown.column(EMOTIONS.index(emotion)), word(emotion)
+    column, name = shown.column(EMOTIONS.index(emotion)), word(emotion)
     if not sum(column):
-        return text("model.says.never", word=name_in_text) + text("model.end")
+        return text("model.precision.never", word=name) + text("model.end")
     tenths = _tenths(shown.precision()[emotion])
     line = {
-        0: text("model.says.none", word=name_in_text),
-        1: text("model.says.one", word=name_in_text),
-        10: text("model.says.all", word=name_in_text),
-    }.get(tenths) or text("model.says.many", word=name_in_text, number=_number(tenths))
+        0: text("model.precision.none", word=name),
+        1: text("model.precision.one", word=name),
+        10: text("model.precision.all", word=name),
+    }.get(tenths) or text("model.precision.many", word=name, number=_number(tenths))
     other = _most_of_the_rest(column, emotion) if tenths < 10 else None
-    rest = text("model.says.rest", other=other) if other else text("model.end")
+    rest = text("model.precision.rest", other=other) if other else text("model.end")
     return line + rest + _few(sum(column))
 
 
 def recall_sentence(shown: Figures, emotion: str) -> str:
     """Return one sentence on an emotion's recall."""
-    row, name_in_text = shown.confusion[EMOTIONS.index(emotion)], word(emotion)
+    row, name = shown.confusion[EMOTIONS.index(emotion)], word(emotion)
     if not sum(row):
-        return text("model.finds.never", word=name_in_text) + text("model.end")
+        return text("model.recall.never", word=name) + text("model.end")
     tenths = _tenths(shown.recall()[emotion])
     line = {
-        0: text("model.finds.none", word=name_in_text),
-        1: text("model.finds.one", word=name_in_text),
-        10: text("model.finds.all", word=name_in_text),
-    }.get(tenths) or text("model.finds.many", word=name_in_text, number=_number(tenths))
+        0: text("model.recall.none", word=name),
+        1: text("model.recall.one", word=name),
+        10: text("model.recall.all", word=name),
+    }.get(tenths) or text("model.recall.many", word=name, number=_number(tenths))
     other = _most_of_the_rest(row, emotion) if tenths < 10 else None
-    rest = text("model.finds.rest", other=other) if other else text("model.end")
+    rest = text("model.recall.rest", other=other) if other else text("model.end")
     return line + rest + _few(sum(row))
 
 

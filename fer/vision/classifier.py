@@ -170,7 +170,7 @@ class KerasClassifier:
         try:
             model = keras.saving.load_model(file, compile=False)
             self.heads = [*model.output]
-        except Exception as fault:  # Keras raises whatever its readers raise
+        except Exception as fault:  # Keras lets errors of any type through
             raise ModelError(
                 f"{file}: not a Keras model that can be loaded ({_line(fault)})"
             ) from fault

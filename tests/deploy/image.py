@@ -1,7 +1,7 @@
-"""Build and run the image without Docker: with buildah and podman.
+"""The image, built and run without Docker: buildah builds it, podman runs it.
 
-The tests need no registry: a base image with Debian's own Python 3.11 is made once and kept. The
-build gets this machine's settings of pip and apt, so that the Dockerfile need not name a host.
+Where no registry is at hand the base is a stand-in: Debian's own Python 3.11, made once and kept.
+The machine's settings for pip and apt are lent to the build, so that the Dockerfile names no host.
 """
 
 import fcntl
@@ -24,11 +24,11 @@ from tests.e2e.server import Server, free_port
 
 TOOLS = ("buildah", "podman", "crun", "mmdebstrap")
 BASE, IMAGE = "localhost/fer-test-base", "localhost/fer-test"
-# What python:3.11-slim has, and what the first stage would install.
+# What python:3.11-slim brings, and what the first stage fetches anyway.
 PACKAGES = "python3 python3-venv python3-pip ca-certificates tzdata binutils patchelf"
 USER = 10001
 LOCK = Path(tempfile.gettempdir()) / "fer-test-image.lock"
-# Without this, Debian's podman fails on machines without these control groups.
+# Debian's podman would look for cgroups where this machine may have none.
 ALONE = 'umount /sys/fs/cgroup/unified 2>/dev/null; exec "$@"'
 HARDENED = [
     *("--cgroup-manager=cgroupfs", "run", "--rm", "--no-healthcheck", "--network=host"),
@@ -44,15 +44,15 @@ def missing() -> str | None:
     if wanted:
         return f"no {', '.join(wanted)} here (Debian: the packages of these names)"
     if os.geteuid():
-        return "building the image here needs root"
+        return "building the image here wants root"
     release = Path("/etc/os-release")
     if not release.exists() or "VERSION_CODENAME=bookworm" not in release.read_text():
-        return "the base image can be made on Debian bookworm only"
+        return "the stand-in for python:3.11-slim is made on Debian bookworm only"
     return None
 
 
 def output_of(*words: str | Path, **more: Any) -> str:
-    """Run a command and return its output; if it fails, fail the test with its last lines."""
+    """Return a command's output; if it fails, the test fails with its last lines."""
     done = called(*words, timeout=1200, **more)
     if done.returncode:
         pytest.fail(f"{' '.join(map(str, words[:3]))}:\n{(done.stdout + done.stderr)[-3000:]}")
@@ -60,7 +60,7 @@ def output_of(*words: str | Path, **more: Any) -> str:
 
 
 def make_base(folder: Path) -> None:
-    """Make the base image, unless an earlier run has made it."""
+    """Build the substitute for the base image, unless an earlier run did."""
     if called("buildah", "images", "-q", BASE).returncode == 0:
         return
     tar = folder / "base.tar"
@@ -77,26 +77,27 @@ def make_base(folder: Path) -> None:
         tar.unlink()
 
 
-def settings_volumes() -> Iterator[str]:
-    """Yield the volumes that give a build this machine's settings of pip and apt."""
+def settings_mounts() -> Iterator[str]:
+    """Yield mounts of this machine's pip and apt settings for the build."""
     pip = [sys.executable, "-m", "pip", "config"]
-    words = [line.split(", exists: True")[0] for line in output_of(*pip, "debug").splitlines()]
-    words += (
+    paths = [line.split(", exists: True")[0] for line in output_of(*pip, "debug").splitlines()]
+    paths += (
         output_of(*pip, "list").replace("'", " ").replace("=", " ").replace("file://", "").split()
     )
-    words += ["/etc/apt/apt.conf.d"]
-    paths = {Path(word) for word in map(str.strip, words) if word.strip().startswith("/")}
-    # The packages of an index are beside its list.
-    paths = {path.parent if path.name == "simple" else path for path in paths if path.exists()}
-    yield from (f"{path}:{path}:ro" for path in sorted(paths))
+    paths += ["/etc/apt/apt.conf.d"]
+    lent = {Path(word) for word in map(str.strip, paths) if word.strip().startswith("/")}
+    # The packages of an index lie beside its list.
+    lent = {path.parent if path.name == "simple" else path for path in lent if path.exists()}
+    yield from (f"{path}:{path}:ro" for path in sorted(lent))
 
 
 def build(folder: Path) -> float:
-    """Build the image and return how many seconds that took; a second build is quick."""
+    """Builds the image, of which little is left to do where that was done before; says how many
+    seconds it took."""
     with LOCK.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # one at a time: `./setup.sh test` begins it early
         make_base(folder)
-        volumes = [word for one in settings_volumes() for word in ("--volume", one)]
+        volumes = [word for one in settings_mounts() for word in ("--volume", one)]
         begun = time.monotonic()
         output_of(
             *("nice", "-n", "10", "buildah", "bud", "--isolation=chroot", "--network=host"),
@@ -108,13 +109,13 @@ def build(folder: Path) -> float:
 
 @dataclass
 class Container(Server):
-    """A container of the image, with as few rights as on a strict platform."""
+    """The image in a container with a platform's restrictions."""
 
     data: Path = field(default_factory=Path)  # what it may write to, as /data
 
     @classmethod
     def of(cls, folder: Path, environ: dict[str, str]) -> "Container":
-        """Return a container that is not started yet; its files are in this folder."""
+        """Return a container that is not started yet, with files in that folder."""
         data = folder / "data"
         data.mkdir(mode=0o700)
         os.chown(data, USER, USER)
@@ -136,7 +137,7 @@ class Container(Server):
             )
 
     def wait_until_healthy(self, seconds: float = 90) -> tuple[float, float]:
-        """Wait for the app; return the seconds since its start and its processor seconds."""
+        """Wait until the app is ready; return its age and its CPU time in seconds."""
         end = time.monotonic() + seconds
         while time.monotonic() < end and self.process and self.process.poll() is None:
             if self.answer("/healthz") == '{"status":"ready"}':
@@ -146,38 +147,38 @@ class Container(Server):
 
     @property
     def pid(self) -> int:
-        """Return the id of the app's process on this machine."""
+        """Return the app's process id on this machine."""
         return int(self._pidfile.read_text())
 
     def status(self) -> dict[str, str]:
-        """Return the fields of /proc/PID/status of the app's process."""
+        """Return the kernel's status of the process."""
         lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
         return {name: rest.strip() for name, _, rest in (line.partition(":") for line in lines)}
 
     def memory(self) -> float:
-        """Return the app's memory in megabytes."""
+        """Return the megabytes in use."""
         return int(self.status()["VmRSS"].split()[0]) * 1024 / 1e6
 
     def _stat(self) -> list[str]:
         return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
 
     def cpu(self) -> float:
-        """Return the app's processor seconds."""
+        """Return the seconds of CPU time."""
         user, system = self._stat()[11:13]
         return (int(user) + int(system)) / TICKS
 
     def age(self) -> float:
-        """Return the seconds since the app's process began."""
+        """Return the seconds since the process began."""
         uptime = float(Path("/proc/uptime").read_text().split()[0])
         return uptime - int(self._stat()[19]) / TICKS
 
     @property
     def files(self) -> Path:
-        """Return the path at which the container's files can be read from here."""
+        """Return the container's file system as a folder of this machine."""
         return Path(f"/proc/{self.pid}/root")
 
     def end(self) -> tuple[int, float]:
-        """Send SIGTERM, as platforms do; return the exit status and the seconds until the end."""
+        """Send SIGTERM as platforms do; return the exit status and the seconds that it took."""
         assert self.process is not None
         begun = time.monotonic()
         os.kill(self.pid, signal.SIGTERM)

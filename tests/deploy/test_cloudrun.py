@@ -1,4 +1,4 @@
-"""Cloud Run: the service against a strict schema, and deploy.sh against a stand-in for gcloud."""
+"""Cloud Run: the service against a strict schema, and deploy.sh with a fake gcloud."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Every command in the recipes' pages can be parsed, its files exist, and it runs in order.
+"""Every command in the recipes' pages: parsed, its files checked, and run in order.
 
 What can run here does run. For what needs an account somewhere, a stand-in writes down its words
 and refuses those that name a file which isn't there.
@@ -42,19 +42,19 @@ echo "$me-says-1"
 
 
 def commands(block: str) -> list[str]:
-    """Return the commands of a block, including those within $(...) and after |."""
+    """Return the commands of a shell block, also those within $(...) and after |."""
     plain = re.sub(r"'[^']*'|\"[^\"$]*\"", "Q", block)
     pieces = [re.sub(r"^(\w+=[^\s]*\s*)*", "", one.strip()) for one in SPLIT.split(plain)]
     return [one.split()[0] for one in pieces if one]
 
 
 def syntax(block: str) -> str:
-    """Return bash's errors about a block, without running it."""
+    """Return bash's syntax errors of a block, without running it."""
     return called("bash", "-n", input=block).stderr
 
 
-def gone_through(readme: Path, folder: Path) -> "tuple[subprocess.CompletedProcess[str], str]":
-    """Run a whole page in one shell, in a copy of the project; return the result and the calls."""
+def run_page(readme: Path, folder: Path) -> "tuple[subprocess.CompletedProcess[str], str]":
+    """Run the whole page in one shell, in a copy of the project; return the calls made."""
     home, tools = folder / "project", folder / "tools"
     home.mkdir()
     tools.mkdir()
@@ -86,7 +86,7 @@ def test_there_is_a_page_for_every_recipe() -> None:
 
 
 @pytest.mark.parametrize("readme", READMES, ids=lambda path: path.parent.name)
-def test_a_page_has_the_expected_form(readme: Path) -> None:
+def test_a_page_is_a_page(readme: Path) -> None:
     text = readme.read_text()
     assert len(text.splitlines()) <= 105
     for title in ("## Put it there", "## See that it works", "## What it costs", "## Undo it"):
@@ -98,7 +98,7 @@ def test_a_page_has_the_expected_form(readme: Path) -> None:
 
 
 @pytest.mark.parametrize("readme", READMES, ids=lambda path: path.parent.name)
-def test_every_command_exists(readme: Path) -> None:
+def test_every_command_is_one(readme: Path) -> None:
     found = [command for block in blocks(readme) for command in commands(block)]
     assert len(found) >= 5
     scripts = {str(path.relative_to(ROOT)) for path in DEPLOY.rglob("*.sh")}
@@ -111,7 +111,7 @@ def test_a_piece_that_bash_cannot_read_is_caught(block: str) -> None:
     assert syntax(block) != ""
 
 
-def test_every_command_is_found() -> None:
+def test_no_command_is_overlooked() -> None:
     assert commands("one a\nX=1 two b | three\nY=$(four c | five 'six | 6') seven\n") == [
         "one",
         "two",
@@ -124,7 +124,7 @@ def test_every_command_is_found() -> None:
 @pytest.mark.parametrize("readme", READMES, ids=lambda path: path.parent.name)
 def test_the_commands_run_in_the_order_given(readme: Path, tmp_path: Path) -> None:
     tool("openssl")
-    done, log = gone_through(readme, tmp_path)
+    done, log = run_page(readme, tmp_path)
     assert done.returncode == 0, done.stderr
     for name in ELSEWHERE:
         typed = re.findall(rf"^{name} ", "\n".join(blocks(readme)), re.MULTILINE)
@@ -145,11 +145,11 @@ def test_going_through_a_page_catches_mistakes(tmp_path: Path) -> None:
         page.write_text(text.replace(right, wrong))
         folder = tmp_path / str(at)
         folder.mkdir()
-        assert gone_through(page, folder)[0].returncode != 0
+        assert run_page(page, folder)[0].returncode != 0
 
 
 def test_the_schools_secrets_are_made_once_and_kept_close(tmp_path: Path) -> None:
-    done, _ = gone_through(DEPLOY / "school" / "README.md", tmp_path)
+    done, _ = run_page(DEPLOY / "school" / "README.md", tmp_path)
     assert done.returncode == 0, done.stderr
     path = tmp_path / "project" / "deploy" / "school" / ".env"
     assert path.stat().st_mode & 0o077 == 0
@@ -193,7 +193,7 @@ def gcloud_tree() -> dict[str, Any]:
 
 
 def gcloud_faults(tree: dict[str, Any], words: list[str]) -> list[str]:
-    """Return the words that are not a gcloud command or flag."""
+    """Return the words that are not among gcloud's commands or flags."""
     flags, words = dict(tree["flags"]), list(words)
     while words and words[0] in tree.get("commands", {}):
         tree = tree["commands"][words.pop(0)]
@@ -210,7 +210,7 @@ def test_gcloud_knows_every_command_and_flag(tmp_path: Path) -> None:
     tree, found = gcloud_tree(), []
     for readme in READMES:
         (tmp_path / readme.parent.name).mkdir()
-        _, log = gone_through(readme, tmp_path / readme.parent.name)
+        _, log = run_page(readme, tmp_path / readme.parent.name)
         found += [line.split()[1:] for line in log.splitlines() if line.startswith("gcloud ")]
     assert len(found) > 30
     assert [(fault, words) for words in found for fault in gcloud_faults(tree, words)] == []

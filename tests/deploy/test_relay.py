@@ -1,4 +1,4 @@
-"""The relay in the recipes, started with their own words: it answers over TLS, and only there."""
+"""The relay of the recipes, started with their options: it answers over TLS only."""
 
 import os
 import socket

@@ -1,4 +1,4 @@
-"""The recipes for managed training, checked against the platforms and the job that they name."""
+"""The recipes for managed training, checked against the platforms and the job's options."""
 
 import json
 import re
@@ -100,7 +100,7 @@ def test_the_job_takes_vertex_ais_arguments(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("readme", [SAGEMAKER / "README.md", VERTEX / "README.md"])
 def test_the_time_limit_exceeds_the_training(readme: Path) -> None:
-    """The platform's limit lies well above the minutes of training."""
+    """The platform's time limit is well above the minutes of training."""
     text = readme.read_text() + (VERTEX / "job.yaml").read_text()
     minutes = {int(one) for one in re.findall(r"minutes=(\d+)", text)}
     limits = re.findall(r"MaxRuntimeInSeconds=(\d+)|timeout: (\d+)s", text)

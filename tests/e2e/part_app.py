@@ -19,7 +19,7 @@ HELD = 1.0  # seconds in which the server sends nothing
 
 
 async def hold(_: Request) -> PlainTextResponse:
-    """Holds up all that the server does beside its threads, as a busy machine would."""
+    """Block the server's event loop for HELD seconds, as on a busy machine."""
     time.sleep(HELD)
     return PlainTextResponse("")
 
@@ -33,7 +33,7 @@ def alone() -> None:
 
 
 def page() -> None:
-    """What stands around it: "All" draws everything, slowly and then unseen."""
+    """Show the rest of the page; "All" draws it slowly while the server is blocked."""
     url = (st.context.url or "").partition("?")[0]
     if st.button("All"):
         time.sleep(2 * HELD)  # in which the part is asked for, too

@@ -86,14 +86,14 @@ def test_it_is_small(container: Container) -> None:
     site, sizes = packages(container), Counter[str]()
     for path, known in below(site):
         sizes[path.relative_to(site).parts[0]] += known.st_size
-    said = json.loads(image.told("podman", "image", "inspect", image.IMAGE))[0]["Size"]
-    base = json.loads(image.told("podman", "image", "inspect", image.BASE))[0]["Size"]
-    print(f"\nimage: {said / 1e6:.0f} MB, of these {base / 1e6:.0f} the base's")
+    size = json.loads(image.output_of("podman", "image", "inspect", image.IMAGE))[0]["Size"]
+    base = json.loads(image.output_of("podman", "image", "inspect", image.BASE))[0]["Size"]
+    print(f"\nimage: {size / 1e6:.0f} MB, of these {base / 1e6:.0f} the base's")
     print(f"image: {sizes.total() / 1e6:.1f} MB of packages:")
     for name, bytes_ in sizes.most_common(15):
         print(f"image: {bytes_ / 1e6:7.1f} {name}")
     assert sizes.total() < MOST_PACKAGES * 1e6
-    assert said < MOST_IMAGE * 1e6
+    assert size < MOST_IMAGE * 1e6
     for absent in ("tensorflow", "keras", "torch", "pip", "setuptools", "pytest", "pydeck"):
         assert not (site / absent).exists()
     assert sizes["cv2"] > 1e6  # it is the right folder
@@ -120,12 +120,12 @@ def test_it_takes_little_memory_until_somebody_comes(run: Run) -> None:
 
 
 def test_its_labels_say_what_it_is(container: Container) -> None:
-    said = json.loads(image.told("podman", "image", "inspect", image.IMAGE))[0]
-    labels = {name.rpartition(".")[2] for name in said["Labels"] if "opencontainers" in name}
+    inspected = json.loads(image.output_of("podman", "image", "inspect", image.IMAGE))[0]
+    labels = {name.rpartition(".")[2] for name in inspected["Labels"] if "opencontainers" in name}
     assert {"title", "description", "licenses", "version", "revision"} <= labels
-    assert said["Config"]["User"] == f"{USER}:{USER}"
-    assert said["Config"]["StopSignal"] == "SIGTERM"
-    assert said["Healthcheck"]["Test"] == ["CMD", "python", "start.py", "check"]
+    assert inspected["Config"]["User"] == f"{USER}:{USER}"
+    assert inspected["Config"]["StopSignal"] == "SIGTERM"
+    assert inspected["Healthcheck"]["Test"] == ["CMD", "python", "start.py", "check"]
 
 
 def test_it_has_no_rights(container: Container) -> None:
@@ -168,10 +168,10 @@ def test_the_photo_api_reads_as_the_app_does_here(container: Container) -> None:
         f"{container.url}/api/photo", picture.tobytes(), {"Content-Type": "image/jpeg"}
     )
     with urllib.request.urlopen(asked, timeout=60) as answer:
-        said: dict[str, Any] = json.load(answer)
+        result: dict[str, Any] = json.load(answer)
     here = Analyzer().photo(cv2.imdecode(picture, cv2.IMREAD_COLOR)).to_records()
-    assert len(said["faces"]) == len(here) == FACES
-    for theirs, ours in zip(said["faces"], here, strict=True):
+    assert len(result["faces"]) == len(here) == FACES
+    for theirs, ours in zip(result["faces"], here, strict=True):
         assert theirs["box"] == pytest.approx(ours["box"], abs=1)
         assert theirs["emotions"] == pytest.approx(ours["emotions"], abs=0.01)
 
@@ -179,7 +179,7 @@ def test_the_photo_api_reads_as_the_app_does_here(container: Container) -> None:
 def test_its_health_check_knows(container: Container) -> None:
     words = ["nsenter", "--target", str(container.pid), "--all", "--wdns=/app"]
     check = [*words, "env", f"PORT={container.port}", "/opt/venv/bin/python", "start.py", "check"]
-    image.told(*check)
+    image.output_of(*check)
     nobody = [word.replace(f"PORT={container.port}", "PORT=1") for word in check]
     assert image.called(*nobody).returncode == 1
 

@@ -275,7 +275,7 @@ def test_an_unplugged_camera(launch: Launch, class_camera: list[str], live_serve
         for process in capturing:
             os.kill(process, signal.SIGKILL)  # the nearest to pulling out a cable
         tab.expect_state("ended")
-        tab.expect_message("The camera has stopped. If it was unplugged, plug it in again")
+        tab.expect_message("Plug the camera in again, and it goes on by itself")
         assert not tab.drawn()[..., 3].any()
         tab.page.evaluate("navigator.mediaDevices.dispatchEvent(new Event('devicechange'))")
         tab.expect_faces()

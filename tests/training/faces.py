@@ -1,4 +1,4 @@
-"""Tiny made-up faces: seven drawings that a small network tells apart within seconds."""
+"""Small simulated faces: seven drawings that a small network learns within seconds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SIDE, TILES = 48, 100
 
 
 def drawings(count: int, seed: int = 0, split: str = "training") -> Dataset:
-    """Faces whose mouth and brows tell the emotion, with noise; ten votes a face."""
+    """Return noisy faces whose mouth and brows show the emotion, with ten votes each."""
     rng = np.random.default_rng(seed)
     labels = np.arange(count) % 7
     faces = rng.integers(90, 120, (count, SIDE, SIDE)).astype(np.uint8)
@@ -46,7 +46,7 @@ def drawings(count: int, seed: int = 0, split: str = "training") -> Dataset:
 
 
 def write_sheet(folder: Path, data: Dataset) -> None:
-    """The data as SPLIT.webp and SPLIT.csv."""
+    """Write the data as SPLIT.webp and SPLIT.csv."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = -(-len(data) // TILES)
     tiles = np.zeros((rows * TILES, SIDE, SIDE), np.uint8)
@@ -62,7 +62,7 @@ def write_sheet(folder: Path, data: Dataset) -> None:
 
 
 def write_set(folder: Path, training: int = 140, public_test: int = 70) -> Path:
-    """A whole small data set of sheets."""
+    """Write a whole small data set as sheets."""
     write_sheet(folder, drawings(training, 0, "training"))
     write_sheet(folder, drawings(public_test, 1, "public_test"))
     return folder

@@ -1,4 +1,4 @@
-"""The forms a data set comes in, written small: tables, votes and folders of pictures."""
+"""Write small data sets in each form: tables, votes and folders of pictures."""
 
 import csv
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ USAGES: Final = {"training": "Training", "public_test": "PublicTest", "private_t
 def write_table(
     folder: Path, parts: Sequence[Dataset], name: str = "fer2013.csv", mixed: bool = False
 ) -> Path:
-    """fer2013.csv, or icml_face_data.csv with its header; `mixed` deals the splits' rows out."""
+    """Write fer2013.csv or icml_face_data.csv; `mixed` mixes the rows of the splits."""
     rows = [
         (USAGES[part.split], int(label), " ".join(map(str, face.ravel())), at)
         for part in parts
@@ -38,7 +38,7 @@ def write_table(
 
 
 def write_votes(folder: Path, parts: Sequence[Dataset], mixed: bool = False) -> Path:
-    """FER+'s fer2013new.csv, its rows in the faces' order."""
+    """Write FER+'s fer2013new.csv with its rows in the order of the faces."""
     rows = [
         (USAGES[part.split], [int(vote) for vote in votes], at)
         for part in parts
@@ -58,7 +58,7 @@ def write_votes(folder: Path, parts: Sequence[Dataset], mixed: bool = False) -> 
 
 
 def write_pictures(folder: Path, data: Dataset, names: Sequence[str] = EMOTIONS) -> Path:
-    """A split as folders of pictures, 000.png and so on in each class's folder."""
+    """Write a split as folders of pictures, 000.png and so on in each class's folder."""
     for label, name in enumerate(names):
         (folder / name).mkdir(parents=True)
         for at, face in enumerate(data.faces[data.labels == label]):
@@ -67,7 +67,7 @@ def write_pictures(folder: Path, data: Dataset, names: Sequence[str] = EMOTIONS)
 
 
 def textures(count: int, split: str = "training", seed: int = 0, votes: bool = True) -> Dataset:
-    """Soft random pictures, no two alike, with labels in turn and all votes for them."""
+    """Return different smooth random pictures, with labels in turn and all votes for them."""
     rng = np.random.default_rng(seed)
     noise = cv2.GaussianBlur(rng.normal(0, 1, (48, 48, count)), (0, 0), 3).reshape(48, 48, count)
     noise = np.moveaxis(noise, 2, 0)

@@ -23,7 +23,7 @@ def quiet(_: str) -> None:
 
 
 def calibrated(count: int, seed: int) -> tuple[Floats, np.ndarray]:
-    """Logits, and truths drawn from the probabilities they stand for: their temperature is 1."""
+    """Return logits, and truths drawn from their probabilities: the temperature is 1."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(0, 1.5, (count, 7)).astype(np.float32)
     edges = softmax(logits).cumsum(axis=1)
@@ -31,7 +31,7 @@ def calibrated(count: int, seed: int) -> tuple[Floats, np.ndarray]:
 
 
 def run_folder(folder: Path, share: float = SHARE, **more: object) -> Path:
-    """A run that did not train, as train.py leaves it."""
+    """Write a run folder of a network that was not trained."""
     folder.mkdir()
     vgg(((4,), (8,)), heads=("crowd", "fer2013"), dropout=0.0).save(folder / "best.keras")
     config = {"recipe": asdict(replace(RECIPES["ours"], hold_out=share)), "clean": None, **more}

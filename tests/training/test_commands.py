@@ -1,4 +1,4 @@
-"""The command line of training, as far as other tests do not call it."""
+"""The commands of training that other tests do not call."""
 
 import json
 import zipfile

@@ -24,7 +24,7 @@ SECOND = replace(RECIPES["sequential-75"], options=FAST, batch=28)
 
 
 class Tool:
-    """Says how long a face takes, and remembers which networks it was shown."""
+    """Returns fixed times per face and counts the networks that it was called with."""
 
     def __init__(self, breaks_at: int = 0) -> None:
         self.shown, self.breaks_at = 0, breaks_at

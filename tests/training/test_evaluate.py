@@ -52,7 +52,7 @@ TOP = (
 
 
 class Brightness:
-    """Stands in for a network: the mean grey level of a face decides what it answers."""
+    """A fake network: a face's mean grey level decides the answer."""
 
     def __init__(self, size: int = 48) -> None:
         self.size = size
@@ -71,7 +71,7 @@ def quiet(_: str) -> None:
 
 
 def sure(answers: np.ndarray, share: float = 0.7) -> Floats:
-    """Probabilities that give the answers so much, and the other emotions the rest alike."""
+    """Return probabilities with this share for the answers; the other emotions share the rest."""
     rest = (1 - share) / (len(EMOTIONS) - 1)
     return (one_hot(answers) * (share - rest) + rest).astype(np.float32)
 
@@ -235,7 +235,7 @@ def test_a_run_and_a_keras_file_are_evaluated(form: str, small_set: Path, tmp_pa
 
 
 def exported(folder: Path, model: keras.Model) -> Path:
-    """A model folder with both forms of a network, the runtime form in float."""
+    """Write a model folder with both forms of a network, the runtime form in float."""
     folder.mkdir()
     heads = [*model.output]
     exact = with_probabilities(model, dict.fromkeys(heads, 1.0))

@@ -28,7 +28,7 @@ from tests.training.faces import drawings
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    """A run folder with a network whose normalisation has statistics of its own."""
+    """Write a run folder of a network with random normalisation statistics."""
     keras.utils.set_random_seed(3)
     model = networks.vgg([[4, 4], [8]])
     rng = np.random.default_rng(3)
@@ -91,7 +91,7 @@ def test_export_writes_both_forms_and_they_agree(
 
 
 def readings(lost: float, apart: float) -> tuple[Heads, Heads]:
-    """Two forms on 1,000 drawings, the second wrong on a share and off by so much."""
+    """Compare two forms on 1,000 drawings; the second is wrong on a share and off by so much."""
     truth = drawings(1000).labels
     exact = np.full((1000, 7), 0.05, np.float32)
     exact[np.arange(1000), truth] = 0.7
@@ -180,7 +180,7 @@ def test_the_recipe_can_be_exported_as_it_stands() -> None:
 def test_the_graph_of_every_family_is_the_keras_network(
     make: Callable[[], keras.Model], size: int, channels: int, looks: bool
 ) -> None:
-    """Strides that leave a remainder, padding, shortcuts, caps: all as Keras has them."""
+    """Strides with a remainder, padding, shortcuts and capped ReLUs give Keras' results."""
     import onnxruntime
 
     keras.utils.set_random_seed(4)
@@ -211,7 +211,7 @@ def test_the_graph_of_every_family_is_the_keras_network(
 def test_a_network_that_int8_does_not_do_justice_is_written_in_float(
     small_set: Path, tmp_path: Path
 ) -> None:
-    """One channel a million times as strong as another: a byte cannot hold both in one map."""
+    """One channel is a million times as strong as another: int8 cannot hold both in one map."""
     keras.utils.set_random_seed(1)
     model = networks.vgg([[4], [8]], heads=["emotion"])
     norm = model.get_layer("norm1a")

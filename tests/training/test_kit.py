@@ -70,7 +70,7 @@ def test_an_older_kit_is_not_overwritten(
 
 @pytest.mark.slow
 def test_the_script_trains_and_goes_on_without_pyav(small_set: Path, tmp_path: Path) -> None:
-    """A machine that lacks what only the app needs: av is made impossible to import."""
+    """Training works without packages that only the app needs: importing av fails here."""
     pack(small_set, tmp_path / "kit")
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "av.py").write_text("raise ImportError('av is not here')")

@@ -1,4 +1,4 @@
-"""Every figure against one computed by hand, or by a slow form of its definition."""
+"""Every figure against one computed by hand or by its definition."""
 
 import math
 
@@ -37,7 +37,7 @@ TABLE = confusion(SAID, TRUTH, 3)
 
 
 def answers(count: int, classes: int, seed: int) -> tuple[Probabilities, np.ndarray]:
-    """Random answers, coarse enough for ties, that know something of the truth."""
+    """Return random answers with ties that are better than chance."""
     rng = np.random.default_rng(seed)
     truth = rng.integers(0, classes, count)
     scores = rng.integers(1, 6, (count, classes)).astype(float)
@@ -46,7 +46,7 @@ def answers(count: int, classes: int, seed: int) -> tuple[Probabilities, np.ndar
 
 
 def area_by_pairs(scores: np.ndarray, shows: np.ndarray) -> float:
-    """How often a face that shows it outranks one that does not, counted pair by pair."""
+    """Return how often a face of the class outranks one of another, counted pair by pair."""
     wins = [
         1.0 if high > low else 0.5 if high == low else 0.0
         for high in scores[shows]

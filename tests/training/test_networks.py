@@ -10,7 +10,7 @@ from fer.training.recipes import PUBLISHED, RECIPES
 
 
 def parameters(stages: list[list[int]], heads: int) -> int:
-    """Counted by hand: 3x3 kernels, four numbers a channel of normalisation, the heads."""
+    """The expected numbers are counted by hand: 3x3 kernels, normalisation, the heads."""
     total, before = 0, 1
     for width in (width for stage in stages for width in stage):
         total += 9 * before * width + 4 * width
@@ -33,7 +33,7 @@ def test_our_networks_stay_within_their_bounds(name: str) -> None:
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_every_recipe_builds_the_published_network(name: str) -> None:
-    """Networks whose layers were published have the number of parameters that was published."""
+    """Networks with published layers have the published number of parameters."""
     recipe = RECIPES[name]
     model = build(recipe)
     assert model.count_params() == PUBLISHED[name].parameters

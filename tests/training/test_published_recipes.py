@@ -1,4 +1,4 @@
-"""Every recipe of the literature goes all the way: trained, resumed, measured, exported, served."""
+"""Every recipe of the literature from end to end: trained, resumed, measured, exported, served."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -126,8 +126,8 @@ def kernels(learner: Learner) -> Iterator[tuple[str, np.ndarray]]:
             yield layer.name, layer.get_weights()[0]
 
 
-def moved(learner: Learner, seed: int) -> dict[str, float]:
-    """How far each kernel goes in one step."""
+def kernel_steps(learner: Learner, seed: int) -> dict[str, float]:
+    """Return how far each kernel moves in one step."""
     rng = np.random.default_rng(seed)
     before = dict(kernels(learner))
     faces = rng.uniform(0, 255, (14, 48, 48, 1)).astype(np.float32)
@@ -139,12 +139,12 @@ def moved(learner: Learner, seed: int) -> dict[str, float]:
 def test_the_head_learns_first_and_earlier_layers_slower() -> None:
     keras.utils.set_random_seed(0)
     learner = Learner(replace(STAGED, optimizer="adam"), pretrained=False)
-    first = moved(learner, 1)
+    first = kernel_steps(learner, 1)
     assert first["conv1a"] == first["conv2a"] == 0
     assert first["emotion"] > 0
     learner.begin(1)
     # Adam's first step is as long as the rate, whatever the gradient.
-    steps = moved(learner, 2)
+    steps = kernel_steps(learner, 2)
     assert steps["emotion"] == pytest.approx(0.01, rel=0.01)
     assert steps["conv2a"] == pytest.approx(0.005, rel=0.01)
     assert steps["conv1a"] == pytest.approx(0.0025, rel=0.01)

@@ -1,4 +1,4 @@
-"""The network in model/: what its files say is what it does."""
+"""The network in model/: its files describe what it does."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ def test_the_last_epoch_is_validated(small_set: Path, tmp_path: Path) -> None:
 
 
 class Sudden(Pace):
-    """Half the time is left until two steps are done, and then none."""
+    """Return a pace with half of the time left until two steps are done, then none."""
 
     def fraction(self, epoch: int, step: int) -> float:
         return 1.0 if epoch or step >= 2 else 0.5
@@ -241,7 +241,7 @@ def test_kills_at_random_moments_lose_nothing(small_set: Path, tmp_path: Path) -
 def test_explore_gets_predictions_of_networks_not_trained_on_the_face(
     small_set: Path, tmp_path: Path
 ) -> None:
-    """Two real runs, each without its half: every training face gets an answer."""
+    """With two real runs, each trained without one half, every training face gets an answer."""
     runs = [tmp_path / "1", tmp_path / "2"]
     for number, out in enumerate(runs, 1):
         short = replace(TINY, epochs=1)

@@ -8,7 +8,7 @@ from streamlit.components.v2 import manifest_scanner
 
 @pytest.fixture(scope="session", autouse=True)
 def quick_runs() -> Iterator[None]:
-    """Spares each AppTest's run what made up most of its time.
+    """Replace what takes most of the time of an AppTest's run.
 
     It would read the description of every installed package, and collect garbage among all that
     earlier tests have imported.

@@ -1,4 +1,4 @@
-"""Runs one page under Streamlit's AppTest with a model folder or a reader of the test's own."""
+"""Run one page under Streamlit's AppTest, with a model folder or a fake reader."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def _photo(reader: object) -> None:
 
 
 def open_page(name: str, folder: Path, language: str = FIRST) -> AppTest:
-    """The page after its first run."""
+    """Return the page after its first run."""
     page = AppTest.from_function(
         _script, kwargs={"name": name, "folder": str(folder)}, default_timeout=60
     )
@@ -35,13 +35,13 @@ def open_page(name: str, folder: Path, language: str = FIRST) -> AppTest:
 
 
 def open_photo(reader: PhotoReader, language: str = FIRST) -> AppTest:
-    """The page "Photo" after its first run."""
+    """Return the page "Photo" after its first run."""
     page = AppTest.from_function(_photo, kwargs={"reader": reader}, default_timeout=60)
     page.session_state[CHOSEN] = language
     return page.run()
 
 
 def text_of(page: AppTest) -> str:
-    """Every word on the page, a piece a line."""
+    """Return all texts on the page, one element per line."""
     kinds = ("title", "header", "subheader", "markdown", "caption", "info", "warning", "error")
     return "\n".join(piece.value for kind in kinds for piece in page.get(kind))

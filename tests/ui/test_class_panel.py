@@ -1,4 +1,4 @@
-"""The class now as HTML: what it says in numbers, and that nothing of a note can run."""
+"""The class panel's HTML: its numbers, and that nothing in a note can run as code."""
 
 import base64
 import re
@@ -18,7 +18,7 @@ ANGRY = np.eye(7)[EMOTIONS.index("angry")]
 
 
 def lesson_of(seconds: int, *rows: np.ndarray, alerts: tuple[Alert, ...] = ()) -> Lesson:
-    """A lesson whose every second shows these faces."""
+    """Return a lesson with these faces in every second."""
     lesson = Lesson(LessonInfo("Algebra", NINE), alerts)
     ids = np.arange(len(rows))
     faces = Faces.of([[0, 0, 9, 9]] * len(rows), probabilities=rows, ids=ids)
@@ -34,7 +34,7 @@ def drawing(html: str) -> str:
 
 
 def points(svg: str) -> list[tuple[float, float]]:
-    """Where the mood line goes."""
+    """Return the path of the mood line."""
     path = re.findall(r' d="([^"]*)"', svg)[-1]
     return [(float(x), float(y)) for x, y in re.findall(r"[ML]([\d.]+) ([\d.]+)", path)]
 

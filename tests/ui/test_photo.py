@@ -25,7 +25,7 @@ TWO = [(40, 60, 60), (200, 60, 60)]
 
 
 def png(*squares: tuple[int, int, int]) -> bytes:
-    """A picture in which `Squares` finds a face at each of these."""
+    """Return a PNG in which `Squares` finds a face at each of these places."""
     return cv2.imencode(".png", picture(*squares))[1].tobytes()
 
 
@@ -190,7 +190,7 @@ def test_every_language_tells_it_all(tiny_model: Path, language: str) -> None:
 
 @dataclass
 class Torn:
-    """A network that isn't sure, and whose form gives no map of where it looked."""
+    """A network with a low top share and no attention map."""
 
     size: int = 48
 

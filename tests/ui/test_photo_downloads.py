@@ -1,4 +1,4 @@
-"""What can be taken away from the page Photo."""
+"""The downloads of the page Photo."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""The sentences: each language says all of them, and the code asks for none that isn't there."""
+"""The texts: every language has all of them, and the code uses no missing one."""
 
 import ast
 import re
@@ -21,7 +21,7 @@ WHOLE += ("live.topic", "live.question")
 
 
 def asked() -> dict[str, set[str]]:
-    """Every key that a page asks for by its full name, and the values that it gives."""
+    """Return every key that the code uses by its full name, with the values that it passes."""
     found: dict[str, set[str]] = {}
     for path in [*UI.rglob("*.py"), UI.parents[1] / "app.py"]:
         for call in ast.walk(ast.parse(path.read_text())):
@@ -36,7 +36,7 @@ def asked() -> dict[str, set[str]]:
 
 
 def places(sentence: str) -> set[str]:
-    """The values that a sentence wants."""
+    """Return the names of the values in a sentence."""
     return {name for _, name, _, _ in string.Formatter().parse(sentence) if name}
 
 
@@ -78,7 +78,7 @@ def test_a_report_says_all_of_it_in_every_language(name: str) -> None:
 
 
 def test_the_camera_over_webrtc_says_all_that_its_widget_can_say() -> None:
-    """Under the names that streamlit-webrtc has for them; no microphone is asked for."""
+    """The keys are streamlit-webrtc's names; texts about a microphone are not needed."""
     widget = {key for key in Translations.__annotations__ if "microphone" not in key}
     said = {key for key in load_texts(FIRST) if key.startswith("browser.webrtc.")}
     assert said == {f"browser.webrtc.{key}" for key in widget}

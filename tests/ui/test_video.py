@@ -1,4 +1,4 @@
-"""The page "Video" in each of its states, over a reader that goes frame by frame."""
+"""The page "Video" in each of its states, with a reader that a test steps frame by frame."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -40,7 +40,7 @@ def script(state: object) -> None:
 
 
 class World:
-    """A process, its pages and its store."""
+    """A server process with its pages and its store."""
 
     def __init__(self, folder: Path, settings: Settings) -> None:
         self.store = Store(f"sqlite:///{folder / 'lessons.sqlite3'}")
@@ -64,7 +64,7 @@ class World:
         return job
 
     def open(self, given: bool = True) -> AppTest:
-        """A new visit of the same browser."""
+        """Return the page in a new visit of the same browser."""
         page = AppTest.from_function(script, args=(self.state,), default_timeout=60)
         page.session_state[ALONE] = ME
         if given:
@@ -72,7 +72,7 @@ class World:
         return page.run()
 
     def begun(self, path: Path, name: str = "") -> AppTest:
-        """A visit that brought this file and pressed Start."""
+        """Return a visit that uploaded this file and pressed Start."""
         page = self.open()
         page.file_uploader[0].set_value((path.name, path.read_bytes(), "video/mp4")).run()
         if name:

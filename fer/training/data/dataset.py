@@ -1,4 +1,4 @@
-"""One split of faces: `Dataset`, the truth that each head is judged by, and ways to split it."""
+"""One split of faces: `Dataset`, the true answers for each head, and functions to split it."""
 
 from __future__ import annotations
 

@@ -212,7 +212,7 @@ def digest_of(path: Path) -> bytes:
 
 
 def explained(kind: str, fault: Exception) -> str:
-    """Return a service's error as one line that says what to do."""
+    """Return a service's error as one line with what to do."""
     name, message = type(fault).__name__, one_line(fault)
     if isinstance(fault, PermissionError) or "redential" in name + message:
         return f"access denied ({message}): {HOW_TO_LOG_IN[kind]}"

@@ -1,7 +1,7 @@
 """Explore a data set: write a page about its content and faults, and a findings file to clean it.
 
-Only training and public_test are opened unless other splits are named: a final test whose faces
-were looked at while working on a network is no test any more.
+Only training and public_test are opened unless other splits are named: once its faces have been
+seen while working on a network, a split no longer gives an honest final figure.
 """
 
 from __future__ import annotations

@@ -49,8 +49,8 @@ def vgg(
 ) -> keras.Model:
     """Build stages of 3x3 convolutions with max-pooling, an average, and one dense layer a head.
 
-    As one dense layer follows the average over the last map, the runtime form can give the map of
-    where the network looked. The size is free, so training may start on smaller faces.
+    As one dense layer follows the average over the last map, the runtime form can give attention
+    maps. The size is free, so training may start on smaller faces.
     """
     order = {"data_format": "channels_first" if fast else "channels_last"}
     normalise = FusedBatchNormalization if fast else layers.BatchNormalization

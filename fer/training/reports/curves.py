@@ -54,6 +54,6 @@ def curves(rows: Sequence[Mapping[str, float | None]]) -> str:
 
 
 def legend_name(name: str) -> str:
-    """Return a column's name for the legend, without what the axis says already."""
+    """Return a column's name for the legend, without the words that are on the axis."""
     short = name.replace("_categorical", "").removesuffix("_accuracy").removesuffix("_loss")
     return short.replace("val_", "PublicTest ")

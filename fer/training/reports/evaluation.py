@@ -1,6 +1,6 @@
 """Write the figures of one evaluation as a page: confusion, calibration, shifts, and faces.
 
-The page shows faces of the data set, so it says that it must not be published.
+The page shows faces of the data set, so it carries a warning not to publish it.
 """
 
 from __future__ import annotations

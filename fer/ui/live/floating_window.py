@@ -18,7 +18,7 @@ from fer.ui.live.browser_view import browser_text, component_data
 Amount = Literal["quiet", "normal", "full"]
 
 AMOUNTS: Final[tuple[Amount, ...]] = ("quiet", "normal", "full")
-NAME: Final = "fer_glance"
+NAME: Final = "fer_floating_window"
 GRACE_MS: Final = 3000  # Streamlit may remove the component for a moment while it draws
 
 
@@ -28,7 +28,7 @@ def floating_window_button(
     emotions: Mapping[str, str],
     *,
     amount: Amount = "quiet",
-    key: str = "glance",
+    key: str = "floating_window",
     on_mark: Callable[[], None] = lambda: None,
 ) -> None:
     """Show the button that opens the floating window.

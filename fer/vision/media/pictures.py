@@ -30,7 +30,7 @@ BEGINS_PASS: Final = b"\xda"
 ENDS: Final = b"\xd9"
 # A list, because Pillow would also open PostScript and other formats with a history of faults.
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "AVIF")
-# HEIC can't be read, but is listed, so that a folder of such photos gives an error that says so.
+# HEIC can't be read, but is listed, so that a folder of such photos gives a clear error.
 KINDS: Final = "jpg jpeg png webp bmp tif tiff gif pgm ppm avif heic heif"
 SUFFIXES: Final = frozenset(f".{kind}" for kind in KINDS.split())
 HEIC: Final = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})

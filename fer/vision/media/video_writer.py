@@ -44,7 +44,7 @@ class Recording:
     """Writes a video: `with Recording(path, size, video) as out: out.add(time, frame)`.
 
     If the block fails, the frames added so far are kept as a video that plays. Afterwards `kept`,
-    `seconds` and `lacks` tell what was written.
+    `seconds` and `lacks` describe what was written.
     """
 
     def __init__(

@@ -122,8 +122,8 @@ def best_pairs(
     """Return pairs (row, column) of scores from `least` on, the highest first, each used once.
 
     A pair is left out if another score in its row or column is within `margin` of its own. Columns
-    that may be the same person as the pair's column do not count as rivals: `one` says which, as
-    a matrix (columns, columns).
+    that may be the same person as the pair's column do not count as rivals: `one` marks these
+    pairs of columns, as a matrix (columns, columns).
 
     >>> best_pairs(np.array([[0.9, 0.1], [0.8, 0.7]]), least=0.5)
     [(0, 0), (1, 1)]

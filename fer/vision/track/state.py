@@ -195,7 +195,7 @@ class PastFrame(NamedTuple):
 
 
 class FrameHistory:
-    """The last few seconds' frames, at most FRAMES whatever the frame rate."""
+    """The last few seconds' frames, at most FRAMES at any frame rate."""
 
     def __init__(self) -> None:
         self._frames: deque[PastFrame] = deque(maxlen=FRAMES)

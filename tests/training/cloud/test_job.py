@@ -1,4 +1,4 @@
-"""Managed training, held to the platforms' contracts in folders of its own."""
+"""Managed training in folders laid out as the platforms' contracts describe."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ MADE = {"model.json", "emotion.onnx", "emotion.keras", "metrics.json", "report"}
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def tiny(name: str) -> Recipe:
-    """Whatever is asked for is small."""
+def small_recipe(name: str) -> Recipe:
+    """Return a small recipe under this name."""
     return replace(TINY, name=name)
 
 
 class SageMaker:
-    """/opt/ml as SageMaker makes it."""
+    """A folder laid out as SageMaker's /opt/ml."""
 
     def __init__(self, root: Path, faces: Path, channel: str = "training", **told: str) -> None:
         self.root, self.environ = root, {"ML_ROOT": str(root)}
@@ -54,7 +54,7 @@ class SageMaker:
         return self.root / "checkpoints"
 
     def train(self) -> int:
-        return main(["train"], self.environ, tiny)
+        return main(["train"], self.environ, small_recipe)
 
 
 @pytest.mark.long
@@ -88,7 +88,7 @@ def test_vertex_ai_gets_the_same_through_its_mounted_bucket(
         "AIP_TENSORBOARD_LOG_DIR": str(bucket / "job-1" / "logs"),
     }
     words = ["--data=gs://school/faces.zip", "--epochs", "2"]
-    assert main(words, environ, tiny) == 0
+    assert main(words, environ, small_recipe) == 0
     made = bucket / "job-1"
     assert {path.name for path in (made / "model").iterdir()} == MADE
     assert (made / "checkpoints" / "state.npz").exists()
@@ -98,7 +98,7 @@ def test_vertex_ai_gets_the_same_through_its_mounted_bucket(
 
 
 def figures(events: Path) -> dict[str, list[float]]:
-    """What TensorBoard would draw."""
+    """Return the figures in a TensorBoard event file."""
     import tensorflow as tf
 
     drawn: dict[str, list[float]] = {}
@@ -113,19 +113,19 @@ def figures(events: Path) -> dict[str, list[float]]:
 
 
 def interrupted(job: SageMaker) -> int:
-    """Trains until the first epoch is kept, and then takes the machine away."""
+    """Run a job that gets SIGTERM after its first saved epoch; return its exit status."""
 
-    def take_away() -> None:
+    def interrupt() -> None:
         while not (job.checkpoints / "state.npz").exists():
             time.sleep(0.01)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    taker = threading.Thread(target=take_away)
-    taker.start()
+    interrupter = threading.Thread(target=interrupt)
+    interrupter.start()
     try:
         return job.train()
     finally:
-        taker.join()
+        interrupter.join()
 
 
 @pytest.mark.long
@@ -231,31 +231,31 @@ def test_what_cannot_begin_is_one_line(
     environ = {"ML_ROOT": str(tmp_path / "ml"), "GCS_ROOT": str(tmp_path / "gcs")} | environ
     here = str(tmp_path)
     environ = {name: value.replace("{tmp}", here) for name, value in environ.items()}
-    assert main([word.replace("{tmp}", here) for word in words], environ, tiny) == FAILED
+    assert main([word.replace("{tmp}", here) for word in words], environ, small_recipe) == FAILED
     (line,) = capsys.readouterr().err.splitlines()
     assert says in line
 
 
 @pytest.mark.long
 def test_as_the_container_calls_it(small_set: Path, tmp_path: Path) -> None:
-    """The real command with a real recipe, taken away once."""
+    """The real command with a real recipe, killed once and started again."""
     job = SageMaker(tmp_path / "ml", small_set, epochs="3", batch="16")
     command = [sys.executable, "-m", "fer.training.cloud.job", "train"]
     environ = os.environ | job.environ
     log = tmp_path / "log"
-    for sitting in range(2):
+    for attempt in range(2):
         with log.open("a") as lines:
             process = subprocess.Popen(command, cwd=ROOT, env=environ, stderr=lines)
             try:
-                while sitting == 0 and not (job.checkpoints / "state.npz").exists():
+                while attempt == 0 and not (job.checkpoints / "state.npz").exists():
                     assert process.poll() is None, log.read_text()
                     time.sleep(0.05)
-                if sitting == 0:
+                if attempt == 0:
                     process.send_signal(signal.SIGTERM)
                 code = process.wait(240)
             finally:
                 process.kill()
                 process.wait()
-        assert code == (TAKEN_AWAY, 0)[sitting], log.read_text()
+        assert code == (TAKEN_AWAY, 0)[attempt], log.read_text()
     assert {path.name for path in (job.root / "model").iterdir()} == MADE
     assert "going on after epoch" in log.read_text()

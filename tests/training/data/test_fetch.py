@@ -1,4 +1,4 @@
-"""Data from a zip, and from buckets of a local S3 server and of a small stand-in for Google's."""
+"""Data from a zip, from a local S3 server, and from a small fake of Google's storage."""
 
 import base64
 import hashlib
@@ -112,7 +112,7 @@ def test_without_the_cloud_requirements_the_error_names_them(
 
 
 class Relay:
-    """Passes bytes on to a server; cuts every line once `most` bytes came back."""
+    """Passes bytes on to a server; closes every connection after `most` bytes of its answers."""
 
     def __init__(self, port: int) -> None:
         self.server, self.most, self.passed = port, 10**12, 0
@@ -151,7 +151,7 @@ class Relay:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[int]:
-    """A local S3 server; its port."""
+    """Start a local S3 server and return its port."""
     pytest.importorskip("s3fs")
     moto = pytest.importorskip("moto.server")
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
@@ -163,7 +163,7 @@ def server() -> Iterator[int]:
 
 @pytest.fixture
 def bucket(server: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Relay]:
-    """The server behind a relay, with secrets that fit; and an empty bucket, "faces"."""
+    """Return the server behind a relay, with valid credentials and an empty bucket "faces"."""
     import boto3
 
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
@@ -284,8 +284,8 @@ def test_a_service_that_is_not_there_is_one_line(
     assert "cannot be reached" in refused("s3://faces/a.zip", tmp_path)
 
 
-class Shelf(BaseHTTPRequestHandler):
-    """As much of Google's storage as reading one object takes."""
+class FakeGoogle(BaseHTTPRequestHandler):
+    """The part of Google's storage API that reading one object needs."""
 
     content = b""
     told_md5 = ""
@@ -316,12 +316,14 @@ class Shelf(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def shelf(small_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A Google bucket "faces" with set.zip in it."""
+def google_bucket(
+    small_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Serve a fake Google bucket "faces" with set.zip in it."""
     pytest.importorskip("gcsfs")
-    Shelf.content = zip_of(small_set, tmp_path / "set.zip").read_bytes()
-    Shelf.told_md5 = base64.b64encode(hashlib.md5(Shelf.content).digest()).decode()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Shelf)
+    FakeGoogle.content = zip_of(small_set, tmp_path / "set.zip").read_bytes()
+    FakeGoogle.told_md5 = base64.b64encode(hashlib.md5(FakeGoogle.content).digest()).decode()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), FakeGoogle)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{server.server_port}")
     yield
@@ -329,20 +331,20 @@ def shelf(small_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     server.server_close()
 
 
-@pytest.mark.usefixtures("shelf")
+@pytest.mark.usefixtures("google_bucket")
 def test_a_zip_comes_from_a_google_bucket(tmp_path: Path) -> None:
     folder = fetched("gs://faces/set.zip", tmp_path / "cache")
     assert len(load(folder, "public_test")) == 70
     assert "no such bucket or path" in refused("gs://faces/other.zip", tmp_path)
 
 
-@pytest.mark.usefixtures("shelf")
+@pytest.mark.usefixtures("google_bucket")
 def test_what_comes_damaged_is_thrown_away(tmp_path: Path) -> None:
-    right, Shelf.told_md5 = Shelf.told_md5, base64.b64encode(bytes(16)).decode()
+    right, FakeGoogle.told_md5 = FakeGoogle.told_md5, base64.b64encode(bytes(16)).decode()
     with pytest.raises(DataError, match=r"set\.zip arrived damaged"):
         fetched("gs://faces/set.zip", tmp_path / "cache")
     assert not [*(tmp_path / "cache").rglob("*.part")]
-    Shelf.told_md5 = right
+    FakeGoogle.told_md5 = right
     assert load(fetched("gs://faces/set.zip", tmp_path / "cache"), "training")
 
 
@@ -412,7 +414,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
 
 
 def test_a_bomb_that_lies_about_its_size_is_stopped(tmp_path: Path) -> None:
-    """The table of contents says 10 bytes, what is packed are thousands: no more than 10 come."""
+    """The zip's directory claims 10 bytes for a member of thousands: at most 10 are unpacked."""
     file = zipped(tmp_path / "liar.zip", {"zeros": bytes(100_000)})
     content = bytearray(file.read_bytes())
     listing = content.index(b"PK\x01\x02")

@@ -1,4 +1,4 @@
-"""Cleaning is data: a table that drops and relabels, and that says what is wrong with itself."""
+"""Findings files: they drop and relabel faces, and a broken one gives one clear line."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Every form of a data set gives the same record; every broken one gives one clear line."""
+"""Every form of a data set gives the same faces; every broken one gives one clear line."""
 
 import shutil
 from collections.abc import Callable

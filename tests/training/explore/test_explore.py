@@ -1,4 +1,4 @@
-"""Planted faults are found, and by the stated rules nothing else is changed."""
+"""Planted faults are found, and no other face is changed."""
 
 import csv
 import json
@@ -24,11 +24,11 @@ from tests.training.forms import textures, write_pictures
 
 
 def quiet(_: str) -> None:
-    """Say nothing."""
+    """Discard a log line."""
 
 
 def shifted(face: np.ndarray, x: float, y: float) -> np.ndarray:
-    """The same photograph, cropped and lit otherwise."""
+    """Return the same photograph with another crop and light."""
     matrix = np.array([[1.0, 0.0, x], [0.0, 1.0, y]])
     moved = cv2.warpAffine(face, matrix, (48, 48), borderMode=cv2.BORDER_REFLECT_101)
     return np.clip(moved * 0.8 + 20, 0, 255).astype(np.uint8)
@@ -39,7 +39,7 @@ def votes(**given: int) -> list[int]:
 
 
 def planted(folder: Path) -> Path:
-    """A data set with a fault of every kind at known rows."""
+    """Write a data set with a fault of every kind at known rows."""
     training, public = textures(70), textures(28, "public_test", seed=1)
     faces, labels, cast = training.faces, training.labels, training.votes
     assert cast is not None
@@ -300,7 +300,7 @@ def test_no_pairs_at_all() -> None:
 @pytest.mark.data
 @pytest.mark.timeout(900)  # twenty seconds of work, but the machine may be busy
 def test_fer2013(fer2013: Path, tmp_path: Path) -> None:
-    """Against a plain count of equal rows, and what is known of the whole set."""
+    """The number of copies equals a plain count of equal rows, and the known number of the set."""
     explore(fer2013, tmp_path, log=quiet)
     parts: Sequence[Dataset] = [load(fer2013, split) for split in ("training", "public_test")]
     names = [(p.split, int(row)) for p in parts for row in p.places]

@@ -17,7 +17,7 @@ VOID = {"meta", "img", "br", "line", "rect", "circle", "polyline"}
 
 
 class Balance(HTMLParser):
-    """Fails on a tag that is closed wrongly; keeps the addresses a page would fetch."""
+    """Fails on a wrongly closed tag; records the addresses that a page would fetch."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class Balance(HTMLParser):
 
 
 def answers(data: Dataset, seed: int = 0) -> Floats:
-    """Answers that are mostly right."""
+    """Return answers that are mostly right."""
     rng = np.random.default_rng(seed)
     weights = rng.dirichlet(np.ones(7), len(data)) + 0.6 * one_hot(data.labels)
     said: Floats = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Pages: safe text, pictures that survive, charts that are true to their figures."""
+"""Report pages: escaped text, embedded pictures, charts with the right figures."""
 
 import base64
 import re

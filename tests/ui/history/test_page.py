@@ -1,4 +1,4 @@
-"""The page History under AppTest, over a store in a file: every state, every figure known."""
+"""The page History under AppTest with a store in a file: every state, with known figures."""
 
 import io
 import json
@@ -34,7 +34,7 @@ STATES: dict[str, State] = {}
 
 
 class Wall:
-    """The store's clock: stands until it is told."""
+    """The store's clock: it moves only when a test sets it."""
 
     at = 1_000_000.0
 
@@ -82,7 +82,7 @@ def _script(name: str) -> None:
 
 
 def tab(state: State, owner: str = ME, language: str = FIRST, **address: str) -> AppTest:
-    """A browser's tab on the page; its owner would come from a cookie."""
+    """Return the page in a tab of one owner, who would come from a cookie."""
     STATES["one"] = state
     page = AppTest.from_function(_script, kwargs={"name": "one"}, default_timeout=60)
     page.session_state[ALONE], page.session_state[CHOSEN] = owner, language
@@ -91,7 +91,7 @@ def tab(state: State, owner: str = ME, language: str = FIRST, **address: str) ->
 
 
 def lesson(name: str, hours: int = 0, seen: Faces | None = None, seconds: int = 120) -> Lesson:
-    """A lesson that ended: the same faces in each of its seconds."""
+    """Return an ended lesson with the same faces in every second."""
     made = Lesson(LessonInfo(name, START + timedelta(hours=hours)))
     if seen is not None:
         run(made, seen, range(seconds))
@@ -105,7 +105,7 @@ def keep(store: Store, *sessions: Lesson, owner: str = ME) -> None:
 
 
 def cards(page: AppTest) -> list[str]:
-    """The lessons' rows in their order."""
+    """Return the lessons' rows in their order."""
     found = [one.proto.body for one in page.get("html")]
     return [body for body in found if 'class="fer-lesson"' in body]
 
@@ -119,7 +119,7 @@ def press(page: AppTest, label: str, at: int = 0) -> AppTest:
 
 
 def more(page: AppTest, lesson: Lesson, deed: str) -> AppTest:
-    """Chooses a deed from a lesson's menu."""
+    """Choose an action from a lesson's menu."""
     return page.menu_button(key=f"history_more_{lesson.info.id}").click(deed).run()
 
 
@@ -300,7 +300,7 @@ def test_a_lesson_deleted_in_another_tab_is_no_crash(state: State, store: Store)
 
 
 def running(state: State) -> str:
-    """The id of a lesson that runs here and was saved."""
+    """Return the id of a lesson that runs in this process and was saved."""
     id = "the-live-one"
     state.lessons.join(id, ME, LessonPlan("Now"))
     state.lessons.open(id, "socket").add(crowd(happy=2))

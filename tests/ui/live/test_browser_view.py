@@ -1,4 +1,4 @@
-"""The browser's part as Python hands it over. How it behaves is tested in a browser, in e2e/."""
+"""The live view's data for the browser. Its behaviour is tested in tests/e2e."""
 
 import json
 import re
@@ -95,7 +95,7 @@ def _capturing() -> None:
 
 
 def test_a_visit_stays_the_same_when_its_lesson_is_another() -> None:
-    """Or the browser would take a lesson that was ended for a server that was lost."""
+    """Otherwise the browser would take the end of a lesson for a restart of the server."""
 
     def told(page: AppTest, lesson: str) -> dict[str, Any]:
         page.session_state["lesson"] = lesson

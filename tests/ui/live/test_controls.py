@@ -1,4 +1,4 @@
-"""The settings of a lesson under AppTest, each test page a visit of its own."""
+"""The settings of a lesson under AppTest; each test page is a visit of its own."""
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -21,7 +21,7 @@ def _script() -> None:
 
 
 def begun() -> LiveLesson:
-    """A lesson that runs."""
+    """Return a running lesson."""
     lessons = LiveLessons(FakeAnalyzer())
     lessons.join("lesson-one", "me", LessonPlan())
     live = lessons.open("lesson-one", "socket")
@@ -53,7 +53,7 @@ def test_a_visit_sets_what_the_lesson_watches(lesson: Lesson) -> None:
 
 
 def test_another_visit_finds_the_lesson_as_it_was_set(lesson: Lesson) -> None:
-    """After a reload, or in a second tab."""
+    """Also after a reload or in a second tab."""
     lesson.set_alerts([OWN])
     lesson.follow_people(True)
     page = visit()

@@ -1,4 +1,4 @@
-"""The page Live under AppTest: the gate, waiting, a lesson that runs, its end."""
+"""The page Live under AppTest: consent, waiting, a running lesson, its end."""
 
 import time
 from datetime import timedelta
@@ -56,7 +56,7 @@ def button(page: AppTest, label: str) -> AppTest:
 
 
 def feed(state: State, page: AppTest, times: int = 3) -> None:
-    """Pictures for this visit's lesson, as the socket would bring them."""
+    """Feed frames to this visit's lesson, as the live socket would."""
     live = state.lessons.open(page.session_state["live_lesson"], "socket")
     for _ in range(times):
         live.feed(PICTURE, time.monotonic())

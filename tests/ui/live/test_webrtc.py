@@ -16,7 +16,7 @@ from fer.ui.live.webrtc import CameraOptions, NewestOnly, bgr, camera, frame_cal
 
 
 class Lesson:
-    """Takes frames, and finds one face in each."""
+    """A live lesson that finds one face in each frame."""
 
     def __init__(self) -> None:
         self.times: list[float] = []

@@ -50,11 +50,11 @@ def test_every_row_is_of_its_own_face(reader: Analyzer) -> None:
     photos = [
         Photos(reader).read(encoded(class_picture(*each)), name) for name, each in words.items()
     ]
-    rows = list(csv.DictReader(io.StringIO(csv_of(photos).removeprefix(EXCEL_MARK))))
+    rows = list(csv.DictReader(io.StringIO(csv_table(photos).removeprefix(EXCEL_MARK))))
     assert [(row["file"], row["id"], row["word"]) for row in rows] == [
         (name, str(at), word) for name, each in words.items() for at, word in enumerate(each, 1)
     ]
-    told = json.loads(json_of(photos, []))
+    told = json.loads(json_list(photos, []))
     for photo in told:
         most = [max(face["emotions"], key=face["emotions"].get) for face in photo["faces"]]
         assert most == words[photo["file"]]

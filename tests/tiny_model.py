@@ -1,7 +1,7 @@
 """Make a model folder with an untrained network, on which pages can be tested.
 
-A face of one flat grey has the emotion of that grey (GREYS), so that mixed-up faces are noticed.
-Every other face has the same SHARES.
+A face whose middle is one flat grey has the emotion of that grey (GREYS), so that tests notice
+mixed-up faces. Every other face has the same SHARES.
 """
 
 import json
@@ -23,8 +23,8 @@ SHARES = {
     "neutral": 0.05,
 }
 
-GREYS = {name: 75 + 25 * at for at, name in enumerate(EMOTIONS)}
-NEAR = 300.0  # of a squared distance from a grey: the next emotion has an eighth of its share
+GREYS = {name: 100 + 18 * at for at, name in enumerate(EMOTIONS)}
+NEAR = 150.0  # of a squared distance from a grey: the next emotion has an eighth of its share
 FLAT, DARK = 6.0, 60.0  # grey levels: less than the one apart, and none below the other
 
 

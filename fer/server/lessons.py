@@ -173,7 +173,7 @@ class LiveLesson:  # noqa: PLR0904
         now = self._registry.now()
         with self._lock:
             lately = [at for at in self._counts.answers if now - at <= RATE_OVER]
-        return (len(lately) - 1) / max(now - lately[0], 0.001) if len(lately) > 1 else 0.0
+        return (len(lately) - 1) / max(now - lately[0], 0.001) if lately else 0.0
 
     def delay(self) -> float | None:
         """Return the median of the last delays in seconds; None before the first answer."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -38,6 +39,11 @@ class Reading:
     heads: dict[str, Floats]  # each head's probabilities, (n, 7)
     shown: str  # the head that the product shows
     attention: Floats | None = None  # (n, 7, h, w): what each place added to each emotion's logit
+
+    @classmethod
+    def empty(cls, heads: Iterable[str], shown: str) -> Reading:
+        """Return the reading of no faces."""
+        return cls(dict.fromkeys(heads, np.zeros((0, len(EMOTIONS)), np.float32)), shown)
 
     @property
     def probabilities(self) -> Floats:
@@ -146,8 +152,7 @@ class OnnxClassifier:
 
     def read(self, crops: Crops) -> Reading:
         if not len(crops):
-            empty = np.zeros((0, len(EMOTIONS)), np.float32)
-            return Reading(dict.fromkeys(self.heads, empty), self.shown)
+            return Reading.empty(self.heads, self.shown)
         outputs = self.session.run(self._names, {"face": inputs(crops, self.size, self.channels)})
         found = dict(zip(self._names, outputs, strict=True))
         heads = {head: found[head] for head in self.heads}
@@ -198,8 +203,7 @@ class KerasClassifier:
 
     def read(self, crops: Crops) -> Reading:
         if not len(crops):
-            empty = np.zeros((0, len(EMOTIONS)), np.float32)
-            return Reading(dict.fromkeys(self.heads, empty), self.shown)
+            return Reading.empty(self.heads, self.shown)
         heads = {
             head: softmax(values / self.temperatures[head])
             for head, values in self.logits(crops).items()

@@ -58,7 +58,9 @@ def test_the_words_and_crops_of_faces_are_those_of_their_numbers(reader: Analyze
     photo = Photos(reader).read(encoded(frame), "a.png")
     assert photo.faces.ids.tolist() == [1, 2, 3, 4, 5, 6]
     assert photo.faces.words() == words
-    assert photo.crops.mean(axis=(1, 2)).tolist() == [GREYS[word] for word in words]
+    assert photo.crops[:, 12:36, 12:36].mean(axis=(1, 2)).tolist() == [
+        GREYS[word] for word in words
+    ]
 
 
 def test_pictures_that_are_read_at_once_are_not_mixed_up(reader: Analyzer) -> None:

@@ -120,7 +120,9 @@ def test_faces_that_are_read_by_turns_keep_their_own_words(tiny_model: Path) -> 
         left, top, word = 10 + 64 * (at % 5), 10 + 56 * (at // 5), EMOTIONS[at * 3 % 7]
         made_face(frame, left, top, 40, word)
         expected[left, top] = word
-    live = FaceStream(Squares(), Analyzer(tiny_model, detector=Squares()).read, background=False)
+    live = FaceStream(
+        Squares(), Analyzer(tiny_model, detector=Squares()).read_faces, background=False
+    )
     for at in range(2 * FPS):
         live.feed(frame, at / FPS)
     places = [(left, top) for left, top, *_ in np.rint(live.faces.boxes).astype(int).tolist()]

@@ -16,12 +16,14 @@ import numpy as np
 
 from fer.bench.live import webrtc
 from fer.bench.live.app import App, running
+from fer.bench.live.page import Page
 from fer.bench.live.socket import Client, Tally, feed
 from fer.server.state import State
 from fer.settings import Settings
 
 FACES: Final = 25
 CLIENTS: Final = (1, 4, 8)
+LESSONS: Final = 6  # measured without and with their pages open
 CAMERAS: Final = (1, 3)  # numbers of clients over WebRTC
 IN_FLIGHT: Final = 2
 WARM_UP: Final = 3.0  # first seconds, which are not counted: faces are found in them
@@ -36,6 +38,7 @@ class Row:
     transport: str
     load: str  # "paced": clients wait for answers; "flood": they do not
     clients: int
+    pages: int  # open in browsers meanwhile
     fps: float  # frames answered per second, of all clients
     delay_p50_ms: float | None  # None without answers
     delay_p95_ms: float | None
@@ -45,6 +48,15 @@ class Row:
     app_cores: float  # processors that the app kept busy, for each client
     app_cpu_ms: float  # for each frame
     clients_cores: float  # processors that the clients kept busy, together
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Processor seconds of a measurement that began at that time, by time.monotonic()."""
+
+    begun: float
+    app: float
+    clients: float
 
 
 def measure(
@@ -60,6 +72,9 @@ def measure(
         for count, in_flight in steps:
             log(f"{count} clients over sockets for {WARM_UP + seconds:.0f} s")
             rows.append(sockets(app, state, frames, count, seconds, in_flight))
+        for pages in (0, LESSONS) * 2:  # by turns, since the machine's speed changes
+            log(f"{LESSONS} lessons with {pages} open pages for {WARM_UP + seconds:.0f} s")
+            rows.append(lessons(app, state, frames, pages, seconds))
         if minutes:
             log(f"{max(CLIENTS)} clients for {minutes:g} minutes")
             sizes = growth(app, state, frames, minutes)
@@ -81,27 +96,66 @@ def sockets(
     """Return the figures of `count` clients of the live socket at once."""
     clients = _clients(frames, count, in_flight)
 
-    async def run() -> tuple[float, float, float]:
-        begun = time.monotonic() + warm_up
-        until = begun + seconds
-        jobs = [asyncio.create_task(one) for one in _runs(app, state, clients, until)]
-        await asyncio.sleep(warm_up)
-        before, own = await asyncio.to_thread(app.figures), time.process_time()
-        await asyncio.sleep(max(until - time.monotonic(), 0))
-        after, spent = await asyncio.to_thread(app.figures), time.process_time() - own
-        await asyncio.gather(*jobs)
-        return begun, after.cpu - before.cpu, spent
+    async def run() -> Spent:
+        until = time.monotonic() + warm_up + seconds
+        return await _measured(app, _runs(app, state, clients, until), until, seconds)
 
-    begun, cpu, spent = asyncio.run(run())
-    tallies = [one.tally.between(begun, begun + seconds) for one in clients]
+    spent = asyncio.run(run())
     load = "flood" if in_flight is None else "paced"
-    return row("socket", load, tallies, seconds, cpu, spent)
+    return row("socket", load, _tallies(clients, spent, seconds), seconds, spent)
+
+
+def lessons(
+    app: App,
+    state: State,
+    frames: Sequence[bytes],
+    pages: int,
+    seconds: float,
+    warm_up: float = WARM_UP,
+) -> Row:
+    """Return the figures of LESSONS clients, of which so many have their page Live open."""
+    clients, opened = _clients(frames, LESSONS, IN_FLIGHT), [Page() for _ in range(pages)]
+
+    async def run() -> Spent:
+        closing = asyncio.Event()
+        jobs = [asyncio.create_task(page.run(app.url, closing)) for page in opened]
+        try:
+            tokens = [await page.ready() for page in opened]
+            until = time.monotonic() + warm_up + seconds
+            free = _runs(app, state, clients[pages:], until)
+            own = (
+                client.run(app.url, token, until)
+                for client, token in zip(clients, tokens, strict=False)
+            )
+            return await _measured(app, [*free, *own], until, seconds)
+        finally:
+            closing.set()
+            await asyncio.gather(*jobs)
+
+    spent = asyncio.run(run())
+    return row("socket", "paced", _tallies(clients, spent, seconds), seconds, spent, pages)
+
+
+async def _measured(app: App, runs: Any, until: float, seconds: float) -> Spent:
+    """Run the clients until then; return what the last seconds took."""
+    jobs = [asyncio.create_task(one) for one in runs]
+    begun = until - seconds
+    await asyncio.sleep(max(begun - time.monotonic(), 0))
+    before, own = await asyncio.to_thread(app.figures), time.process_time()
+    await asyncio.sleep(max(until - time.monotonic(), 0))
+    after, spent = await asyncio.to_thread(app.figures), time.process_time() - own
+    await asyncio.gather(*jobs)
+    return Spent(begun, after.cpu - before.cpu, spent)
+
+
+def _tallies(clients: Sequence[Client], spent: Spent, seconds: float) -> list[Tally]:
+    return [one.tally.between(spent.begun, spent.begun + seconds) for one in clients]
 
 
 def cameras(settings: Settings, count: int, seconds: float, warm_up: float = WARM_UP) -> Row:
     """Return the figures of `count` cameras over WebRTC at once."""
     tallies, cpu, spent = webrtc.measure(settings, FACES, count, warm_up, seconds)
-    return row("webrtc", "flood", tallies, seconds, cpu, spent)
+    return row("webrtc", "flood", tallies, seconds, Spent(0.0, cpu, spent))
 
 
 def growth(app: App, state: State, frames: Sequence[bytes], minutes: float) -> list[float]:
@@ -130,8 +184,8 @@ def row(
     load: str,
     tallies: Sequence[Tally],
     seconds: float,
-    cpu: float,
-    spent: float,
+    spent: Spent,
+    pages: int = 0,
 ) -> Row:
     """Return a row from the clients' tallies and the processor seconds of app and clients."""
     delays = [delay for one in tallies for _, delay in one.answered]
@@ -146,15 +200,16 @@ def row(
         transport,
         load,
         clients=len(tallies),
+        pages=pages,
         fps=round(len(delays) / seconds, 1),
         delay_p50_ms=p50,
         delay_p95_ms=p95,
         dropped=sent - len(delays),
         sent=sent,
         fairness=round(min(answers) / max(*answers, 1), 3),
-        app_cores=round(cpu / seconds / len(tallies), 3),
-        app_cpu_ms=round(1000 * cpu / max(len(delays), 1), 1),
-        clients_cores=round(spent / seconds, 2),
+        app_cores=round(spent.app / seconds / len(tallies), 3),
+        app_cpu_ms=round(1000 * spent.app / max(len(delays), 1), 1),
+        clients_cores=round(spent.clients / seconds, 2),
     )
 
 
@@ -162,12 +217,12 @@ def lines(result: Mapping[str, Any]) -> list[str]:
     """Return the result as lines for a terminal."""
     out = [
         f"live pictures of {result['faces']} faces at 1280x720 over loopback",
-        "                 clients  frames/s  delay p50     p95  dropped/sent  least/most"
+        "                 clients  pages  frames/s  delay p50     p95  dropped/sent  least/most"
         "  cores a client  CPU-ms a frame",
     ]
     for one in result["rows"]:
         out.append(
-            f"{one['transport']:8}{one['load']:8}{one['clients']:>8}{one['fps']:>10.1f}"
+            f"{one['transport']:8}{one['load']:8}{one['clients']:>8}{one['pages']:>7}{one['fps']:>10.1f}"
             f"{one['delay_p50_ms'] or 0:>8.0f} ms{one['delay_p95_ms'] or 0:>5.0f} ms"
             f"{one['dropped']:>8}/{one['sent']:<5}{one['fairness']:>12.2f}"
             f"{one['app_cores']:>16.2f}{one['app_cpu_ms']:>16.1f}"

@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 
 from fer.bench.feed import LENGTH, Vp8, gallery
-from fer.bench.live import IN_FLIGHT, Row, cameras, growth, lines, row, sockets
+from fer.bench.live import (
+    IN_FLIGHT,
+    LESSONS,
+    Row,
+    Spent,
+    cameras,
+    growth,
+    lessons,
+    lines,
+    row,
+    sockets,
+)
 from fer.bench.live.app import running
 from fer.bench.live.socket import Tally, feed
 from fer.bench.live.webrtc import BITS, mark, read_mark
@@ -22,12 +33,13 @@ from fer.vision.draw import draw
 def test_a_row_sums_up_its_clients() -> None:
     quick = Tally([0.1 * at for at in range(40)], [(0.1 * at, 0.05) for at in range(40)])
     slow = Tally([0.1 * at for at in range(40)], [(0.1 * at, 0.25) for at in range(10)])
-    made = row("socket", "paced", [quick, slow], seconds=4.0, cpu=2.0, spent=1.0)
+    made = row("socket", "paced", [quick, slow], seconds=4.0, spent=Spent(0.0, 2.0, 1.0))
     answers = len(quick.answered) + len(slow.answered)
     assert made == Row(
         "socket",
         "paced",
         clients=2,
+        pages=0,
         fps=answers / 4.0,
         delay_p50_ms=50.0,
         delay_p95_ms=250.0,
@@ -41,7 +53,7 @@ def test_a_row_sums_up_its_clients() -> None:
 
 
 def test_without_answers_there_is_no_delay() -> None:
-    made = row("webrtc", "flood", [Tally([1.0, 1.1])], seconds=1.0, cpu=0.1, spent=0.1)
+    made = row("webrtc", "flood", [Tally([1.0, 1.1])], seconds=1.0, spent=Spent(0.0, 0.1, 0.1))
     assert (made.fps, made.dropped, made.fairness) == (0, 2, 0)
     assert made.delay_p50_ms is made.delay_p95_ms is None
     assert "webrtc" in "\n".join(lines({"faces": 1, "rows": [vars(made)], "rss_mb": []}))
@@ -70,7 +82,9 @@ def test_a_number_in_a_picture_survives_encoding_twice(number: int) -> None:
 
 
 def test_the_result_is_shown_in_lines_and_as_json() -> None:
-    one = row("socket", "flood", [Tally([0.0], [(0.0, 0.04)])], seconds=1.0, cpu=0.5, spent=0.1)
+    one = row(
+        "socket", "flood", [Tally([0.0], [(0.0, 0.04)])], seconds=1.0, spent=Spent(0.0, 0.5, 0.1)
+    )
     result = {"faces": 25, "rows": [vars(one)], "rss_mb": [300.4, 301.0]}
     shown = "\n".join(lines(json.loads(json.dumps(result))))
     for words in ("socket", "flood", "40 ms", "MB: 300 301"):
@@ -101,11 +115,14 @@ def test_the_running_app_is_measured(tiny_model: Path, monkeypatch: pytest.Monke
     with running() as app:
         paced = sockets(app, state, frames, 2, 1.0, IN_FLIGHT, warm_up=0.5)
         flood = sockets(app, state, frames, 2, 1.0, None, warm_up=0.5)
+        opened = lessons(app, state, frames, LESSONS, 1.0, warm_up=0.5)
         sizes = growth(app, state, frames, 1 / 60)
     assert 0 < paced.fps <= 2 * 31
     assert flood.sent >= paced.sent
     assert all(one.delay_p95_ms >= one.delay_p50_ms > 0 for one in (paced, flood))
     assert 0 < paced.fairness <= 1
+    assert (opened.pages, opened.clients) == (LESSONS, LESSONS)
+    assert opened.fps > 0
     assert len(sizes) == 2
 
 

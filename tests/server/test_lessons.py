@@ -358,11 +358,19 @@ def test_a_lesson_that_ended_leaves_nothing_in_memory(lessons: LiveLessons) -> N
     live = lessons.open(ID, "socket")
     live.feed(FRAME, 1.0)
     assert live.finish() is not None
-    assert live.finish() is None  # there is nothing more to end
     kept = weakref.ref(live)
     del live
     gc.collect()
     assert kept() is None
+
+
+def test_a_lesson_ends_once(world: World) -> None:
+    live = world.process().begin()
+    world.seconds = 10
+    assert live.finish() is not None
+    world.seconds = 60
+    assert live.finish() is None  # there is nothing more to end
+    assert world.kept().ended == 10
 
 
 def test_an_idle_page_keeps_its_lesson(lessons: LiveLessons, now: Clock) -> None:
@@ -570,10 +578,10 @@ def test_a_lesson_is_adopted_in_the_second_in_which_it_was_saved(world: World) -
 
 
 def test_who_cannot_save_takes_over_no_lesson(world: World) -> None:
-    world.process().begin()
     first = world.process()
     first.begin()
     first.lessons.save_due()
+    world.seconds = 1
     assert LiveLessons(FakeAnalyzer(), first.store, now=Clock()).resume(OWNER) is None
     assert LiveLessons(FakeAnalyzer(), now=Clock()).resume(OWNER) is None
 

@@ -20,6 +20,7 @@ from fer.vision.boxes import overlaps
 MOST: Final = 32  # doubtful boxes of a picture; a picture of noise must not cost minutes
 CONTEXT: Final = 2.5  # the close-up's side in heights of the face, about
 BLOCK: Final = 32
+CLOSE: Final = 64  # pixels of the face in a quick search's close-up
 SAME: Final = 0.3  # overlap from which a box in the close-up is the doubtful one
 
 Search = Callable[[Picture], Faces]  # finds faces in a close-up, also unlikely ones
@@ -29,10 +30,10 @@ Search = Callable[[Picture], Faces]  # finds faces in a close-up, also unlikely 
 class SecondLook:
     """Which boxes are doubtful, and what keeps them."""
 
-    sure: float  # boxes with this confidence or more are kept as they are
-    least: float  # a doubtful box needs this confidence, weighted as below
+    sure: float  # boxes with this score or more are kept as they are
+    least: float  # a doubtful box needs this score, weighted as below
     heights: tuple[int, ...]  # pixels of the face in each close-up
-    weight: float = 1.0  # of the close-ups' mean confidence; the rest is the first look's
+    weight: float = 1.0  # of the close-ups' mean score; the rest is the first score's
 
     def confirm(self, frame: Picture, found: Faces, search: Search) -> Faces:
         """Return the faces without the doubtful boxes that a second look does not confirm."""
@@ -40,21 +41,53 @@ class SecondLook:
         doubtful = np.flatnonzero(~keep)
         doubtful = doubtful[np.argsort(-found.confidence[doubtful], kind="stable")][:MOST]
         for at in doubtful:
-            seen = [self._look(frame, found.boxes[at], height, search) for height in self.heights]
+            seen = [look_closely(frame, found.boxes[at], each, search) for each in self.heights]
             first = float(found.confidence[at])
             mean = self.weight * float(np.mean(seen)) + (1 - self.weight) * first
             keep[at] = mean >= self.least
         return found[keep]
 
-    def _look(self, frame: Picture, box: Floats, height: int, search: Search) -> float:
-        """Return the confidence of this box in a close-up; 0 if it is not found there."""
-        scale = height / float(box[3])
-        found = search(close_up(frame, box, height))
-        middle = side_of(height) / 2
-        wide, high = box[2] * scale, box[3] * scale
-        expected = np.array([[middle - wide / 2, middle - high / 2, wide, high]], np.float32)
-        same = overlaps(expected, found.boxes)[0] >= SAME
-        return float(found.confidence[same].max(initial=0.0))
+
+@dataclass(frozen=True)
+class QuickSearch:
+    """When a search of a small copy of the picture is enough.
+
+    It is if no face is so small that others may be missed, and if close-ups leave no box in doubt.
+    """
+
+    side: int  # the longest side of the small copy
+    lowest: int  # pixels of the copy; a lower face asks for a full search
+    sure: float  # boxes with this score or more are faces
+    refused: float  # a doubtful box with less than this score in a close-up is no face,
+    confirmed: float  # and with this or more it is one
+    most: int  # doubtful boxes; more ask for a full search
+
+    def faces(self, frame: Picture, found: Faces, scale: float, search: Search) -> Faces | None:
+        """Return the faces among the boxes found in the copy, or None if a full search is needed.
+
+        `found` is in the pixels of `frame`, of which the copy is a reduction by `scale`.
+        """
+        scores = np.array(found.confidence)
+        doubtful = np.flatnonzero(scores < self.sure)
+        if len(doubtful) > self.most:
+            return None
+        for at in doubtful:
+            scores[at] = look_closely(frame, found.boxes[at], CLOSE, search)
+            if self.refused <= scores[at] < self.confirmed:
+                return None
+        good = scores >= self.confirmed
+        return None if (found.boxes[good, 3] * scale < self.lowest).any() else found[good]
+
+
+def look_closely(frame: Picture, box: Floats, height: int, search: Search) -> float:
+    """Return the score of a box in a close-up; 0 if it is not found there."""
+    scale = height / float(box[3])
+    found = search(close_up(frame, box, height))
+    middle = side_of(height) / 2
+    wide, high = box[2] * scale, box[3] * scale
+    expected = np.array([[middle - wide / 2, middle - high / 2, wide, high]], np.float32)
+    same = overlaps(expected, found.boxes)[0] >= SAME
+    return float(found.confidence[same].max(initial=0.0))
 
 
 def side_of(height: int) -> int:

@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 
 from fer.faces import Faces, Picture
-from fer.vision.detect.second_look import MOST, SecondLook, close_up, side_of
+from fer.vision.detect.second_look import CLOSE, MOST, QuickSearch, SecondLook, close_up, side_of
 
 LOOK = SecondLook(sure=0.8, least=0.5, heights=(40, 64))
 FRAME = np.zeros((200, 300, 3), np.uint8)
+
+
+QUICK = QuickSearch(side=640, lowest=10, sure=0.6, refused=0.2, confirmed=0.5, most=2)
 
 
 def answering(*confidences: float) -> tuple[Callable[[Picture], Faces], list[int]]:
@@ -17,7 +20,8 @@ def answering(*confidences: float) -> tuple[Callable[[Picture], Faces], list[int
     sides: list[int] = []
 
     def search(picture: Picture) -> Faces:
-        side, height = picture.shape[0], LOOK.heights[len(sides) % len(LOOK.heights)]
+        side = picture.shape[0]
+        height = {side_of(each): each for each in LOOK.heights}[side]
         confidence = confidences[len(sides) % len(confidences)]
         sides.append(side)
         left = (side - height) / 2
@@ -79,3 +83,33 @@ def test_a_close_up_shows_the_box_in_its_middle_at_the_wanted_height() -> None:
 def test_a_close_up_at_the_edge_repeats_the_last_pixels() -> None:
     frame = np.full((100, 100, 3), 77, np.uint8)
     assert (close_up(frame, np.array([-5, -5, 20, 20], np.float32), 40) == 77).all()
+
+
+def test_a_quick_search_is_enough_where_every_box_is_sure_or_settled_by_a_close_up() -> None:
+    assert CLOSE in LOOK.heights
+    search, sides = answering(0.9, 0.1)
+    kept = QUICK.faces(FRAME, found(0.6, 0.5, 0.4), 0.5, search)
+    assert kept is not None
+    assert kept.confidence.tolist() == pytest.approx([0.6, 0.5])
+    assert len(sides) == 2
+
+
+@pytest.mark.parametrize("score", [0.2, 0.49])
+def test_a_box_that_stays_doubtful_asks_for_a_full_search(score: float) -> None:
+    assert QUICK.faces(FRAME, found(0.9, 0.5), 0.5, answering(score)[0]) is None
+
+
+def test_many_doubtful_boxes_ask_for_a_full_search_at_once() -> None:
+    search, sides = answering(0.9)
+    assert QUICK.faces(FRAME, found(0.5, 0.5, 0.5), 0.5, search) is None
+    assert sides == []
+
+
+def test_a_low_face_asks_for_a_full_search_since_others_may_be_missed() -> None:
+    search, _ = answering(0.9)  # the boxes are 20 pixels high, so 10 and 9.8 in the copy
+    assert QUICK.faces(FRAME, found(0.9), 0.5, search) is not None
+    assert QUICK.faces(FRAME, found(0.9), 0.49, search) is None
+
+
+def test_no_box_at_all_is_an_answer() -> None:
+    assert QUICK.faces(FRAME, Faces.none(), 0.5, answering(0.0)[0]) is not None

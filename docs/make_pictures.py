@@ -1,8 +1,8 @@
 """Make the pictures of the app in docs/pictures: `.venv/bin/python -m docs.make_pictures`.
 
 Start the app with an empty store and take a picture of each page in Chromium, light and dark, at
-a desktop's and a phone's size. The class is one portrait, many times over: NASA's of Eileen Collins,
-which the app holds as its sample.
+a desktop's and a phone's size. The class is one portrait, many times over: NASA's of Eileen
+Collins, the app's sample.
 """
 
 from __future__ import annotations

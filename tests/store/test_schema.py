@@ -140,7 +140,7 @@ def test_an_unknown_revision_is_left_alone(url: str, tmp_path: Path) -> None:
         migrate(connection, with_next(tmp_path, ADD_ROOM), NEXT)
     before = columns(store.engine)
     store.close()
-    with pytest.raises(StoreError, match=r"revision 0002.*install the newer program") as error:
+    with pytest.raises(StoreError, match=rf"revision {NEXT}.*install the newer program") as error:
         Store(url)
     assert "\n" not in str(error.value)
     engine = connect(read_url(url))

@@ -1,7 +1,8 @@
-"""Makes the pictures of the app in docs/pictures: `.venv/bin/python -m docs.make_pictures`.
+"""Make the pictures of the app in docs/pictures: `.venv/bin/python -m docs.make_pictures`.
 
-Starts the app with an empty store, looks at each page in Chromium, light and dark, on a desk and on
-a phone. The class is one portrait, many times over: NASA's of Eileen Collins, which the app brings.
+Start the app with an empty store and take a picture of each page in Chromium, light and dark, at
+a desktop's and a phone's size. The class is one portrait, many times over: NASA's of Eileen
+Collins, the app's sample.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import BrowserContext, Page, sync_playwright
 
-from fer.lesson import Alert, Lesson, Session
+from fer.lesson import Alert, Lesson, LessonInfo
 from fer.server.identity import owner_of
 from fer.store import Store
 from fer.store.database import file_url
-from tests.e2e.conftest import FLAGS, ROOT, chromium
-from tests.e2e.server import Server, served
+from tests.e2e.conftest import FLAGS, ROOT, chromium, served
+from tests.e2e.server import Server
 
 FOLDER: Final = ROOT / "docs" / "pictures"
 SAMPLE: Final = ROOT / "fer/ui/sample.png"
@@ -38,7 +39,10 @@ VARIANTS: Final[tuple[tuple[tuple[int, int], Scheme], ...]] = (
 
 
 def film(folder: Path) -> Path:
-    """A gallery of nine for the browser's camera: the portrait mirrored and lit differently."""
+    """Write a gallery of nine for the browser's camera; return its path.
+
+    Each tile is the portrait, mirrored or lit differently.
+    """
     portrait = cv2.imread(str(SAMPLE))
     wall = np.full((720, 1280, 3), 27, np.uint8)
     rng = np.random.default_rng(7)
@@ -56,13 +60,13 @@ def film(folder: Path) -> Path:
     return path
 
 
-def lesson(name: str, day: int, minutes: int, cheer: float) -> Session:
-    """A made-up lesson: cheer that comes and goes, two moments, an alert."""
+def made_lesson(name: str, day: int, minutes: int, cheer: float) -> Lesson:
+    """Return a made-up lesson: cheer that comes and goes, two notes, an alert."""
     from fer.emotions import EMOTIONS
     from fer.faces import Faces
 
     alert = Alert("negative", 0.3, 30)
-    session = Session(Lesson(name, datetime(2026, 11, day, 9, 30, tzinfo=UTC)), (alert,))
+    lesson = Lesson(LessonInfo(name, datetime(2026, 11, day, 9, 30, tzinfo=UTC)), (alert,))
     rng = np.random.default_rng(day)
     boxes = [[0, 0, 9, 9]] * 24
     for second in range(60 * minutes):
@@ -72,15 +76,15 @@ def lesson(name: str, day: int, minutes: int, cheer: float) -> Session:
         weights[:, EMOTIONS.index("neutral")] += 0.5
         if 0.6 < second / (60 * minutes) < 0.72:
             weights[:9, EMOTIONS.index("sad")] += 2.0
-        session.add(Faces.of(boxes, probabilities=weights / weights.sum(1, keepdims=True)), second)
-    session.mark("topic", "Fractions", 60.0 * minutes * 0.3)
-    session.mark("question", "Why is it turned over?", 60.0 * minutes * 0.65)
-    session.finish(60 * minutes)
-    return session
+        lesson.add(Faces.of(boxes, probabilities=weights / weights.sum(1, keepdims=True)), second)
+    lesson.mark("topic", "Fractions", 60.0 * minutes * 0.3)
+    lesson.mark("question", "Why is it turned over?", 60.0 * minutes * 0.65)
+    lesson.finish(60 * minutes)
+    return lesson
 
 
 def keep(page: Page, name: str, size: tuple[int, int], scheme: Scheme) -> None:
-    """The page as it is seen, small."""
+    """Save what the page shows, reduced to the kept width."""
     taken = Image.open(io.BytesIO(page.screenshot()))
     width = SHOWN[size]
     small = taken.resize(
@@ -90,10 +94,10 @@ def keep(page: Page, name: str, size: tuple[int, int], scheme: Scheme) -> None:
     small.convert("RGB").save(FOLDER / f"{name}-{kind}-{scheme}.webp", quality=82, method=6)
 
 
-def look(
+def take_pictures(
     context: BrowserContext, server: Server, report: str, size: tuple[int, int], scheme: Scheme
 ) -> None:
-    """Every page once."""
+    """Save a picture of every page."""
     page = context.new_page()
     page.set_viewport_size({"width": size[0], "height": size[1]})
     page.emulate_media(color_scheme=scheme)
@@ -125,7 +129,7 @@ def look(
 
 
 def main() -> None:
-    """All pictures anew."""
+    """Make all pictures anew."""
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as made, sync_playwright() as playwright:
         folder = Path(made)
@@ -147,15 +151,15 @@ def main() -> None:
             owner = owner_of(cookies)
             assert owner is not None
             store = Store(database)
-            for session in (
-                lesson("Fractions, 7b", 18, 40, 0.2),
-                lesson("Photosynthesis", 19, 30, 0.4),
+            for lesson in (
+                made_lesson("Fractions, 7b", 18, 40, 0.2),
+                made_lesson("Photosynthesis", 19, 30, 0.4),
             ):
-                store.begin(session, owner)
+                store.begin(lesson, owner)
             report = store.find(owner, "7b").lessons[0].id
             store.close()
             for size, scheme in VARIANTS:
-                look(context, server, report, size, scheme)
+                take_pictures(context, server, report, size, scheme)
         context.close()
 
 

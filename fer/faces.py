@@ -1,8 +1,8 @@
-"""Faces: the one record that flows through the product, a row a face, columns of NumPy.
+"""Faces: the record that every stage passes on, with a row for each face and columns of NumPy.
 
-A detector makes it with boxes and confidence, the network adds probabilities, the tracker adds ids;
-what hasn't been found out yet is NaN, or -1 for an id. The columns can't be written to: a stage
-that knows more makes a new record with `but`, which shares the columns that stay.
+A detector makes it with boxes and confidence, the network adds probabilities, the tracker adds ids.
+A value that is not known yet is NaN, or -1 for an id. The columns are read-only: a stage that knows
+more makes a new record with `but`, which shares the unchanged columns.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ Picture = npt.NDArray[np.uint8]  # BGR (height, width, 3), or grey (height, widt
 Floats = npt.NDArray[np.float32]
 Ids = npt.NDArray[np.int64]
 
-NOBODY: Final = -1  # the id of a face that nobody follows
-# Right eye, left eye (as seen in the picture: left first), nose, mouth's corners the same way.
+NOBODY: Final = -1  # the id of a face that is not tracked
+# Left and right as seen in the picture.
 LANDMARKS: Final = ("left eye", "right eye", "nose", "left mouth", "right mouth")
 
 # A column's name: the shape of its rows, its type, and what a row holds before it is known.
@@ -50,15 +50,15 @@ class Faces:
     """
 
     boxes: Floats  # (n, 4)
-    confidence: Floats  # (n,), 0 to 1: how sure the detector was
+    confidence: Floats  # (n,): the probability that the box is a face
     probabilities: Floats  # (n, 7) in the order of EMOTIONS; NaN where not read yet
-    ids: Ids  # (n,); NOBODY where not followed
+    ids: Ids  # (n,); NOBODY where not tracked
     landmarks: Floats  # (n, 5, 2) in the order of LANDMARKS; NaN where the detector gives none
     readable: npt.NDArray[np.bool_]  # (n,); False: too small, blurred, dark or turned to be read
 
     @classmethod
     def of(cls, boxes: npt.ArrayLike, **columns: npt.ArrayLike) -> Faces:
-        """Faces with these boxes, and columns where they are known; checked and frozen."""
+        """Return faces with these boxes and columns, checked and read-only."""
         n = len(np.asarray(boxes, np.float32).reshape(-1, 4))
         unknown = columns.keys() - _COLUMNS.keys()
         if unknown:
@@ -67,18 +67,18 @@ class Faces:
 
     @classmethod
     def none(cls) -> Faces:
-        """No face."""
+        """Return a record without faces."""
         return _NONE
 
     def __len__(self) -> int:
         return len(self.boxes)
 
     def __getitem__(self, which: slice | npt.NDArray[np.bool_] | npt.NDArray[np.integer]) -> Faces:
-        """The faces that a mask, a slice or an array of places picks."""
+        """Return the faces that a mask, a slice or an array of indices selects."""
         return Faces(*(_frozen(getattr(self, name)[which]) for name in _COLUMNS))
 
     def but(self, **columns: npt.ArrayLike) -> Faces:
-        """The same faces with these columns instead."""
+        """Return the same faces with these columns replaced."""
         unknown = columns.keys() - _COLUMNS.keys()
         if unknown:
             raise ValueError(f"Faces have no column {', '.join(sorted(unknown))}")
@@ -94,12 +94,12 @@ class Faces:
 
     @property
     def known(self) -> npt.NDArray[np.bool_]:
-        """Which of the faces have been read."""
+        """Return a mask of the faces that have been read."""
         return ~np.isnan(self.probabilities[:, 0])
 
     @property
     def corners(self) -> Floats:
-        """The boxes as [left, top, right, bottom]."""
+        """Return the boxes as [left, top, right, bottom]."""
         return np.concatenate([self.boxes[:, :2], self.boxes[:, :2] + self.boxes[:, 2:]], axis=1)
 
     @property
@@ -120,12 +120,12 @@ class Faces:
         return np.asarray(np.degrees(np.stack([yaw, pitch, roll], axis=1)), np.float32)
 
     def words(self) -> list[str | None]:
-        """Each face's first emotion; None where it hasn't been read."""
+        """Return the most probable emotion of each face; None if it has not been read."""
         best = np.where(self.known[:, None], self.probabilities, 0).argmax(axis=1)
         return [EMOTIONS[at] if read else None for at, read in zip(best, self.known, strict=True)]
 
     def to_records(self) -> list[dict[str, Any]]:
-        """A dict a face, as JSON takes it, in the shape that other packages use.
+        """Return a dict of JSON values for each face, in the form that similar packages use.
 
         >>> faces = Faces.of([[1, 2, 3, 4]], probabilities=[[0, 0, 0, 1, 0, 0, 0]], ids=[5])
         >>> record = faces.to_records()[0]

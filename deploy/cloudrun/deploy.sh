@@ -35,8 +35,8 @@ case ${1-} in
 esac
 [[ ${PROJECT-} ]] || fail "set PROJECT to your Google Cloud project (--help tells more)"
 [[ ${REGION-} ]] || fail "set REGION, such as asia-south1 (--help tells more)"
-[[ ${ACCESS-} =~ ^(allUsers)?$ ]] || fail "ACCESS is '$ACCESS': take allUsers, or leave it away"
-[[ ${LAW-} =~ ^([A-Z]{2})?$ ]] || fail "LAW is '$LAW': take two letters, such as IN"
+[[ ${ACCESS-} =~ ^(allUsers)?$ ]] || fail "ACCESS is '$ACCESS': set it to allUsers, or leave it unset"
+[[ ${LAW-} =~ ^([A-Z]{2})?$ ]] || fail "LAW is '$LAW': set it to two capital letters, such as IN"
 MIN_INSTANCES=${MIN_INSTANCES:-0} MAX_INSTANCES=${MAX_INSTANCES:-3}
 [[ $MIN_INSTANCES =~ ^[0-9]{1,3}$ ]] || fail "MIN_INSTANCES must be a number"
 [[ $MAX_INSTANCES =~ ^[1-9][0-9]{0,2}$ ]] || fail "MAX_INSTANCES must be a number from 1 on"
@@ -45,7 +45,7 @@ VERSION=${VERSION:-$(git rev-parse --short HEAD 2>/dev/null || echo latest)}
 readonly IMAGE=$REGION-docker.pkg.dev/$PROJECT/fer/fer:$VERSION
 readonly ACCOUNT=fer-run@$PROJECT.iam.gserviceaccount.com
 
-# Runs a gcloud command of this project, or prints it.
+# Run a gcloud command of this project, or print it.
 cloud() {
     if [[ $dry ]]; then
         printf 'gcloud'
@@ -56,7 +56,7 @@ cloud() {
     fi
 }
 
-# unless WHAT... -- HOW...: makes with the second command what the first one doesn't find.
+# unless WHAT... -- HOW...: run the second command if the first one fails to find its object.
 unless() {
     local look=()
     while [[ $1 != -- ]]; do

@@ -26,16 +26,16 @@ HAPPY, SAD, NEUTRAL = (EMOTIONS.index(word) for word in ("happy", "sad", "neutra
 def test_a_row_sums_the_pictures_of_its_second() -> None:
     lesson = new_lesson()
     lesson.add(faces(one("happy", 0.75), one("sad")), 0.1)
-    lesson.add(faces(one("happy", 0.25)), 0.9)
+    lesson.add(faces(one("happy", 0.4375)), 0.9)
     (row,) = lesson.rows()
     assert (row["frames"], row["seen"], row["read"]) == (2, 3, 3)
-    expected = np.array(mixed(happy=0.75 + 0.25, sad=1, neutral=0.25 + 0.75))
+    expected = np.array(mixed(happy=0.75 + 0.4375, sad=1, neutral=0.25 + 0.5625))
     assert row["sums"].tolist() == expected.tolist()
     assert row["words"].tolist() == [0, 0, 0, 1, 1, 0, 1]
     assert dict(zip(INDICATORS, row["looks"].tolist(), strict=True)) == {
         "negative": 1,
         "confused": 0,
-        "flat": 0,  # 0.75 is not flat enough
+        "flat": 0,  # neither is flat enough
         "positive": 1,
     }
 

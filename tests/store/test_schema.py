@@ -23,7 +23,7 @@ TO_VERSION_2 = (
     "ALTER TABLE lessons ADD COLUMN writer TEXT NOT NULL DEFAULT ''",
     "INSERT INTO fer_schema (version) VALUES (2)",
 )
-NEXT = "0002"
+NEXT = f"{int(NEWEST) + 1:04}"
 ADD_ROOM = "ALTER TABLE lessons ADD COLUMN room TEXT NOT NULL DEFAULT 'hall'"
 
 
@@ -66,7 +66,7 @@ def with_next(tmp_path: Path, *statements: str) -> Path:
         "def upgrade():",
         *lines,
     ]
-    (folder / "versions" / "r0002_next.py").write_text("\n".join(script))
+    (folder / "versions" / f"r{NEXT}_next.py").write_text("\n".join(script))
     return folder
 
 
@@ -140,7 +140,7 @@ def test_an_unknown_revision_is_left_alone(url: str, tmp_path: Path) -> None:
         migrate(connection, with_next(tmp_path, ADD_ROOM), NEXT)
     before = columns(store.engine)
     store.close()
-    with pytest.raises(StoreError, match=r"revision 0002.*install the newer program") as error:
+    with pytest.raises(StoreError, match=rf"revision {NEXT}.*install the newer program") as error:
         Store(url)
     assert "\n" not in str(error.value)
     engine = connect(read_url(url))

@@ -74,7 +74,7 @@ def timeline(lesson: Lesson, words: ReportText | None = None, title: str = "") -
     # The upper panel's notes stand between the panel and its name.
     for foot, name in (
         (down + 12, "expressions"),
-        (middle.top - 20, "looks"),
+        (middle.top - 20, "indicators"),
         (lower.top - 9, "faces"),
     ):
         drawing.add(Label(LEFT, foot, words(f"timeline.{name}"), colour=SOFT))

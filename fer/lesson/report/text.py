@@ -74,26 +74,26 @@ ENGLISH: Final[Mapping[str, str]] = {
     # The timeline.
     "timeline": "The lesson over time",
     "timeline.expressions": "expressions on the faces",
-    "timeline.looks": "share of the faces",
+    "timeline.indicators": "share of the faces",
     "timeline.faces": "faces in the picture",
     "timeline.axis": "minutes since the start",
     "timeline.caption": (
         "Above: the mean of what the network says of each face, stacked. Middle: the share of "
-        "faces with each look; bars above it are alerts. Below: how many faces could be seen. "
-        "Grey: nothing was seen. Numbers in circles are the moments listed below. A point is the "
+        "faces with each indicator; bars above it are alerts. Below: how many faces could be seen. "
+        "Grey: nothing was seen. Numbers in circles are the notes listed below. A point is the "
         "mean of {step}."
     ),
     "means": "The whole lesson",
     "means.expression": "expression",
     "means.share": "mean",
     "means.first": "faces whose first word it is",
-    "looks.look": "look",
-    "looks.share": "share of the faces",
-    # Moments and alerts.
-    "moments": "Moments",
-    "moments.time": "at",
-    "moments.kind": "kind",
-    "moments.text": "words",
+    "indicators.name": "indicator",
+    "indicators.share": "share of the faces",
+    # Notes and alerts.
+    "notes": "Notes",
+    "notes.time": "at",
+    "notes.kind": "kind",
+    "notes.text": "words",
     "alerts": "Alerts",
     "alerts.time": "from – to",
     "alerts.what": "more faces than set",
@@ -148,7 +148,7 @@ ENGLISH: Final[Mapping[str, str]] = {
     ),
     "how.flat": "It looks flat where {word} has {flat} or more.",
     "how.positive": "It looks positive where {word} has {half} or more.",
-    "how.overlap": "A face may have several looks or none, so they don't add up to 100 %.",
+    "how.overlap": "A face may have several indicators or none, so they don't add up to 100 %.",
     "how.kept": "No picture was kept. This page holds all its numbers itself and loads nothing.",
     "how.model": "Network: {model} {version}.",
     "and": "{most} and {last}",

@@ -26,7 +26,7 @@ FAMILIES = {
     *(f"tenths.{tenth}" for tenth in range(11)),
     *(f"{many}.{n}" for many in ("faces", "minutes", "seconds", "alerts") for n in ("one", "many")),
     *(f"tile.{tile}" for tile in ("duration", "faces", "negative", "confused")),
-    *(f"timeline.{panel}" for panel in ("expressions", "looks", "faces")),
+    *(f"timeline.{panel}" for panel in ("expressions", "indicators", "faces")),
     *("mostly", "mostly.some", "mixed", "brighter", "darker", "steady"),
 }
 
@@ -38,7 +38,7 @@ def test_every_text_is_used_and_every_used_text_exists() -> None:
 
 def test_another_language_needs_only_another_mapping() -> None:
     shouted = {key: f"¡{words}!" for key, words in ENGLISH.items()}
-    assert ReportText(shouted)("moments") == "¡Moments!"
+    assert ReportText(shouted)("notes") == "¡Notes!"
     assert ReportText(shouted).share(0.5) == "¡50 %!"
 
 

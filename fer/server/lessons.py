@@ -478,7 +478,8 @@ class LiveLessons:
     def save_due(self) -> None:
         """Save every lesson whose save is due. Autosave's thread calls this."""
         now = self.now()
-        for one in [*self._lessons.values()]:
+        # The one that has waited longest comes first, so that none starves while saves fail.
+        for one in sorted([*self._lessons.values()], key=lambda one: one.saved.due):
             due = one.lesson is not None and one.saved.due <= now
             if due and self.save(one) and one.state == "ended":
                 self.forget(one, ended=True)

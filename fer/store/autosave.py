@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from fer.lesson import Lesson
-from fer.store.errors import GoneError, StoreError
+from fer.store.database import PATIENCE, time_left, time_limit
+from fer.store.errors import TOO_SLOW, GoneError, StoreError
 from fer.store.store import Store
 
 LOG: Final = logging.getLogger(__name__)
 
 EVERY: Final = 5.0  # seconds between saves; a killed process loses no more than these
+SLOW: Final = 1.0  # seconds; a save that fails after so many would fail for the other lessons too
 
 
 @dataclass
@@ -41,6 +43,7 @@ class Autosave:
     ):
         self._store, self._every, self._now = store, every, now
         self._saving = threading.Lock()
+        self._stuck: tuple[str, float] | None = None  # a slow failure, and when to try again
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -57,30 +60,48 @@ class Autosave:
         if self._thread is not None:
             self._thread.join()
 
-    def save(self, lesson: Lesson, owner: str, state: SaveState) -> bool:
+    def save(self, lesson: Lesson, owner: str, state: SaveState, within: float = PATIENCE) -> bool:
         """Save what is new in a lesson. Return False and set `state.fault` if that failed.
+
+        Take `within` seconds at most, also if another lesson is being saved. While the database is
+        stuck, fail at once, so that each lesson's page soon says so and none waits for another.
 
         Set `state.gone` if the lesson was deleted or another process saves it. Later calls then
         do nothing, so that a deleted lesson does not come back.
         """
-        with self._saving:
-            if state.gone:
-                return True
-            state.due = self._now() + self._every
+        with time_limit(within):
+            if not self._saving.acquire(timeout=time_left(within)):
+                state.fault = TOO_SLOW
+                return False
             try:
-                self._write(lesson, owner, state)
-            except GoneError as fault:
-                state.gone, state.fault = True, str(fault)
-                LOG.info("this process no longer saves lesson %s: %s", lesson.info.id, fault)
-                return True
-            except StoreError as fault:
-                state.fault = str(fault)
-            except Exception as fault:  # the thread must live on: the other lessons need it
-                LOG.exception("lesson %s could not be saved", lesson.info.id)
-                state.fault = f"the lesson could not be saved ({fault})"
-            else:
-                state.fault = None
-            return state.fault is None
+                if state.gone:
+                    return True
+                if self._stuck is not None and self._now() < self._stuck[1]:
+                    state.fault = self._stuck[0]
+                    return False
+                return self._save(lesson, owner, state)
+            finally:
+                self._saving.release()
+
+    def _save(self, lesson: Lesson, owner: str, state: SaveState) -> bool:
+        begun = self._now()
+        state.due = begun + self._every
+        try:
+            self._write(lesson, owner, state)
+        except GoneError as fault:
+            state.gone, state.fault = True, str(fault)
+            LOG.info("this process no longer saves lesson %s: %s", lesson.info.id, fault)
+            return True
+        except StoreError as fault:
+            state.fault = str(fault)
+        except Exception as fault:  # the thread must live on: the other lessons need it
+            LOG.exception("lesson %s could not be saved", lesson.info.id)
+            state.fault = f"the lesson could not be saved ({fault})"
+        else:
+            state.fault = None
+        slow = state.fault is not None and self._now() - begun > SLOW
+        self._stuck = (state.fault or "", self._now() + self._every) if slow else None
+        return state.fault is None
 
     def _write(self, lesson: Lesson, owner: str, state: SaveState) -> None:
         if not state.stored:

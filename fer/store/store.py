@@ -11,7 +11,8 @@ from __future__ import annotations
 import secrets
 import time as clock
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
 
@@ -21,7 +22,7 @@ from fer.lesson import Lesson
 from fer.lesson.export import to_csv, to_json
 from fer.lesson.lesson import LONGEST_NAME, clean
 from fer.store import rows
-from fer.store.database import PATIENCE, connect, file_url, own_file, read_url
+from fer.store.database import PATIENCE, connect, file_url, own_file, read_url, time_limit
 from fer.store.errors import GoneError, StoreError, database_errors
 from fer.store.rows import LessonSummary
 from fer.store.schema import LESSONS, MOMENTS, migrate
@@ -55,8 +56,8 @@ class Store:
         read = read_url(url or file_url(own_file()))
         # For the log. The query is left out because it may hold a password too.
         self._address = read.set(query={}).render_as_string(hide_password=True)
-        self._now, self._writer = now, secrets.token_hex(8)
-        with database_errors(self._address):
+        self._now, self._patience, self._writer = now, patience, secrets.token_hex(8)
+        with database_errors(self._address), time_limit(patience):
             self.engine = connect(read, patience)
             self._writing = self.engine.execution_options(writes=True)
             try:
@@ -71,10 +72,18 @@ class Store:
         self.engine.dispose()
 
     def begin(self, lesson: Lesson, owner: str = "") -> None:
-        """Store a new lesson. `save` then adds what comes later."""
-        with database_errors(self._address), self._writing.begin() as connection:
-            values = rows.lesson_row(lesson) | {"owner": owner} | self._save_stamp()
-            connection.execute(sa.insert(LESSONS).values(values))
+        """Store a lesson in whole. `save` then adds what comes later.
+
+        A second call changes nothing: it comes if the first one's answer was lost. Raise GoneError
+        if another owner or another store has the lesson.
+        """
+        values = rows.lesson_row(lesson) | {"owner": owner} | self._save_stamp()
+        with self._transaction(writes=True) as connection:
+            row = sa.select(LESSONS.c.id).where(LESSONS.c.id == lesson.info.id)
+            if connection.execute(row).first() is None:
+                connection.execute(sa.insert(LESSONS).values(values))
+            else:
+                self._update(connection, lesson, owner)
             rows.write(connection, lesson)
 
     def save(self, lesson: Lesson, owner: str = "") -> None:
@@ -82,23 +91,18 @@ class Store:
 
         Raise GoneError if the lesson was deleted, or another store adopted it.
         """
-        with database_errors(self._address), self._writing.begin() as connection:
-            ours = _matches(lesson.info.id, owner) & (LESSONS.c.writer == self._writer)
-            update = (
-                sa.update(LESSONS).where(ours).values(rows.progress(lesson) | self._save_stamp())
-            )
-            if not connection.execute(update).rowcount:
-                raise GoneError(NOT_OURS)
+        with self._transaction(writes=True) as connection:
+            self._update(connection, lesson, owner)
             rows.write(connection, lesson)
 
     def load(self, lesson_id: str, owner: str = "") -> Lesson:
         """Return a lesson as of its last save."""
-        with database_errors(self._address), self.engine.begin() as connection:
+        with self._transaction() as connection:
             return _read(connection, lesson_id, owner)
 
     def adopt(self, lesson_id: str, owner: str = "") -> Lesson:
         """Return a lesson that has not ended; from now on only this store can save it."""
-        with database_errors(self._address), self._writing.begin() as connection:
+        with self._transaction(writes=True) as connection:
             unfinished = _matches(lesson_id, owner) & LESSONS.c.ended.is_(None)
             update = sa.update(LESSONS).where(unfinished).values(self._save_stamp())
             if not connection.execute(update).rowcount:
@@ -116,7 +120,7 @@ class Store:
             wanted &= _contains(LESSONS.c.name, word) | LESSONS.c.id.in_(noted)
         order = (LESSONS.c.started.desc(), LESSONS.c.id)
         chosen = sa.select(LESSONS).where(wanted).order_by(*order).limit(size).offset(page * size)
-        with database_errors(self._address), self.engine.begin() as connection:
+        with self._transaction() as connection:
             count = connection.scalar(sa.select(sa.func.count()).where(wanted)) or 0
             return Page([rows.summary(row._mapping) for row in connection.execute(chosen)], count)
 
@@ -125,7 +129,7 @@ class Store:
         since = self._now() - quiet
         wanted = (LESSONS.c.owner == owner) & LESSONS.c.ended.is_(None) & (LESSONS.c.saved < since)
         chosen = sa.select(LESSONS).where(wanted).order_by(LESSONS.c.started.desc())
-        with database_errors(self._address), self.engine.begin() as connection:
+        with self._transaction() as connection:
             return [rows.summary(row._mapping) for row in connection.execute(chosen)]
 
     def end(self, lesson_id: str, owner: str = "") -> None:
@@ -136,7 +140,7 @@ class Store:
 
     def rename(self, lesson_id: str, name: str, owner: str = "") -> None:
         """Give a stored lesson another name. For a running lesson call `LiveLesson.rename`."""
-        with database_errors(self._address), self._writing.begin() as connection:
+        with self._transaction(writes=True) as connection:
             new_name = clean(name, LONGEST_NAME)
             update = sa.update(LESSONS).where(_matches(lesson_id, owner)).values(name=new_name)
             if not connection.execute(update).rowcount:
@@ -144,8 +148,8 @@ class Store:
 
     def delete(self, lesson_id: str, owner: str = "") -> None:
         """Delete a lesson for good; in an SQLite file its bytes are overwritten too."""
-        with database_errors(self._address):
-            with self._writing.begin() as connection:
+        with database_errors(self._address), time_limit(self._patience):
+            with self._transaction(writes=True) as connection:
                 deletion = sa.delete(LESSONS).where(_matches(lesson_id, owner))
                 if not connection.execute(deletion).rowcount:
                     raise GoneError(NO_SUCH)
@@ -154,7 +158,7 @@ class Store:
     def export(self, target: BinaryIO, owner: str = "") -> int:
         """Write a zip file with each lesson as JSON and as CSV; return the number of lessons."""
         query = sa.select(LESSONS.c.id).where(LESSONS.c.owner == owner).order_by(LESSONS.c.started)
-        with database_errors(self._address), self.engine.begin() as connection:
+        with self._transaction() as connection:
             ids = list(connection.scalars(query))
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
             for lesson_id in ids:
@@ -167,9 +171,27 @@ class Store:
                 archive.writestr(f"{stem}.csv", to_csv(lesson))
         return len(ids)
 
+    @contextmanager
+    def _transaction(self, *, writes: bool = False) -> Iterator[sa.Connection]:
+        """Yield a connection in a transaction, which takes `patience` seconds at most."""
+        engine = self._writing if writes else self.engine
+        with (
+            database_errors(self._address),
+            time_limit(self._patience),
+            engine.begin() as connection,
+        ):
+            yield connection
+
     def _save_stamp(self) -> dict[str, Any]:
         """Return the columns that every save sets: which store wrote the lesson, and when."""
         return {"writer": self._writer, "saved": self._now()}
+
+    def _update(self, connection: sa.Connection, lesson: Lesson, owner: str) -> None:
+        """Write the lesson's own row; raise GoneError if it is not this store's to save."""
+        ours = _matches(lesson.info.id, owner) & (LESSONS.c.writer == self._writer)
+        values = rows.progress(lesson) | self._save_stamp()
+        if not connection.execute(sa.update(LESSONS).where(ours).values(values)).rowcount:
+            raise GoneError(NOT_OURS)
 
     def _free_space(self) -> None:
         """Remove deleted bytes from SQLite's journal; let PostgreSQL use their space again."""

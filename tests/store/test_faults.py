@@ -6,15 +6,18 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from fer.lesson import Lesson, LessonInfo
-from fer.store import Autosave, SaveState, Store, StoreError
+from fer.store import Autosave, GoneError, SaveState, Store, StoreError
 from fer.store.database import file_url, own_file, read_url
 from tests.lesson.classes import START, crowd, new_lesson, run
+from tests.store.stalling import StallingProxy
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -23,7 +26,7 @@ TEACHES = """
 import sys
 from datetime import UTC, datetime
 from fer.lesson import Lesson, LessonInfo
-from fer.store import Autosave, SaveState, Store
+from fer.store import Autosave, GoneError, SaveState, Store
 from tests.lesson.classes import crowd
 lesson = Lesson(LessonInfo("cut off", datetime(2026, 3, 2, tzinfo=UTC), id="the-lesson"))
 clock = [0.0]
@@ -137,6 +140,63 @@ def test_connections_that_the_server_closed_are_opened_again(postgres: str) -> N
     assert store.load(made.info.id).duration == 5
     for one in (store, admin):
         one.close()
+
+
+@pytest.fixture
+def proxy(postgres: str) -> Iterator[StallingProxy]:
+    proxy = StallingProxy(sa.make_url(postgres).port or 0)
+    yield proxy
+    proxy.close()
+
+
+def through(proxy: StallingProxy, postgres: str) -> str:
+    url = sa.make_url(postgres).set(port=proxy.port)
+    return url.render_as_string(hide_password=False)
+
+
+def took(work: Callable[[], object], message: str) -> float:
+    """Return the seconds until `work` failed with this message."""
+    begun = time.monotonic()
+    with pytest.raises(StoreError, match=message):
+        work()
+    return time.monotonic() - begun
+
+
+def test_a_server_that_stalls_is_given_up_in_time(postgres: str, proxy: StallingProxy) -> None:
+    store, made = Store(through(proxy, postgres), patience=1), new_lesson()
+    store.begin(made)
+    run(made, crowd(happy=1), range(5))
+    proxy.stall()
+    for work in (lambda: store.save(made), store.find, lambda: store.load(made.info.id)):
+        assert took(work, "does not answer; check that it runs") < 3
+    assert took(lambda: Store(through(proxy, postgres), patience=1), "does not answer") < 4
+    proxy.go_on()
+    store.save(made)
+    assert store.load(made.info.id).duration == 5
+    store.close()
+
+
+def test_a_lock_of_another_program_is_given_up_in_time(postgres: str) -> None:
+    store, made, other = Store(postgres, patience=1), new_lesson(), Store(postgres)
+    store.begin(made)
+    with other.engine.begin() as connection:
+        connection.execute(sa.text("LOCK TABLE lessons"))
+        assert took(lambda: store.save(made), "takes too long|does not answer") < 2.5
+    store.save(made)
+    for one in (store, other):
+        one.close()
+
+
+def test_a_lesson_whose_answer_was_lost_is_begun_again(opened: Callable[[], Store]) -> None:
+    store, made = opened(), new_lesson()
+    store.begin(made, "anna")  # stored, and the server's answer did not come
+    run(made, crowd(happy=1), range(5))
+    store.begin(made, "anna")
+    assert store.load(made.info.id, "anna").duration == 5
+    for other, owner in ((opened(), "anna"), (store, "bert")):
+        with pytest.raises(GoneError):
+            other.begin(made, owner)
+    assert store.find("anna").found == 1
 
 
 def test_a_file_that_is_not_a_database_is_reported(file: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Final
@@ -58,7 +59,7 @@ def error_routes(fault: str) -> list[BaseRoute]:
     async def refuse(_: Request) -> JSONResponse:
         return health.unavailable(fault)
 
-    paths = (*health.PATHS, "/metrics", "/api/{rest:path}")
+    paths = (*health.PATHS, *health.STRICT_PATHS, "/metrics", "/api/{rest:path}")
     return [Route(path, refuse, methods=["GET", "POST"]) for path in paths]
 
 
@@ -77,7 +78,9 @@ def lifespan(state: State, sweep_every: float = SWEEP_EVERY) -> Lifespan:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await asyncio.to_thread(state.lessons.close)
+            # Not in the loop's usual threads: all of them may wait for a store that hangs.
+            with ThreadPoolExecutor(1, "closing") as thread:
+                await asyncio.get_running_loop().run_in_executor(thread, state.lessons.close)
 
     return run
 

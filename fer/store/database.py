@@ -6,9 +6,7 @@ waits for a lock, for a server that has stalled, or for a connection.
 
 from __future__ import annotations
 
-import logging
 import math
-import os
 import threading
 import time as clock
 from collections.abc import Iterator
@@ -21,8 +19,6 @@ import sqlalchemy as sa
 
 from fer.machine import data_folder
 from fer.store.errors import StoreError
-
-log = logging.getLogger(__name__)
 
 FILE: Final = "lessons.sqlite3"
 PATIENCE: Final = 5.0  # seconds that one transaction may take, with all its waiting
@@ -75,33 +71,23 @@ def read_url(url: str) -> sa.URL:
 
 
 def connect(url: sa.URL, patience: float = PATIENCE) -> sa.Engine:
-    """Return a pool of connections; a new SQLite file can be read by its owner only."""
+    """Return a pool of connections; it makes none before the first is asked for."""
     if url.get_backend_name() != "sqlite":
         engine = sa.create_engine(url, pool_pre_ping=True, pool_timeout=patience)
         if url.get_driver_name() == "psycopg":
             sa.event.listen(engine, "do_connect", _connect_in_time)
             sa.event.listen(engine, "begin", _limit_statements)
         return engine
-    if url.database and url.database != ":memory:":
-        _prepare_file(Path(url.database))
     engine = sa.create_engine(url, connect_args={"timeout": patience}, pool_timeout=patience)
     sa.event.listen(engine, "connect", _set_up_connection)
     sa.event.listen(engine, "begin", _begin)
     return engine
 
 
-def _prepare_file(path: Path) -> None:
-    """Create the file and its folder for their owner only; raise StoreError if that fails."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # SQLite gives its journal files the permissions of this file.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    except OSError as fault:
-        log.error("%s: %s", path, fault.strerror)  # the path is for the log, not for a page
-        raise StoreError(
-            f"The folder for lessons cannot be written to ({fault.strerror}): change its "
-            "permissions, or set XDG_DATA_HOME or FER_DATABASE_URL."
-        ) from fault
+def file_of(url: sa.URL) -> Path | None:
+    """Return the file of an SQLite database; None for a server, or a database in memory."""
+    named = url.database if url.get_backend_name() == "sqlite" else None
+    return Path(named) if named and named != ":memory:" else None
 
 
 def _connect_in_time(_: object, __: object, given: Any, named: dict[str, Any]) -> Any:

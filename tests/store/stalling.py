@@ -8,11 +8,11 @@ import threading
 class StallingProxy:
     """Passes bytes on both ways; while stalled it takes connections and bytes, and is silent."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, listen: int = 0) -> None:
         self._target = port
         self._flows = threading.Event()
         self._flows.set()
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", listen))
         self._sockets: list[socket.socket] = [self._listener]
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()

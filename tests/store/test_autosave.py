@@ -19,6 +19,7 @@ class FakeStore(Store):
 
     def __init__(self) -> None:
         self.calls: list[str] = []
+        self.generation = 0
         self.fault: Exception | None = None
         self.meanwhile: Callable[[], None] = lambda: None  # what happens while it saves
 

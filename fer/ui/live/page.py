@@ -98,7 +98,7 @@ def class_now(state: State, lesson_id: str, me: str, plan: LessonPlan | None) ->
         st.html(class_panel.people(people))
     if live is not None and live.transport == "webrtc" and live.rate():
         st.caption(figures(live))  # the live view of the socket shows them itself
-    if fault := (live.saved.fault if live else None) or state.store_fault:
+    if fault := (live.saved.fault if live else None) or state.unsaved_because():
         st.warning(text("live.not_kept", fault=fault), icon=":material/save:")
 
 
@@ -126,7 +126,7 @@ def saving(state: State, done: Lesson) -> None:
     Redrawn, because the server goes on trying to save it.
     """
     saved: SaveState = st.session_state.get(SAVED) or SaveState()
-    if fault := saved.fault or state.store_fault:
+    if fault := saved.fault or state.unsaved_because():
         st.session_state[WAS_UNSAVED] = True
         never = state.store is None or saved.gone
         shown = escape_markdown(fault)

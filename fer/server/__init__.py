@@ -28,6 +28,8 @@ from fer.server.state import State
 __all__ = ["Limits", "State", "error_routes", "lifespan", "middleware", "routes"]
 
 SWEEP_EVERY: Final = 15.0  # seconds
+FIRST_PAUSE: Final = 5.0  # seconds before a network that could not be loaded is tried again
+LONGEST_PAUSE: Final = 60.0
 Lifespan = Callable[[Any], AbstractAsyncContextManager[None]]
 
 
@@ -63,13 +65,15 @@ def error_routes(fault: str) -> list[BaseRoute]:
     return [Route(path, refuse, methods=["GET", "POST"]) for path in paths]
 
 
-def lifespan(state: State, sweep_every: float = SWEEP_EVERY) -> Lifespan:
+def lifespan(
+    state: State, sweep_every: float = SWEEP_EVERY, first_pause: float = FIRST_PAUSE
+) -> Lifespan:
     """Return a context that loads the network, sweeps the lessons, and saves them at the end."""
 
     @contextlib.asynccontextmanager
     async def run(_: Any) -> AsyncIterator[None]:
         tasks = [
-            asyncio.create_task(asyncio.to_thread(state.warm_up)),
+            asyncio.create_task(_warm_up(state, first_pause)),
             asyncio.create_task(_sweep(state, sweep_every)),
         ]
         try:
@@ -87,6 +91,16 @@ def lifespan(state: State, sweep_every: float = SWEEP_EVERY) -> Lifespan:
 
 def _origins(state: State) -> OriginCheck:
     return OriginCheck(state.settings.origins, state.settings.trust_proxy)
+
+
+async def _warm_up(state: State, pause: float) -> None:
+    """Load the network, and try again after a growing pause for as long as that fails."""
+    while True:
+        await asyncio.to_thread(state.warm_up)
+        if state.not_ready is None:
+            return
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE)
 
 
 async def _sweep(state: State, every: float) -> None:

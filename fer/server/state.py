@@ -105,6 +105,10 @@ class State:
             self.not_ready = None
             settle_memory()
 
+    def unreadable_because(self) -> str | None:
+        """Return why no picture can be read; None if one can, or as long as nothing has failed."""
+        return None if self.not_ready == LOADING else self.not_ready
+
     def unsaved_because(self) -> str | None:
         """Return why no lesson can be saved at present; None as far as is known one can."""
         return self.store_fault or (self.store.fault if self.store is not None else None)

@@ -54,6 +54,23 @@ def test_a_server_that_cannot_save_lessons_says_so_and_stays_in_service() -> Non
         assert served.get("/readyz").json()["error"] == f"no network; {line}"
 
 
+def test_a_network_that_cannot_be_loaded_is_tried_again() -> None:
+    analyzer = FakeAnalyzer(fault=ModelError("no network here"))
+    state = State(Settings(), analyzer, LiveLessons(analyzer), SECRET)
+
+    async def live() -> None:
+        async with server.lifespan(state, first_pause=0.01)(SimpleNamespace()):
+            while state.not_ready != "no network here":
+                await asyncio.sleep(0.01)
+            analyzer.fault = None
+            async with asyncio.timeout(20):
+                while state.not_ready is not None:
+                    await asyncio.sleep(0.01)
+
+    asyncio.run(live())
+    assert analyzer.photos == 1
+
+
 def test_a_lesson_may_begin_while_the_network_loads() -> None:
     analyzer = FakeAnalyzer()
     analyzer.may_go.clear()

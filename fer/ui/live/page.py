@@ -37,6 +37,10 @@ def page(state: State) -> None:
     if done is not None:
         _report(state, done)
         return
+    if fault := state.unreadable_because():
+        shown = escape_markdown(fault)
+        st.error(text("live.unreadable", fault=shown), icon=":material/model_training:")
+        return
     me, lesson_id = owner(), _lesson_id(state)
     if st.session_state.get(BEGUN) and state.lessons.running(lesson_id, me) is None:
         # It was ended or deleted elsewhere, runs in another process, or got no frames for long.

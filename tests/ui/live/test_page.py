@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from fer.faces import Faces
 from fer.server.lessons import ABANDONED, LiveLessons
-from fer.server.state import State
+from fer.server.state import LOADING, State
 from fer.settings import Settings
 from fer.store import Autosave, Store
 from fer.store.database import file_url
@@ -70,6 +70,18 @@ def test_the_gate_comes_first(state: State) -> None:
         assert said in words
     assert len(page.button) == 1
     assert not page.segmented_control
+
+
+def test_a_network_that_cannot_be_loaded_is_named_before_anything_is_asked(state: State) -> None:
+    state.not_ready = "model.onnx is cut off; fetch it again"
+    page = opened(state)
+    assert not page.exception
+    assert "cannot read faces** (model.onnx is cut off; fetch it again)" in page.error[0].value
+    assert not page.button
+    state.not_ready = None
+    assert page.run().button
+    state.not_ready = LOADING
+    assert not page.run().error
 
 
 def test_in_the_union_it_stays_off(tiny_model: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +28,8 @@ from fer.server.state import State
 __all__ = ["Limits", "State", "error_routes", "lifespan", "middleware", "routes"]
 
 SWEEP_EVERY: Final = 15.0  # seconds
+FIRST_PAUSE: Final = 5.0  # seconds before a network that could not be loaded is tried again
+LONGEST_PAUSE: Final = 60.0
 Lifespan = Callable[[Any], AbstractAsyncContextManager[None]]
 
 
@@ -58,17 +61,19 @@ def error_routes(fault: str) -> list[BaseRoute]:
     async def refuse(_: Request) -> JSONResponse:
         return health.unavailable(fault)
 
-    paths = (*health.PATHS, "/metrics", "/api/{rest:path}")
+    paths = (*health.PATHS, *health.STRICT_PATHS, "/metrics", "/api/{rest:path}")
     return [Route(path, refuse, methods=["GET", "POST"]) for path in paths]
 
 
-def lifespan(state: State, sweep_every: float = SWEEP_EVERY) -> Lifespan:
+def lifespan(
+    state: State, sweep_every: float = SWEEP_EVERY, first_pause: float = FIRST_PAUSE
+) -> Lifespan:
     """Return a context that loads the network, sweeps the lessons, and saves them at the end."""
 
     @contextlib.asynccontextmanager
     async def run(_: Any) -> AsyncIterator[None]:
         tasks = [
-            asyncio.create_task(asyncio.to_thread(state.warm_up)),
+            asyncio.create_task(_warm_up(state, first_pause)),
             asyncio.create_task(_sweep(state, sweep_every)),
         ]
         try:
@@ -77,13 +82,25 @@ def lifespan(state: State, sweep_every: float = SWEEP_EVERY) -> Lifespan:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await asyncio.to_thread(state.lessons.close)
+            # Not in the loop's usual threads: all of them may wait for a store that hangs.
+            with ThreadPoolExecutor(1, "closing") as thread:
+                await asyncio.get_running_loop().run_in_executor(thread, state.lessons.close)
 
     return run
 
 
 def _origins(state: State) -> OriginCheck:
     return OriginCheck(state.settings.origins, state.settings.trust_proxy)
+
+
+async def _warm_up(state: State, pause: float) -> None:
+    """Load the network, and try again after a growing pause for as long as that fails."""
+    while True:
+        await asyncio.to_thread(state.warm_up)
+        if state.not_ready is None:
+            return
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE)
 
 
 async def _sweep(state: State, every: float) -> None:

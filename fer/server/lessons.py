@@ -30,6 +30,7 @@ from fer.lesson.lesson import LessonPlan, new_id
 from fer.server.clock import FrameClock
 from fer.server.metrics import Metrics
 from fer.store import Autosave, GoneError, SaveState, Store, end_of_data
+from fer.store.database import PATIENCE
 
 LiveState = Literal["waiting", "running", "ended", "lost"]
 Transport = Literal["socket", "webrtc"]
@@ -43,6 +44,9 @@ ABANDONED: Final = 900.0  # seconds without a picture (or page, while waiting) t
 SNAPSHOT_EVERY: Final = 0.9  # seconds; a class changes slowly
 RATE_OVER: Final = 5.0  # seconds over which the rate is computed
 REMEMBERED: Final = 64  # newest answers and delays, for rate and median
+FINISH_WITHIN: Final = 4.0  # seconds that saving takes at most when a lesson is finished
+CLOSE_WITHIN: Final = 3.5  # seconds that saving all lessons takes at most when the server stops
+STREAMS_WITHIN: Final = 0.5  # seconds of them for the frames that are being read
 ENDED: Final = "this lesson has ended; reload the page"
 ENDED_KEPT: Final = 256  # newest ids of ended lessons, whose frames are refused
 
@@ -264,7 +268,7 @@ class LiveLesson:  # noqa: PLR0904
         with self._lock:
             self.owner, self.lesson, self.state = owner, lesson, "running"
             self._origin, self.last_seen = now - max(passed, lesson.duration), now
-            self.saved = SaveState(stored=True, due=now)
+            self.saved = SaveState(stored=True, due=now, generation=self._registry.generation)
 
     def mark_lost(self) -> None:
         """Set the state `lost`: the lesson was deleted, or another process runs it now."""
@@ -277,10 +281,17 @@ class LiveLesson:  # noqa: PLR0904
         lesson = self.lesson
         self._end(None if lesson is None else end_of_data(lesson))
 
-    def close_stream(self) -> None:
-        """Close the stream after the frame that is being read; the next frame opens another."""
-        with self._feeding:
+    def close_stream(self, within: float = -1) -> None:
+        """Close the stream after the frame that is being read; the next frame opens another.
+
+        Wait for that frame; with `within`, so many seconds at most, and else leave the stream open.
+        """
+        if not self._feeding.acquire(timeout=within):
+            return
+        try:
             stream, self._stream = self._stream, None
+        finally:
+            self._feeding.release()
         if stream is not None:
             stream.close()
 
@@ -336,7 +347,7 @@ class LiveLesson:  # noqa: PLR0904
             self._registry.forget(self, ended=True)
             return None
         lesson.finish(time)
-        if self._registry.save(self):
+        if self._registry.save(self, FINISH_WITHIN):
             self._registry.forget(self, ended=True)
         return lesson
 
@@ -478,32 +489,51 @@ class LiveLessons:
     def save_due(self) -> None:
         """Save every lesson whose save is due. Autosave's thread calls this."""
         now = self.now()
-        for one in [*self._lessons.values()]:
+        # The one that has waited longest comes first, so that none starves while saves fail.
+        for one in sorted([*self._lessons.values()], key=lambda one: one.saved.due):
             due = one.lesson is not None and one.saved.due <= now
             if due and self.save(one) and one.state == "ended":
                 self.forget(one, ended=True)
 
-    def save(self, live: LiveLesson) -> bool:
+    @property
+    def generation(self) -> int:
+        """Return the store's generation: which file it uses, if the first one was moved away."""
+        return 0 if self._store is None else self._store.generation
+
+    def unsaved(self, owner: str) -> list[LiveLesson]:
+        """Return the owner's lessons that have ended and could not be saved yet."""
+        lessons = [*self._lessons.values()]
+        return [one for one in lessons if one.owner == owner and one.state == "ended"]
+
+    def save(self, live: LiveLesson, within: float = PATIENCE) -> bool:
         """Save one lesson now; return False if that failed and must be tried again."""
         lesson = live.lesson
         if self._autosave is None or lesson is None or live.state == "lost":
             return True
-        done = self._autosave.save(lesson, live.owner, live.saved)
+        done = self._autosave.save(lesson, live.owner, live.saved, within)
         if live.saved.gone:
             live.mark_lost()
         return done
 
-    def close(self) -> None:
-        """Save all lessons without ending them, and close their streams and the store."""
-        if self._autosave is not None:
-            self._autosave.stop()
+    def close(self, within: float = CLOSE_WITHIN) -> None:
+        """Save all lessons without ending them, and close their streams and the store.
+
+        This takes about `within` seconds at most, whatever the store does. Lessons that are not
+        saved by then go into files, which the next start takes in.
+        """
+        until = clock.monotonic() + within
         for one in [*self._lessons.values()]:
-            one.close_stream()
-            self.save(one)
+            one.close_stream(max(until - within + STREAMS_WITHIN - clock.monotonic(), 0.0))
+        left = [one for one in [*self._lessons.values()] if one.lesson is not None]
+        # In a thread of its own, because a store may also hang where no limit reaches.
+        saving = threading.Thread(target=self._save_all, args=(left, until), daemon=True)
+        saving.start()
+        saving.join(max(until - clock.monotonic(), 0.0))
+        for one in [*left]:
+            if one.lesson is not None and self._autosave is not None and one.state != "lost":
+                self._autosave.write_file(one.lesson, one.owner, one.saved)
         with self._lock:
             self._lessons.clear()
-        if self._store is not None:
-            self._store.close()
 
     def forget(self, live: LiveLesson, *, ended: bool) -> None:
         """Remove a lesson from the registry; if it has `ended`, refuse its frames from now on."""
@@ -520,6 +550,16 @@ class LiveLessons:
             live.opened = False
             if live.plan is None and live.state == "waiting":
                 self._lessons.pop(live.id, None)
+
+    def _save_all(self, left: list[LiveLesson], until: float) -> None:
+        """Save these lessons until that time, removing them from the list; close the store."""
+        if self._autosave is not None:
+            self._autosave.stop(max(until - clock.monotonic(), 0.0))
+        for one in [*left]:
+            if clock.monotonic() < until and self.save(one, until - clock.monotonic()):
+                left.remove(one)
+        if self._store is not None:
+            self._store.close()
 
     def _adopt(self, lesson: Lesson, owner: str) -> str:
         lesson_id = lesson.info.id

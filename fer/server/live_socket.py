@@ -18,7 +18,7 @@ import anyio
 from anyio import to_thread
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from fer.errors import BusyError, FerError
+from fer.errors import BusyError, FerError, LiveError
 from fer.machine import cpu_limit
 from fer.server import protocol
 from fer.server.clock import DelayGauge
@@ -131,8 +131,12 @@ class SocketConnection:
             self._end(None)
         except RefusedError as refused:
             self._end(refused)
+        except LiveError as fault:
+            busy = isinstance(fault, BusyError)
+            self._end(RefusedError(protocol.TRY_LATER if busy else protocol.POLICY, str(fault)))
         except FerError as fault:
-            self._end(RefusedError(protocol.TRY_LATER, str(fault)))
+            LOG.error("a picture cannot be read: %s", fault)
+            self._end(RefusedError(protocol.UNREADABLE, str(fault)))
         except Exception:
             LOG.exception("a live connection failed")
             self._end(RefusedError(protocol.FAULT, "internal error of the server; try again"))

@@ -48,7 +48,9 @@ POLICY: Final = 1008
 TOO_BIG: Final = 1009
 FAULT: Final = 1011
 TRY_LATER: Final = 1013
-REPLACED: Final = 4001  # our own code: another page sends this lesson's frames now
+# Our own codes.
+REPLACED: Final = 4001  # another page sends this lesson's frames now
+UNREADABLE: Final = 4002  # no picture can be read: the network or the detector cannot be loaded
 
 
 class Frame(NamedTuple):

@@ -14,11 +14,11 @@ import numpy as np
 from fer.errors import FerError
 from fer.faces import Faces, Floats, Picture
 from fer.lesson.lesson import new_id
-from fer.machine import cache_folder, settle_memory
+from fer.machine import cache_folder, data_folder, settle_memory
 from fer.server import tokens
 from fer.server.lessons import LiveLessons, Streams
 from fer.settings import Settings
-from fer.store import Autosave, Store, StoreError
+from fer.store import Autosave, Store, StoreError, UnsavedFiles
 from fer.vision.analyzer import Analyzer
 from fer.vision.classifier import Classifier
 from fer.vision.photos import Photos
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 LOG: Final = logging.getLogger(__name__)
 LOADING: Final = "the network is being loaded"
+UNSAVED: Final = "unsaved"  # the folder with the lessons that a database could not take
 _sharing: Final = threading.Lock()
 
 
@@ -49,7 +50,7 @@ class State:
     lessons: LiveLessons
     secret: bytes = field(repr=False)
     store: Store | None = None  # None if lessons cannot be stored
-    store_fault: str | None = None  # the reason
+    store_fault: str | None = None  # the reason, if there is no store
     not_ready: str | None = LOADING  # why no picture can be read yet; None once one was
 
     def __post_init__(self) -> None:
@@ -80,9 +81,11 @@ class State:
         given = settings.secret
         secret = given.encode() if given else tokens.kept_secret(cache_folder())
         store, fault = _store(settings.database_url)
-        autosave = Autosave(store) if store else None
+        autosave = Autosave(store, files=_unsaved_files(store)) if store else None
         lessons = LiveLessons(analyzer, store, autosave, settings.max_sessions)
         if autosave is not None:
+            if store is not None and store.fault is None:
+                autosave.take_in()  # before a page asks for the lesson that it was cut off from
             autosave.start(lessons.save_due)
         return cls(settings, analyzer, lessons, secret, store, fault)
 
@@ -102,6 +105,14 @@ class State:
             self.not_ready = None
             settle_memory()
 
+    def unreadable_because(self) -> str | None:
+        """Return why no picture can be read; None if one can, or as long as nothing has failed."""
+        return None if self.not_ready == LOADING else self.not_ready
+
+    def unsaved_because(self) -> str | None:
+        """Return why no lesson can be saved at present; None as far as is known one can."""
+        return self.store_fault or (self.store.fault if self.store is not None else None)
+
     def issue_token(self, lesson_id: str | None) -> tuple[str, str]:
         """Return a lesson's id (a new one for None), and a token that allows sending its frames."""
         lesson_id = new_id() if lesson_id is None else lesson_id
@@ -113,12 +124,28 @@ class State:
 
 
 def _store(url: str | None) -> tuple[Store | None, str | None]:
-    """Return the store and None, or None and the reason why lessons cannot be stored."""
+    """Return the store and None, or None and the reason why there can be none.
+
+    A store whose database is away is returned too: it opens it when that is back.
+    """
     try:
-        return Store(url), None
+        store = Store(url, later=True)
     except StoreError as fault:
         LOG.error("lessons cannot be stored: %s", fault)
         return None, str(fault)
+    if store.fault is not None:
+        LOG.error("lessons cannot be stored yet: %s", store.fault)
+    return store, None
+
+
+def _unsaved_files(store: Store) -> UnsavedFiles:
+    """Return the folder for lessons that the store cannot take: beside its file, or the user's."""
+    if store.file is not None:
+        return UnsavedFiles(store.file.path.parent / UNSAVED)
+    try:
+        return UnsavedFiles(data_folder() / UNSAVED)
+    except RuntimeError:  # no home folder
+        return UnsavedFiles(cache_folder() / UNSAVED)
 
 
 def shared(settings: Settings) -> State:

@@ -4,6 +4,7 @@ from fer.store.autosave import Autosave, SaveState
 from fer.store.errors import GoneError, StoreError
 from fer.store.rows import LessonSummary, end_of_data
 from fer.store.store import Page, Store
+from fer.store.unsaved import UnsavedFiles, UnsavedLesson
 
 __all__ = [
     "Autosave",
@@ -13,5 +14,7 @@ __all__ = [
     "SaveState",
     "Store",
     "StoreError",
+    "UnsavedFiles",
+    "UnsavedLesson",
     "end_of_data",
 ]

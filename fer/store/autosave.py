@@ -14,12 +14,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from fer.lesson import Lesson
-from fer.store.errors import GoneError, StoreError
+from fer.store.database import PATIENCE, time_left, time_limit
+from fer.store.errors import TOO_SLOW, GoneError, StoreError
 from fer.store.store import Store
+from fer.store.unsaved import UnsavedFiles
 
 LOG: Final = logging.getLogger(__name__)
 
+CHECK_EVERY: Final = 5.0  # seconds between checks of the database
 EVERY: Final = 5.0  # seconds between saves; a killed process loses no more than these
+SLOW: Final = 1.0  # seconds; a save that fails after so many would fail for the other lessons too
 
 
 @dataclass
@@ -31,16 +35,25 @@ class SaveState:
     renamed: bool = False  # whether the store still has the old name
     fault: str | None = None  # why the last save failed
     gone: bool = False  # whether it was deleted, or another process saves it now
+    generation: int = 0  # the store's, when it got the row
+    filed: bool = False  # whether a file holds the lesson meanwhile
 
 
 class Autosave:
     """Saves lessons one at a time, so that an older save never overwrites a newer one."""
 
     def __init__(
-        self, store: Store, every: float = EVERY, now: Callable[[], float] = clock.monotonic
+        self,
+        store: Store,
+        every: float = EVERY,
+        now: Callable[[], float] = clock.monotonic,
+        files: UnsavedFiles | None = None,
     ):
-        self._store, self._every, self._now = store, every, now
+        self._store, self._every, self._now, self._files = store, every, now, files
+        self._check_at = now()
+        self._to_take_in = files is not None  # whether files of an earlier process may be left
         self._saving = threading.Lock()
+        self._stuck: tuple[str, float] | None = None  # a slow failure, and when to try again
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -51,47 +64,125 @@ class Autosave:
         )
         self._thread.start()
 
-    def stop(self) -> None:
-        """Stop the thread, after the save in progress."""
+    def stop(self, within: float | None = None) -> None:
+        """Stop the thread, after the save in progress; wait for that, or `within` seconds."""
         self._stop.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(within)
 
-    def save(self, lesson: Lesson, owner: str, state: SaveState) -> bool:
+    def take_in(self) -> None:
+        """Save the lessons that an earlier process left in files, once the database works."""
+        if not self._to_take_in or self._files is None:
+            return
+        try:
+            count = self._files.take_in(self._store.take_in)
+        except StoreError:  # logged; the files stay, and the next check tries again
+            return
+        self._to_take_in = False
+        if count:
+            LOG.warning("%s lessons were taken in from %s", count, self._files.folder)
+
+    def write_file(self, lesson: Lesson, owner: str, state: SaveState) -> bool:
+        """Write a lesson that cannot be saved into a file; return False if that failed too."""
+        if self._files is not None and self._files.write(lesson, owner):
+            state.filed = True
+            LOG.error(
+                "lesson %s is not saved (%s); a file in %s holds it, which the next start takes in",
+                *(lesson.info.id, state.fault, self._files.folder),
+            )
+            return True
+        LOG.error("lesson %s is not saved (%s), nor in a file", lesson.info.id, state.fault)
+        return False
+
+    def save(self, lesson: Lesson, owner: str, state: SaveState, within: float = PATIENCE) -> bool:
         """Save what is new in a lesson. Return False and set `state.fault` if that failed.
+
+        Take `within` seconds at most, also if another lesson is being saved. While the database is
+        stuck, fail at once, so that each lesson's page soon says so and none waits for another.
 
         Set `state.gone` if the lesson was deleted or another process saves it. Later calls then
         do nothing, so that a deleted lesson does not come back.
         """
-        with self._saving:
-            if state.gone:
-                return True
-            state.due = self._now() + self._every
+        with time_limit(within):
+            if not self._saving.acquire(timeout=time_left(within)):
+                state.fault = TOO_SLOW
+                self._keep_file(lesson, owner, state)
+                return False
             try:
-                self._write(lesson, owner, state)
-            except GoneError as fault:
-                state.gone, state.fault = True, str(fault)
-                LOG.info("this process no longer saves lesson %s: %s", lesson.info.id, fault)
-                return True
-            except StoreError as fault:
-                state.fault = str(fault)
-            except Exception as fault:  # the thread must live on: the other lessons need it
-                LOG.exception("lesson %s could not be saved", lesson.info.id)
-                state.fault = f"the lesson could not be saved ({fault})"
-            else:
-                state.fault = None
-            return state.fault is None
+                if state.gone:
+                    return True
+                if self._stuck is not None and self._now() < self._stuck[1]:
+                    state.fault = self._stuck[0]
+                    self._keep_file(lesson, owner, state)
+                    return False
+                return self._save(lesson, owner, state)
+            finally:
+                self._saving.release()
+
+    def _save(self, lesson: Lesson, owner: str, state: SaveState) -> bool:
+        begun = self._now()
+        state.due = begun + self._every
+        try:
+            self._write(lesson, owner, state)
+        except GoneError as fault:
+            state.gone, state.fault = True, str(fault)
+            LOG.info("this process no longer saves lesson %s: %s", lesson.info.id, fault)
+            return True
+        except StoreError as fault:
+            state.fault = str(fault)
+        except Exception as fault:  # the thread must live on: the other lessons need it
+            LOG.exception("lesson %s could not be saved", lesson.info.id)
+            state.fault = f"the lesson could not be saved ({fault})"
+        else:
+            state.fault = None
+        self._note_stuck(state.fault, begun)
+        self._keep_file(lesson, owner, state)
+        return state.fault is None
+
+    def _note_stuck(self, fault: str | None, begun: float) -> None:
+        """Note a failure that took so long that the next lesson's save would fail too."""
+        slow = fault is not None and self._now() - begun > SLOW
+        self._stuck = (fault or "", self._now() + self._every) if slow else None
+
+    def _keep_file(self, lesson: Lesson, owner: str, state: SaveState) -> None:
+        """Write a file for a lesson that has ended and is not saved; remove it once it is."""
+        if self._files is None or lesson.ended is None:
+            return
+        if state.fault is not None and not state.filed:
+            self.write_file(lesson, owner, state)
+        elif state.fault is None and state.filed:
+            self._files.remove(lesson.info.id)
+            state.filed = False
 
     def _write(self, lesson: Lesson, owner: str, state: SaveState) -> None:
-        if not state.stored:
+        generation = self._store.generation
+        begin = not state.stored or state.generation != generation
+        if begin:
             self._store.begin(lesson, owner)
-            state.stored, state.renamed = True, False
-            return
+            state.stored, state.generation = True, generation
         if state.renamed:
             self._store.rename(lesson.info.id, lesson.info.name, owner)
             state.renamed = False
-        self._store.save(lesson, owner)
+        if not begin:
+            self._store.save(lesson, owner)
 
     def _run(self, save_due: Callable[[], None]) -> None:
         while not self._stop.wait(min(self._every / 4, 1.0)):
-            save_due()
+            try:
+                self._check()
+                save_due()
+            except Exception:  # the thread must live on: every lesson needs it
+                LOG.exception("saving failed")
+
+    def _check(self) -> None:
+        """See now and then that the database works: it may be away, moved or damaged."""
+        if (begun := self._now()) < self._check_at:
+            return
+        try:
+            with self._saving:
+                self._store.check()
+        except StoreError as fault:  # logged; the store's `fault` is what pages show
+            self._note_stuck(str(fault), begun)
+        else:
+            self.take_in()
+        self._check_at = self._now() + CHECK_EVERY

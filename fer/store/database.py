@@ -1,9 +1,17 @@
-"""Open the database of lessons: the user's own SQLite file, or what a URL names."""
+"""Open the database of lessons: the user's own SQLite file, or what a URL names.
+
+No call waits for ever: `time_limit` bounds what a thread's work with the database takes, whether it
+waits for a lock, for a server that has stalled, or for a connection.
+"""
 
 from __future__ import annotations
 
-import logging
-import os
+import math
+import threading
+import time as clock
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,10 +20,28 @@ import sqlalchemy as sa
 from fer.machine import data_folder
 from fer.store.errors import StoreError
 
-log = logging.getLogger(__name__)
-
 FILE: Final = "lessons.sqlite3"
-PATIENCE: Final = 5.0  # seconds to wait for another writer, or for the server to answer
+PATIENCE: Final = 5.0  # seconds that one transaction may take, with all its waiting
+IDLE: Final = 10.0  # seconds after which PostgreSQL ends a transaction that its client left
+NO_ANSWER: Final = "the server does not answer"  # errors.MEANINGS says what to do
+_limits: Final = threading.local()
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Let this thread's work with a database take `seconds` at most; inside another, its rest."""
+    before: float = getattr(_limits, "until", math.inf)
+    _limits.until = min(before, clock.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _limits.until = before
+
+
+def time_left(most: float = PATIENCE) -> float:
+    """Return the seconds that this thread's limit leaves, at most `most`, and 0 if none are."""
+    until: float = getattr(_limits, "until", math.inf)
+    return min(max(until - clock.monotonic(), 0.0), most)
 
 
 def own_file() -> Path:
@@ -45,32 +71,77 @@ def read_url(url: str) -> sa.URL:
 
 
 def connect(url: sa.URL, patience: float = PATIENCE) -> sa.Engine:
-    """Return a pool of connections; a new SQLite file can be read by its owner only."""
+    """Return a pool of connections; it makes none before the first is asked for."""
     if url.get_backend_name() != "sqlite":
-        wait: dict[str, Any] = {}
+        engine = sa.create_engine(url, pool_pre_ping=True, pool_timeout=patience)
         if url.get_driver_name() == "psycopg":
-            wait = {"connect_timeout": max(round(patience), 2)}  # libpq's own minimum is 2
-        return sa.create_engine(url, pool_pre_ping=True, connect_args=wait)
-    if url.database and url.database != ":memory:":
-        _prepare_file(Path(url.database))
-    engine = sa.create_engine(url, connect_args={"timeout": patience})
+            sa.event.listen(engine, "do_connect", _connect_in_time)
+            sa.event.listen(engine, "begin", _limit_statements)
+        return engine
+    engine = sa.create_engine(url, connect_args={"timeout": patience}, pool_timeout=patience)
     sa.event.listen(engine, "connect", _set_up_connection)
     sa.event.listen(engine, "begin", _begin)
     return engine
 
 
-def _prepare_file(path: Path) -> None:
-    """Create the file and its folder for their owner only; raise StoreError if that fails."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # SQLite gives its journal files the permissions of this file.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    except OSError as fault:
-        log.error("%s: %s", path, fault.strerror)  # the path is for the log, not for a page
-        raise StoreError(
-            f"The folder for lessons cannot be written to ({fault.strerror}): change its "
-            "permissions, or set XDG_DATA_HOME or FER_DATABASE_URL."
-        ) from fault
+def file_of(url: sa.URL) -> Path | None:
+    """Return the file of an SQLite database; None for a server, or a database in memory."""
+    named = url.database if url.get_backend_name() == "sqlite" else None
+    return Path(named) if named and named != ":memory:" else None
+
+
+def _connect_in_time(_: object, __: object, given: Any, named: dict[str, Any]) -> Any:
+    """Connect to PostgreSQL within the thread's limit; called by SQLAlchemy's pool."""
+    left = time_left()
+    limited = _limited_connection()
+    if not left:
+        raise _no_answer()
+    # libpq's own minimum is 2 seconds.
+    return limited.connect(*given, **{"connect_timeout": max(math.ceil(left), 2), **named})
+
+
+@cache
+def _limited_connection() -> Any:
+    """Return psycopg's connection with a limit on each wait for the server.
+
+    PostgreSQL's own limits do not help where the server itself stands still.
+    """
+    import psycopg
+
+    class LimitedConnection(psycopg.Connection[Any]):
+        def wait(self, *given: Any, **named: Any) -> Any:
+            left, begun = time_left(), clock.monotonic()
+            try:
+                return super().wait(*given, **{**named, "timeout": left})
+            except psycopg.OperationalError as fault:
+                if self.closed or clock.monotonic() - begun < left:
+                    raise
+                self.pgconn.finish()  # its answer may come later, to a question long forgotten
+                raise _no_answer() from fault
+
+    return LimitedConnection
+
+
+def _no_answer() -> Exception:
+    import psycopg
+
+    return psycopg.OperationalError(NO_ANSWER)
+
+
+def _limit_statements(connection: sa.Connection) -> None:
+    """Let PostgreSQL end what this client gave up, so that it holds no lock for others."""
+    if connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT":
+        return
+    seconds = {
+        "statement_timeout": time_left(),
+        "lock_timeout": time_left(),
+        "idle_in_transaction_session_timeout": IDLE,
+    }
+    limits = (
+        f"set_config('{name}', '{max(round(1000 * most), 100)}ms', true)"
+        for name, most in seconds.items()
+    )
+    connection.exec_driver_sql(f"SELECT {', '.join(limits)}")
 
 
 def _set_up_connection(connection: Any, _: object) -> None:
@@ -91,6 +162,7 @@ def _begin(connection: sa.Connection) -> None:
     options = connection.get_execution_options()
     if options.get("plain"):  # for what SQLite does only outside a transaction
         return
+    connection.exec_driver_sql(f"PRAGMA busy_timeout = {round(1000 * time_left())}")
     # A transaction that begins as a reader fails at once if it writes while another one writes.
     connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("writes") else "BEGIN")
 

@@ -25,13 +25,24 @@ class GoneError(StoreError):
     """No such lesson: it was deleted, belongs to someone else, or another process runs it."""
 
 
+DAMAGED = "the file is damaged; move it away, and a new one is made"
+MOVED = (
+    "the file of lessons was moved away or replaced; a new one is made now, and running lessons "
+    "are written to it in whole"
+)
+TOO_SLOW = "the database takes too long; check how busy its server is"
+
 # A part of a driver's message: what the user reads instead. The first match counts.
 MEANINGS = {
     "disk is full": "the disk is full; free some space",
     "readonly": "the file is read-only; change its permissions",
     "unable to open": "the file cannot be opened or created; check its folder and permissions",
     "not a database": "the file is damaged or not a database; move it away, and a new one is made",
-    "malformed": "the file is damaged; move it away, and a new one is made",
+    "malformed": DAMAGED,
+    "does not answer": "the database's server does not answer; check that it runs",
+    "connection timeout": "the database's server does not answer; check that it runs",
+    "statement timeout": TOO_SLOW,
+    "lock timeout": TOO_SLOW,
     "is locked": "another program has locked the database; close it and try again",
     "disk i/o error": "the disk cannot be read or written; it may be full",
     "no space left": "the server's disk is full",

@@ -54,17 +54,11 @@ def downloads(lesson: Lesson, settings: Settings, words: ReportText) -> None:
     """Offer the report and its tables as files; each is made on the click."""
     stem = _stem(lesson)
     with st.container(horizontal=True):
-        for title, kind, mime, make, hint in (
-            (
-                text("record.html"),
-                "html",
-                "text/html",
-                partial(_page, lesson, settings, words),
-                text("record.html_help"),
-            ),
-            (text("record.csv"), "csv", "text/csv", partial(to_csv, lesson), None),
-            (text("record.json"), "json", "application/json", partial(to_json, lesson), None),
-            (text("record.png"), "png", "image/png", partial(to_png, lesson, words), None),
+        report_button(lesson, settings, f"record_html_{lesson.info.id}")
+        for title, kind, mime, make in (
+            (text("record.csv"), "csv", "text/csv", partial(to_csv, lesson)),
+            (text("record.json"), "json", "application/json", partial(to_json, lesson)),
+            (text("record.png"), "png", "image/png", partial(to_png, lesson, words)),
         ):
             st.download_button(
                 title,
@@ -72,11 +66,24 @@ def downloads(lesson: Lesson, settings: Settings, words: ReportText) -> None:
                 f"{stem}.{kind}",
                 mime,
                 icon=":material/download:",
-                type="primary" if kind == "html" else "secondary",
-                help=hint,
                 on_click="ignore",
                 key=f"record_{kind}_{lesson.info.id}",
             )
+
+
+def report_button(lesson: Lesson, settings: Settings, key: str) -> None:
+    """Offer the report as a file, with the other downloads or alone."""
+    st.download_button(
+        text("record.html"),
+        partial(_page, lesson, settings, report_text()),
+        f"{_stem(lesson)}.html",
+        "text/html",
+        icon=":material/download:",
+        type="primary",
+        help=text("record.html_help"),
+        on_click="ignore",
+        key=key,
+    )
 
 
 def _page(lesson: Lesson, settings: Settings, words: ReportText) -> str:

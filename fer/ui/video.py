@@ -184,7 +184,7 @@ def show_report(state: State, jobs: RecordingQueue, job: RecordingJob) -> None:
     if not job.faces_seen():
         st.warning(text("video.nobody"), icon=":material/search_off:")
         return
-    if unkept := job.store_fault or state.store_fault:
+    if unkept := job.store_fault or state.unsaved_because():
         st.warning(text("video.not_kept", fault=unkept), icon=":material/save:")
     lesson_report.show(job.lesson, state.settings)
 

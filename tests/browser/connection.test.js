@@ -146,7 +146,7 @@ test("another lesson changes over at once", () => {
   assert.equal(world.sockets.length, 2);
 });
 
-for (const [code, state] of [[1013, "busy"], [1006, "reconnecting"]]) {
+for (const [code, state] of [[1013, "busy"], [4002, "unreadable"], [1006, "reconnecting"]]) {
   test(`a connection lost with code ${code} is reported as ${state}`, () => {
     const { world, heard } = opened();
     world.last.drop(code);

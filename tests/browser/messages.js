@@ -1,6 +1,6 @@
 // Reads messages that Python made (JSON lines on stdin), and prints what it read and made itself.
 import { readFileSync } from "node:fs";
-import { frameHeader, HEADER_BYTES, parseMessage, REPLACED, VERSION } from "../../fer/ui/browser/messages.js";
+import { frameHeader, HEADER_BYTES, parseMessage, REPLACED, UNREADABLE, VERSION } from "../../fer/ui/browser/messages.js";
 import { Connection } from "../../fer/ui/browser/live/connection.js";
 import { FakeWorld } from "./world.js";
 
@@ -21,6 +21,6 @@ console.log(
     readings,
     frame,
     header: Buffer.from(frameHeader(7, 1e12).buffer).toString("hex"),
-    constants: [VERSION, HEADER_BYTES, REPLACED],
+    constants: [VERSION, HEADER_BYTES, REPLACED, UNREADABLE],
   }),
 );

@@ -34,4 +34,5 @@ def test_both_sides_read_what_the_other_makes() -> None:
     frame = protocol.parse(bytes.fromhex(read["frame"]), 0)
     assert (frame.seq, frame.time, bytes(frame.jpeg)) == (1, 12.5, b"jpeg")
     assert struct.unpack("<IId", bytes.fromhex(read["header"])) == (protocol.VERSION, 7, 1e12)
-    assert read["constants"] == [protocol.VERSION, protocol.HEADER.size, protocol.REPLACED]
+    codes = [protocol.REPLACED, protocol.UNREADABLE]
+    assert read["constants"] == [protocol.VERSION, protocol.HEADER.size, *codes]

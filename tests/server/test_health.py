@@ -40,6 +40,37 @@ def test_an_unready_server_answers_with_one_line() -> None:
     assert answer.json()["error"] == "no network here; put one there"
 
 
+def test_a_server_that_cannot_save_lessons_says_so_and_stays_in_service() -> None:
+    with site() as served:
+        assert served.get("/readyz").json() == {"status": "ready"}
+        served.state.store_fault = "the disk is full;\n  free some space"
+        line = "lessons are kept in memory and not saved: the disk is full; free some space"
+        answer = served.get("/healthz")
+        assert (answer.status_code, answer.json()) == (200, {"status": "degraded", "error": line})
+        for path in ("/readyz", "/ready"):
+            answer = served.get(path)
+            assert (answer.status_code, answer.json()["error"]) == (503, line)
+        served.state.not_ready = "no network"
+        assert served.get("/readyz").json()["error"] == f"no network; {line}"
+
+
+def test_a_network_that_cannot_be_loaded_is_tried_again() -> None:
+    analyzer = FakeAnalyzer(fault=ModelError("no network here"))
+    state = State(Settings(), analyzer, LiveLessons(analyzer), SECRET)
+
+    async def live() -> None:
+        async with server.lifespan(state, first_pause=0.01)(SimpleNamespace()):
+            while state.not_ready != "no network here":
+                await asyncio.sleep(0.01)
+            analyzer.fault = None
+            async with asyncio.timeout(20):
+                while state.not_ready is not None:
+                    await asyncio.sleep(0.01)
+
+    asyncio.run(live())
+    assert analyzer.photos == 1
+
+
 def test_a_lesson_may_begin_while_the_network_loads() -> None:
     analyzer = FakeAnalyzer()
     analyzer.may_go.clear()
@@ -51,7 +82,7 @@ def test_a_lesson_may_begin_while_the_network_loads() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/healthz", "/health", "/metrics", "/api/photo", "/api/openapi.json"]
+    "path", ["/healthz", "/readyz", "/health", "/metrics", "/api/photo", "/api/openapi.json"]
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_invalid_settings_are_the_answer_of_every_route(path: str, method: str) -> None:

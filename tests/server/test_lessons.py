@@ -2,6 +2,7 @@
 
 import gc
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,11 +16,11 @@ import pytest
 
 from fer.errors import BusyError, LiveError
 from fer.faces import Faces, Picture
-from fer.lesson import Alert
+from fer.lesson import Alert, Lesson
 from fer.lesson.lesson import WHEN, LessonPlan
 from fer.lesson.seconds import gaps
 from fer.server.lessons import LiveLesson, LiveLessons
-from fer.store import Autosave, Store
+from fer.store import Autosave, Store, UnsavedFiles
 from tests.server.fakes import Clock, FakeAnalyzer, FakeStream
 
 FRAME = np.zeros((48, 64, 3), np.uint8)
@@ -891,11 +892,107 @@ def test_changes_to_a_lesson_that_does_not_run_are_ignored(lessons: LiveLessons)
     assert live.lesson is None
 
 
+# Stores that hang or fail.
+
+
+class Hanging(Store):
+    """A store that hangs in every call, where no limit reaches it, until a test ends that."""
+
+    generation = 0
+
+    def __init__(self) -> None:
+        self.may_go = threading.Event()
+
+    def begin(self, lesson: Lesson, owner: str = "") -> None:
+        self.may_go.wait(30)
+
+    save = begin
+
+    def close(self) -> None:
+        self.may_go.wait(30)
+
+
+def running(lessons: LiveLessons, count: int, seconds: int = 2700) -> None:
+    """Let so many lessons run, each of three quarters of an hour."""
+    for number in range(count):
+        lessons.join(f"lesson-{number:02}", OWNER, LessonPlan(f"Lesson {number}"))
+        live = lessons.open(f"lesson-{number:02}", "socket")
+        for second in range(seconds):
+            live.add(HAPPY, second)
+
+
+def test_sixteen_lessons_end_in_time_whatever_the_store_does(tmp_path: Path) -> None:
+    store, files = Hanging(), UnsavedFiles(tmp_path / "unsaved")
+    autosave = Autosave(store, files=files)
+    lessons = LiveLessons(FakeAnalyzer(), store, autosave)
+    running(lessons, 16)
+    autosave.start(lessons.save_due)
+    begun = time.monotonic()
+    lessons.close(within=1.0)
+    assert time.monotonic() - begun < 5  # the rest is writing 16 files, on a busy machine
+    store.may_go.set()
+    again = Store(f"sqlite:///{tmp_path / 'lessons.sqlite3'}")
+    Autosave(again, files=files).take_in()
+    kept = again.find(OWNER).lessons
+    assert sorted(one.name for one in kept) == sorted(f"Lesson {number}" for number in range(16))
+    assert {one.duration for one in kept} == {2700}
+    assert {one.ended for one in kept} == {False}  # each can go on
+    again.close()
+
+
+def test_the_server_ends_although_a_picture_is_being_read_for_ever(analyzer: FakeAnalyzer) -> None:
+    lessons = LiveLessons(analyzer)
+    live = lessons.open(None, "socket")
+    analyzer.may_go.clear()
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(live.feed, FRAME, 1.0)
+        assert analyzer.begun.wait(10)
+        begun = time.monotonic()
+        lessons.close()
+        assert time.monotonic() - begun < 5
+        analyzer.may_go.set()
+        reading.result(10)
+
+
+def test_finish_does_not_wait_for_another_lessons_save(tmp_path: Path) -> None:
+    store, files = Hanging(), UnsavedFiles(tmp_path / "unsaved")
+    lessons = LiveLessons(FakeAnalyzer(), store, Autosave(store, files=files))
+    running(lessons, 2, seconds=9)
+    first, second = (lessons.running(f"lesson-{number:02}", OWNER) for number in range(2))
+    assert first is not None and second is not None
+    with ThreadPoolExecutor(1) as pool:
+        hung = pool.submit(lessons.save, first)
+        begun = time.monotonic()
+        assert second.finish() is not None
+        assert time.monotonic() - begun < 8
+        assert "takes too long" in str(second.saved.fault)
+        assert lessons.unsaved(OWNER) == [second]
+        assert lessons.unsaved("somebody else") == []
+        assert len(list(files.folder.iterdir())) == 1  # a kill loses nothing of it
+        store.may_go.set()
+        hung.result(10)
+
+
+def test_a_moved_file_costs_a_running_lesson_nothing(world: World) -> None:
+    process = world.process()
+    process.begin()
+    process.teach(30)
+    path = Path(world.url.removeprefix("sqlite:///"))
+    path.rename(path.with_suffix(".away"))
+    process.teach(50)
+    kept = world.kept()
+    assert kept.duration >= 45
+    assert (kept.rows()["frames"] >= 1).all()
+    process.lessons.close()
+
+
 # Locks.
 
 
 class SlowStore:
     """A store whose saves wait until a test allows them."""
+
+    generation = 0
 
     def __init__(self) -> None:
         self.begun, self.may_go = threading.Event(), threading.Event()

@@ -10,7 +10,7 @@ from starlette.websockets import WebSocket
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection
 
-from fer.errors import ModelError
+from fer.errors import BusyError, LiveError, ModelError
 from fer.lesson.lesson import LessonPlan
 from fer.server import Limits, protocol, tokens
 from fer.server.lessons import LiveLessons
@@ -243,7 +243,9 @@ def test_a_client_without_a_picture_keeps_no_place() -> None:
 @pytest.mark.parametrize(
     ("fault", "code", "reason"),
     [
-        (ModelError("no network here"), 1013, "no network here"),
+        (ModelError("no network here"), 4002, "no network here"),
+        (LiveError("this lesson has ended"), 1008, "this lesson has ended"),
+        (BusyError("all places are taken"), 1013, "all places are taken"),
         (ValueError("an inner secret"), 1011, "internal error of the server; try again"),
     ],
 )
@@ -270,7 +272,7 @@ def test_a_long_reason_is_cut_between_letters(served: Site) -> None:
         with served.connect() as client:
             heard(client)
             client.send(message())
-            assert closing(client) == (1013, "ü" * 60)
+            assert closing(client) == (4002, "ü" * 60)
     finally:
         served.analyzer.fault = None
 

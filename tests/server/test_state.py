@@ -11,7 +11,10 @@ from fer.errors import BusyError, ModelError, TokenError
 from fer.faces import Faces, Floats, Picture
 from fer.server.state import LOADING, State, shared
 from fer.settings import Settings
+from fer.store import UnsavedFiles
+from tests.lesson.classes import new_lesson
 from tests.server.fakes import FakeAnalyzer
+from tests.server.server import wait_until
 
 SETTINGS = Settings(secret="a secret for these tests")
 
@@ -97,6 +100,29 @@ def test_the_settings_limit_the_number_of_lessons() -> None:
 
 def test_the_state_shows_no_secret() -> None:
     assert "secret for" not in repr(State.of(SETTINGS, FakeAnalyzer()))
+
+
+def test_a_database_that_comes_after_the_server_is_used_by_itself(tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    folder.write_text("a file where the folder should be")
+    url = f"sqlite:///{folder / 'lessons.sqlite3'}"
+    state = State.of(Settings(secret=SETTINGS.secret, database_url=url), FakeAnalyzer())
+    assert "cannot be written to" in str(state.unsaved_because())
+    folder.unlink()
+    wait_until(lambda: state.unsaved_because() is None, 20)
+    assert state.store is not None
+    assert state.store.find().found == 0
+    state.lessons.close()
+
+
+def test_what_an_earlier_process_could_not_save_is_there_at_the_start(tmp_path: Path) -> None:
+    made = new_lesson(name="Sets")
+    UnsavedFiles(tmp_path / "unsaved").write(made, "anna")
+    url = f"sqlite:///{tmp_path / 'lessons.sqlite3'}"
+    state = State.of(Settings(secret=SETTINGS.secret, database_url=url), FakeAnalyzer())
+    assert state.store is not None
+    assert [one.name for one in state.store.find("anna").lessons] == ["Sets"]
+    state.lessons.close()
 
 
 def test_the_same_settings_share_one_state() -> None:

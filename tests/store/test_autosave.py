@@ -19,6 +19,7 @@ class FakeStore(Store):
 
     def __init__(self) -> None:
         self.calls: list[str] = []
+        self.generation = 0
         self.fault: Exception | None = None
         self.meanwhile: Callable[[], None] = lambda: None  # what happens while it saves
 
@@ -112,6 +113,52 @@ def test_saves_never_overlap(autosave: Autosave, store: FakeStore) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: autosave.save(new_lesson(), "", SaveState()), range(8)))
     assert most == [1]
+
+
+def test_a_save_does_not_wait_for_a_slow_one_longer_than_it_may(
+    autosave: Autosave, store: FakeStore
+) -> None:
+    slow, waiting = threading.Event(), SaveState()
+    store.meanwhile = lambda: slow.wait(10)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(autosave.save, new_lesson(), "", SaveState())
+        while not store.calls:
+            time.sleep(0.01)
+        begun = time.monotonic()
+        assert not autosave.save(new_lesson(), "", waiting, within=0.2)
+        assert time.monotonic() - begun < 2
+        assert waiting.fault == "the database takes too long; check how busy its server is"
+        slow.set()
+        assert first.result(10)
+    assert autosave.save(new_lesson(), "", waiting)
+    assert waiting.fault is None
+
+
+def test_while_the_database_is_stuck_only_one_lesson_waits_for_it(store: FakeStore) -> None:
+    clock = [100.0]
+    autosave = Autosave(store, every=5, now=lambda: clock[0])
+    store.fault = StoreError("another program has locked the database")
+
+    def wait() -> None:
+        clock[0] += 4.0
+
+    store.meanwhile = wait
+    states = [SaveState() for _ in range(16)]
+    assert not any(autosave.save(new_lesson(), "", state) for state in states)
+    assert {state.fault for state in states} == {"another program has locked the database"}
+    assert store.calls == ["begin"]
+    clock[0] += 5.0
+    store.fault, store.meanwhile = None, lambda: None
+    assert all(autosave.save(new_lesson(), "", state) for state in states)
+
+
+def test_an_error_that_comes_at_once_concerns_its_lesson_alone(
+    autosave: Autosave, store: FakeStore
+) -> None:
+    store.fault = StoreError("an odd lesson")
+    assert not autosave.save(new_lesson(), "", SaveState())
+    store.fault = None
+    assert autosave.save(new_lesson(), "", SaveState())
 
 
 def test_the_thread_saves_until_it_is_stopped(tmp_path: Path) -> None:

@@ -1,20 +1,26 @@
 """The store with a full disk, a damaged file, a lost server, and a killed process."""
 
+import contextlib
 import os
 import signal
+import socket
 import sqlite3
 import stat
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from fer.lesson import Lesson, LessonInfo
-from fer.store import Autosave, SaveState, Store, StoreError
+from fer.store import Autosave, GoneError, SaveState, Store, StoreError
 from fer.store.database import file_url, own_file, read_url
+from fer.store.file import Backoff
 from tests.lesson.classes import START, crowd, new_lesson, run
+from tests.store.stalling import StallingProxy
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -23,7 +29,7 @@ TEACHES = """
 import sys
 from datetime import UTC, datetime
 from fer.lesson import Lesson, LessonInfo
-from fer.store import Autosave, SaveState, Store
+from fer.store import Autosave, GoneError, SaveState, Store
 from tests.lesson.classes import crowd
 lesson = Lesson(LessonInfo("cut off", datetime(2026, 3, 2, tzinfo=UTC), id="the-lesson"))
 clock = [0.0]
@@ -139,6 +145,63 @@ def test_connections_that_the_server_closed_are_opened_again(postgres: str) -> N
         one.close()
 
 
+@pytest.fixture
+def proxy(postgres: str) -> Iterator[StallingProxy]:
+    proxy = StallingProxy(sa.make_url(postgres).port or 0)
+    yield proxy
+    proxy.close()
+
+
+def through(proxy: StallingProxy, postgres: str) -> str:
+    url = sa.make_url(postgres).set(port=proxy.port)
+    return url.render_as_string(hide_password=False)
+
+
+def took(work: Callable[[], object], message: str) -> float:
+    """Return the seconds until `work` failed with this message."""
+    begun = time.monotonic()
+    with pytest.raises(StoreError, match=message):
+        work()
+    return time.monotonic() - begun
+
+
+def test_a_server_that_stalls_is_given_up_in_time(postgres: str, proxy: StallingProxy) -> None:
+    store, made = Store(through(proxy, postgres), patience=1), new_lesson()
+    store.begin(made)
+    run(made, crowd(happy=1), range(5))
+    proxy.stall()
+    for work in (lambda: store.save(made), store.find, lambda: store.load(made.info.id)):
+        assert took(work, "does not answer; check that it runs") < 3
+    assert took(lambda: Store(through(proxy, postgres), patience=1), "does not answer") < 4
+    proxy.go_on()
+    store.save(made)
+    assert store.load(made.info.id).duration == 5
+    store.close()
+
+
+def test_a_lock_of_another_program_is_given_up_in_time(postgres: str) -> None:
+    store, made, other = Store(postgres, patience=1), new_lesson(), Store(postgres)
+    store.begin(made)
+    with other.engine.begin() as connection:
+        connection.execute(sa.text("LOCK TABLE lessons"))
+        assert took(lambda: store.save(made), "takes too long|does not answer") < 2.5
+    store.save(made)
+    for one in (store, other):
+        one.close()
+
+
+def test_a_lesson_whose_answer_was_lost_is_begun_again(opened: Callable[[], Store]) -> None:
+    store, made = opened(), new_lesson()
+    store.begin(made, "anna")  # stored, and the server's answer did not come
+    run(made, crowd(happy=1), range(5))
+    store.begin(made, "anna")
+    assert store.load(made.info.id, "anna").duration == 5
+    for other, owner in ((opened(), "anna"), (store, "bert")):
+        with pytest.raises(GoneError):
+            other.begin(made, owner)
+    assert store.find("anna").found == 1
+
+
 def test_a_file_that_is_not_a_database_is_reported(file: Path) -> None:
     file.parent.mkdir()
     file.write_bytes(b"this is a shopping list" * 100)
@@ -243,3 +306,133 @@ def test_a_folder_that_cannot_be_made_is_one_line_without_its_path(tmp_path: Pat
     with pytest.raises(StoreError, match=r"cannot be written to \(.+\): change its") as caught:
         Store(file_url(tmp_path / "taken" / "lessons.sqlite3"))
     assert str(tmp_path) not in str(caught.value)  # pages show the line to every visitor
+
+
+def test_a_database_that_was_away_at_the_start_is_opened_later(
+    file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file.parent.write_text("in the way")  # a file where the folder should be
+    store = Store(file_url(file), later=True)
+    assert "cannot be written to" in str(store.fault)
+    with pytest.raises(StoreError, match="cannot be written to"):
+        store.check()
+    file.parent.unlink()
+    until = time.monotonic() + 10
+    while store.fault:
+        with contextlib.suppress(StoreError):
+            store.check()
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    store.begin(new_lesson())
+    assert store.find().found == 1
+    assert "the database is there again" in caplog.text
+    store.close()
+
+
+def test_a_server_that_comes_after_the_app_is_used(postgres: str) -> None:
+    port = sa.make_url(postgres).port or 0
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        later = free.getsockname()[1]
+    store = Store(str(sa.make_url(postgres).set(port=later)), later=True)
+    assert "cannot be reached" in str(store.fault)
+    proxy = StallingProxy(port, later)
+    store.check()  # the first new try comes at once
+    assert store.fault is None
+    for one in (store, proxy):
+        one.close()
+
+
+def test_between_tries_are_growing_pauses_without_a_call_to_the_database() -> None:
+    clock = [0.0]
+    pause = Backoff(lambda: clock[0])
+    waits = []
+    for _ in range(9):
+        pause.grow()
+        begun = clock[0]
+        while True:
+            try:
+                pause.check("away")
+                break
+            except StoreError:
+                clock[0] += 0.5
+        waits.append(clock[0] - begun)
+    assert waits == [0, 1, 2, 4, 8, 10, 10, 10, 10]
+
+
+def test_a_file_that_is_moved_away_while_it_is_used_loses_nothing(
+    file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store, made, state = Store(file_url(file)), new_lesson(), SaveState()
+    autosave = Autosave(store)
+    before = new_lesson(name="Before")
+    store.begin(before)
+    assert autosave.save(made, "", state)
+    run(made, crowd(happy=3), range(60))
+    assert autosave.save(made, "", state)
+    away = file.with_name("away.sqlite3")
+    file.rename(away)
+    run(made, crowd(happy=3), range(60, 70))
+    assert not autosave.save(made, "", state)
+    assert "was moved away or replaced; a new one is made now" in str(state.fault)
+    assert "was moved away or replaced" in caplog.text
+    assert store.moved_at is not None
+    assert autosave.save(made, "", state)  # in whole, to the new file
+    assert state.fault is None
+    assert store.load(made.info.id).rows()["frames"].tolist() == [1] * 70
+    assert [kept.id for kept in store.find().lessons] == [made.info.id]
+    store.close()
+    earlier = Store(file_url(away))  # what was moved away has all that was saved until then
+    assert earlier.find().found == 2
+    assert earlier.load(made.info.id).duration == 60
+    earlier.close()
+
+
+def test_a_moved_file_is_noticed_without_a_save(file: Path) -> None:
+    store = Store(file_url(file))
+    file.unlink()
+    with pytest.raises(StoreError, match="was moved away"):
+        store.check()
+    store.check()
+    assert file.exists()
+    store.close()
+
+
+def write_damage(file: Path, kind: str) -> None:
+    journal = file.with_name(f"{file.name}-wal")
+    with (journal if kind == "journal" else file).open("r+b") as bytes_:
+        if kind == "pages":
+            bytes_.seek(8192)
+        bytes_.write(b"\xaa" * (32 if kind == "journal" else 100_000))
+
+
+@pytest.mark.parametrize("kind", ["journal", "start", "pages"])
+def test_damage_is_noticed_while_the_file_is_used(file: Path, kind: str) -> None:
+    store, made, state = Store(file_url(file)), new_lesson(), SaveState()
+    run(made, crowd(happy=3), range(3000))
+    autosave = Autosave(store)
+    assert autosave.save(made, "", state)
+    if kind != "journal":  # everything goes from the journal into the file
+        with store.engine.execution_options(plain=True).connect() as plain:
+            plain.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    store.check()
+    write_damage(file, kind)
+    until = time.monotonic() + 10
+    while not store.fault:
+        with contextlib.suppress(StoreError):
+            store.check()
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert store.fault == "the file is damaged; move it away, and a new one is made"
+    run(made, crowd(happy=3), range(3000, 3010))
+    assert not autosave.save(made, "", state)  # it would be lost at the next start
+    assert "the file is damaged" in str(state.fault)
+    file.rename(file.with_name("away.sqlite3"))  # as the message says
+    assert not autosave.save(made, "", state)
+    assert autosave.save(made, "", state)
+    assert store.load(made.info.id).duration == 3010
+    store.check()
+    store.close()
+    again = Store(file_url(file))
+    assert again.load(made.info.id).duration == 3010
+    again.close()

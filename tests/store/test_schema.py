@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 
 from fer.lesson.seconds import whole
 from fer.store import Store, StoreError
-from fer.store.database import connect, file_url, read_url
+from fer.store.database import connect, file_of, file_url, read_url
 from fer.store.schema import MIGRATIONS, NEWEST, TABLES, VERSION_TABLE, migrate, revision_of
 from tests.lesson.classes import new_lesson
 
@@ -41,6 +41,8 @@ def revision(engine: sa.Engine) -> str | None:
 
 
 def run(url: str, *statements: str) -> None:
+    if path := file_of(read_url(url)):
+        path.parent.mkdir(parents=True, exist_ok=True)
     engine = connect(read_url(url)).execution_options(writes=True)
     with engine.begin() as connection:
         for statement in statements:

@@ -6,7 +6,7 @@
  */
 /** @typedef {[width: number, height: number]} Size */
 /** @typedef {"camera" | "screen"} Source */
-/** @typedef {"idle" | "asking" | "live" | "reconnecting" | "denied" | "ended" | "busy"} ViewState */
+/** @typedef {"idle" | "asking" | "live" | "reconnecting" | "denied" | "ended" | "busy" | "unreadable"} ViewState */
 
 /** The class at one time: `class_numbers` of fer/server/protocol.py. null: not known.
  * @typedef {object} Snapshot
@@ -40,7 +40,7 @@
 // From the worker to the page.
 
 /** @typedef {{size: Size, faces: FaceRow[], snapshot?: Snapshot, delay: number, fps: number}} Reading */
-/** @typedef {{is: "state", state: "live" | "reconnecting" | "busy"} | {is: "token"} | {is: "want"} | {is: "replaced"} | ({is: "faces"} & Reading)} Report */
+/** @typedef {{is: "state", state: "live" | "reconnecting" | "busy" | "unreadable"} | {is: "token"} | {is: "want"} | {is: "replaced"} | ({is: "faces"} & Reading)} Report */
 /** A report and the Start that it belongs to.
  * @typedef {Report & {turn: number}} WorkerMessage
  */
@@ -48,6 +48,7 @@
 export const VERSION = 1;
 export const HEADER_BYTES = 16;
 export const REPLACED = 4001; // close code: another page sends this lesson's frames now
+export const UNREADABLE = 4002; // close code: the server cannot read pictures
 
 /** Return the header of a frame: version, number, the client's time in milliseconds.
  * @param {number} seq

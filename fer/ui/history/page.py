@@ -17,6 +17,7 @@ from fer.ui import lesson_report
 from fer.ui.history import compare
 from fer.ui.history.row import PICKED, RESULT, display_name, fault_text, local_time, picked_ids, row
 from fer.ui.identity import ALONE, owner
+from fer.ui.layout import fragment
 from fer.ui.text import escape_markdown, text
 
 # Parameters of the page's address with the open lessons, so that a bookmark opens them again.
@@ -32,6 +33,7 @@ def page(state: State) -> None:
         st.error(text("history.no_store", fault=fault), icon=":material/database_off:")
         return
     _show_result()
+    _show_unsaved(state, owner())
     try:
         if LESSON in st.query_params:
             _show_lessons(state, state.store, owner())
@@ -46,6 +48,20 @@ def archive(store: Store, me: str) -> bytes:
     target = io.BytesIO()
     store.export(target, me)
     return target.getvalue()
+
+
+@fragment(every=5.0)
+def _show_unsaved(state: State, me: str) -> None:
+    """Show the finished lessons that are not saved yet, and whether the file was moved away."""
+    for live in state.lessons.unsaved(me):
+        if live.lesson is not None:
+            name = escape_markdown(display_name(live.lesson.info.name))
+            fault = escape_markdown(live.saved.fault or "–")
+            st.warning(text("history.unsaved", name=name, fault=fault), icon=":material/save:")
+            lesson_report.report_button(live.lesson, state.settings, f"history_unsaved_{live.id}")
+    if state.store is not None and state.store.moved_at is not None:
+        when = local_time(state.store.moved_at)
+        st.warning(text("history.moved", when=when), icon=":material/drive_file_move:")
 
 
 def _show_result() -> None:

@@ -18,7 +18,9 @@ from fer.server.browser_files import browser_files
 from fer.ui import BROWSER
 
 Source = Literal["camera", "screen"]
-ViewState = Literal["idle", "asking", "live", "reconnecting", "denied", "ended", "busy"]
+ViewState = Literal[
+    "idle", "asking", "live", "reconnecting", "denied", "ended", "busy", "unreadable"
+]
 
 NAME: Final = "fer_live"
 ROUTE: Final = "ws/live"  # beside the page, so it follows the app under any path

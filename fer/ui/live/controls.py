@@ -17,7 +17,7 @@ from fer.ui.text import emotions, text, texts_below
 ALERTS: Final = ("negative", "confused", "flat")
 SET: Final = "lesson_settings"  # the settings that this visit made last, with the lesson's id
 FINISHED: Final = "lesson_finished"  # the lesson whose report is shown
-FAULT: Final = "lesson_fault"  # why it could not be saved
+SAVED: Final = "lesson_saved"  # its SaveState, which goes on changing until it is saved
 KEYS: Final = {"topic": "T", "question": "Q"}
 
 
@@ -145,7 +145,7 @@ def finish(state: State, lesson_id: str, owner: str) -> None:
     """End the lesson; the page then shows its report."""
     if live := state.lessons.running(lesson_id, owner):
         st.session_state[FINISHED] = live.finish()
-        st.session_state[FAULT] = live.saved.fault
+        st.session_state[SAVED] = live.saved
 
 
 def _note_button(state: State, lesson_id: str, owner: str, kind: str, off: bool) -> None:

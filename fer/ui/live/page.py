@@ -14,17 +14,19 @@ from fer.lesson import CALM, Lesson
 from fer.lesson.lesson import WHEN, LessonPlan
 from fer.server.lessons import LiveLesson
 from fer.server.state import State
+from fer.store import SaveState
 from fer.ui import class_panel, lesson_report
 from fer.ui.consent import acknowledged, plan_of
 from fer.ui.identity import owner
 from fer.ui.layout import fragment
-from fer.ui.live.controls import FAULT, FINISHED, controls, floating_window
+from fer.ui.live.controls import FINISHED, SAVED, controls, floating_window
 from fer.ui.live.source import source
-from fer.ui.text import text
+from fer.ui.text import escape_markdown, text
 
 LESSON_ID: Final = "live_lesson"  # the id of this visit's lesson
 NAME: Final = "live_name"
 BEGUN: Final = "live_begun"  # whether the page was last drawn for a running lesson
+WAS_UNSAVED: Final = "live_was_unsaved"  # whether the finished lesson could not be saved at once
 
 
 def page(state: State) -> None:
@@ -35,10 +37,15 @@ def page(state: State) -> None:
     if done is not None:
         _report(state, done)
         return
+    if fault := state.unreadable_because():
+        shown = escape_markdown(fault)
+        st.error(text("live.unreadable", fault=shown), icon=":material/model_training:")
+        return
     me, lesson_id = owner(), _lesson_id(state)
     if st.session_state.get(BEGUN) and state.lessons.running(lesson_id, me) is None:
         # It was ended or deleted elsewhere, runs in another process, or got no frames for long.
         lesson_id = _new_lesson_id(state)
+        st.info(text("live.not_here"), icon=":material/history:")
     live = state.lessons.running(lesson_id, me)
     earlier = live.lesson.info.acknowledged if live and live.lesson else None
     given = acknowledged(state.settings, earlier)
@@ -95,7 +102,7 @@ def class_now(state: State, lesson_id: str, me: str, plan: LessonPlan | None) ->
         st.html(class_panel.people(people))
     if live is not None and live.transport == "webrtc" and live.rate():
         st.caption(figures(live))  # the live view of the socket shows them itself
-    if fault := (live.saved.fault if live else None) or state.store_fault:
+    if fault := (live.saved.fault if live else None) or state.unsaved_because():
         st.warning(text("live.not_kept", fault=fault), icon=":material/save:")
 
 
@@ -112,9 +119,30 @@ def _report(state: State, done: Lesson) -> None:
     if st.button(text("live.again"), icon=":material/restart_alt:"):
         _new_lesson_id(state)
         st.rerun()
-    if fault := st.session_state.get(FAULT) or state.store_fault:
-        st.warning(text("live.not_kept", fault=fault), icon=":material/save:")
+    saving(state, done)
     lesson_report.show(done, state.settings)
+
+
+@fragment(every=2.0)
+def saving(state: State, done: Lesson) -> None:
+    """Show whether a finished lesson is saved, and its report as a file while it is not.
+
+    Redrawn, because the server goes on trying to save it.
+    """
+    saved: SaveState = st.session_state.get(SAVED) or SaveState()
+    if fault := saved.fault or state.unsaved_because():
+        st.session_state[WAS_UNSAVED] = True
+        never = state.store is None or saved.gone
+        shown = escape_markdown(fault)
+        sentence = (
+            text("live.unsaved_for_good", fault=shown)
+            if never
+            else text("live.unsaved", fault=shown)
+        )
+        st.warning(sentence, icon=":material/save:")
+        lesson_report.report_button(done, state.settings, f"unsaved_{done.info.id}")
+    elif st.session_state.get(WAS_UNSAVED):
+        st.success(text("live.saved_now"), icon=":material/save:")
 
 
 def _new_lesson_id(state: State) -> str:
@@ -122,7 +150,7 @@ def _new_lesson_id(state: State) -> str:
 
     It does not resume an unfinished lesson, which another process may just have taken over.
     """
-    for key in (FINISHED, FAULT, BEGUN):
+    for key in (FINISHED, SAVED, WAS_UNSAVED, BEGUN):
         st.session_state.pop(key, None)
     lesson_id: str = state.issue_token(None)[0]
     st.session_state[LESSON_ID] = lesson_id

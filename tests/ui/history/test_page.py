@@ -18,7 +18,7 @@ from fer.lesson.lesson import LessonPlan
 from fer.server.lessons import LiveLessons
 from fer.server.state import State
 from fer.settings import Settings
-from fer.store import Autosave, Store
+from fer.store import Autosave, Store, StoreError
 from fer.store.database import file_url
 from fer.store.store import PAGE
 from fer.ui.history import compare
@@ -27,6 +27,7 @@ from fer.ui.identity import ALONE
 from fer.ui.text import CHOSEN, FIRST, LANGUAGES, load_texts
 from tests.lesson.classes import START, crowd, faces, mixed, run
 from tests.server.fakes import Clock, FakeAnalyzer
+from tests.server.server import wait_until
 from tests.ui.pages import text_of
 
 ME, SOMEBODY = "me", "somebody else"
@@ -492,6 +493,41 @@ def test_without_a_store_the_page_says_what_to_do(tiny_model: Path) -> None:
     assert r"where\_at\_all: the disk is full".replace(":", r"\:") in page.error[0].value
     assert "`FER_DATABASE_URL`" in page.error[0].value
     assert not page.button
+
+
+def test_a_finished_lesson_that_is_not_saved_yet_is_named_with_its_report(
+    state: State, store: Store, file: Path
+) -> None:
+    state.lessons.join("lesson-1", ME, LessonPlan("Algebra_1"))
+    live = state.lessons.open("lesson-1", "socket")
+    live.add(crowd(happy=1))
+    store.engine.dispose()
+    hidden = file.rename(file.with_suffix(".away"))
+    file.mkdir()
+    live.finish()
+    page = tab(state)
+    assert not page.exception
+    assert "is not saved yet" in page.warning[0].value
+    assert "Algebra\\_1" in page.warning[0].value
+    assert page.get("download_button")
+    file.rmdir()
+    hidden.rename(file)
+    wait_until(lambda: state.lessons.save(live))
+    state.lessons.forget(live, ended=True)
+    page.run()
+    assert "is not saved yet" not in text_of(page)
+    assert store.find(ME).found == 1
+
+
+def test_a_file_that_was_moved_away_is_named_with_the_time(
+    state: State, store: Store, file: Path
+) -> None:
+    file.rename(file.with_suffix(".away"))
+    with pytest.raises(StoreError, match="was moved away"):
+        store.check()
+    page = tab(state)
+    assert not page.exception
+    assert "was moved away or replaced at" in page.warning[0].value
 
 
 @pytest.mark.parametrize("address", [{}, {"lesson": "any"}])

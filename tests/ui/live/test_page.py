@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from fer.faces import Faces
 from fer.server.lessons import ABANDONED, LiveLessons
-from fer.server.state import State
+from fer.server.state import LOADING, State
 from fer.settings import Settings
 from fer.store import Autosave, Store
 from fer.store.database import file_url
@@ -70,6 +70,18 @@ def test_the_gate_comes_first(state: State) -> None:
         assert said in words
     assert len(page.button) == 1
     assert not page.segmented_control
+
+
+def test_a_network_that_cannot_be_loaded_is_named_before_anything_is_asked(state: State) -> None:
+    state.not_ready = "model.onnx is cut off; fetch it again"
+    page = opened(state)
+    assert not page.exception
+    assert "cannot read faces** (model.onnx is cut off; fetch it again)" in page.error[0].value
+    assert not page.button
+    state.not_ready = None
+    assert page.run().button
+    state.not_ready = LOADING
+    assert not page.run().error
 
 
 def test_in_the_union_it_stays_off(tiny_model: Path) -> None:
@@ -253,7 +265,7 @@ def test_faces_that_are_not_read_yet_are_only_counted() -> None:
     assert "<b>–</b>negative" in _panel
 
 
-def test_a_lesson_that_could_not_be_saved_says_so_with_its_report(
+def test_finish_says_until_it_is_so_that_a_lesson_is_not_saved(
     tiny_model: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "lessons.sqlite3"
@@ -261,13 +273,47 @@ def test_a_lesson_that_could_not_be_saved_says_so_with_its_report(
     state = made(
         Settings(model=tiny_model, live="socket"), store=store, autosave=Autosave(store, every=0)
     )
+    state.store = store
     page = agreed(state)
     feed(state, page)
     page.run()
     store.engine.dispose()
-    path.unlink()
+    hidden = path.rename(path.with_suffix(".away"))
     path.mkdir()  # no database can be opened here
     page = button(page, "Finish")
     assert not page.exception
-    assert page.warning
+    assert "Download the report now: this lesson is not saved yet" in page.warning[0].value
+    files = [one.proto.label for one in page.get("download_button")]
+    assert files.count("Report") == 2  # at once below the warning, and as ever
+    path.rmdir()
+    hidden.rename(path)
+    state.lessons.save_due()
+    page.run()
+    assert not page.warning
+    assert "it is saved now" in page.success[0].value
     assert len(page.get("download_button")) == 4
+    (kept,) = store.find(owner_of(page)).lessons
+    assert kept.ended
+    state.lessons.close()
+
+
+def test_a_report_that_will_never_be_saved_does_not_promise_it(state: State) -> None:
+    state.store_fault = "unknown kind of database"
+    page = agreed(state)
+    feed(state, page)
+    page.run()
+    page = button(page, "Finish")
+    assert "this server will not save this lesson" in page.warning[0].value
+    assert "unknown kind of database" in page.warning[0].value
+
+
+def test_a_page_whose_lesson_was_ended_elsewhere_says_where_it_is(state: State) -> None:
+    page = agreed(state)
+    feed(state, page)
+    page.run()
+    live = state.lessons.running(page.session_state["live_lesson"], owner_of(page))
+    assert live is not None
+    live.finish()
+    page.run()
+    assert not page.exception
+    assert "in History" in page.info[0].value

@@ -1,7 +1,7 @@
 // @ts-check
 // The connection to the server: a socket that comes back by itself. Knows bytes and answers only.
 
-import { frameHeader, parseMessage, REPLACED } from "../messages.js";
+import { frameHeader, parseMessage, REPLACED, UNREADABLE } from "../messages.js";
 
 /** @import { Answer } from "../messages.js" */
 
@@ -15,7 +15,7 @@ import { frameHeader, parseMessage, REPLACED } from "../messages.js";
  * @property {() => number} random
  */
 /** @typedef {object} Listener
- * @property {(state: "live" | "reconnecting" | "busy") => void} state
+ * @property {(state: "live" | "reconnecting" | "busy" | "unreadable") => void} state
  * @property {(answer: Answer, delay: number) => void} faces
  * @property {() => void} token a new token is needed
  * @property {() => void} tooBig
@@ -31,6 +31,9 @@ const ASK_AGAIN = 5000;
 const POLICY = 1008; // WebSocket close codes
 const TOO_BIG = 1009;
 const TRY_LATER = 1013;
+/** Close codes after which there is something to say.
+ * @type {Record<number, "busy" | "unreadable">} */
+const LOST = { [TRY_LATER]: "busy", [UNREADABLE]: "unreadable" };
 
 /** @type {World} */
 export const REAL_WORLD = {
@@ -196,7 +199,7 @@ export class Connection {
     socket.close();
     if (this.resting) return;
     if (code === TOO_BIG) this.listener.tooBig();
-    this.listener.state(code === TRY_LATER ? "busy" : "reconnecting");
+    this.listener.state(LOST[code] ?? "reconnecting");
     this.#failures += 1;
     const doubted = code === POLICY || this.#failures % BLIND === 0;
     if (doubted && this.#token === this.#triedToken) {
@@ -206,8 +209,8 @@ export class Connection {
     const longest = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** (this.#failures - 1));
     // Partly random, so that a school's classes don't all come back at the same time.
     const wait = longest * (0.6 + 0.4 * this.world.random());
-    const busy = code === TRY_LATER ? BUSY_WAIT : 0;
-    this.#timer = this.world.setTimeout(() => this.#connect(), wait + busy);
+    const more = code in LOST ? BUSY_WAIT : 0;
+    this.#timer = this.world.setTimeout(() => this.#connect(), wait + more);
   }
 
   #askForToken() {

@@ -7,7 +7,7 @@ import { text } from "../text.js";
 /** @typedef {{start: () => void, stop: () => void, choose: () => void}} Actions */
 
 /** @type {Set<ViewState>} */
-const RUNNING = new Set(["live", "reconnecting", "busy"]);
+const RUNNING = new Set(["live", "reconnecting", "busy", "unreadable"]);
 
 export class Panel {
   /** @type {ViewState} */

@@ -22,7 +22,7 @@ import { faultText, text } from "../text.js";
  */
 
 /** @type {ViewState[]} */
-const WITH_SENTENCE = ["reconnecting", "busy"];
+const WITH_SENTENCE = ["reconnecting", "busy", "unreadable"];
 
 export class LiveView {
   /** @type {ViewData | null} */

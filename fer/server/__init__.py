@@ -78,6 +78,7 @@ def lifespan(state: State, sweep_every: float = SWEEP_EVERY) -> Lifespan:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await asyncio.to_thread(state.lessons.close)
+            await asyncio.to_thread(state.decoder.close)
 
     return run
 

@@ -128,7 +128,9 @@ DESCRIPTION: Final[Schema] = {
                 "operationId": "readPhoto",
                 "requestBody": {
                     "required": True,
-                    "description": "at most 15 MB and 50 megapixels",
+                    "description": "JPEG, PNG, WebP, AVIF, or the first picture of a GIF or TIFF; "
+                    "at most 15 MB and 50 megapixels (16 of WebP, AVIF, GIF, TIFF and progressive "
+                    "JPEG), no side longer than 16384 pixels",
                     "content": {
                         "image/*": {"schema": PICTURE},
                         "application/octet-stream": {"schema": PICTURE},

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from fer.vision.analyzer import Analyzer
 from tests.hostile import pictures, recordings
 from tests.hostile.trial import HEAD, Server, from_folder, tried
 
@@ -31,7 +32,7 @@ def main() -> int:
         # In a process of its own: making them takes more memory than reading them.
         made = [sys.executable, "-m", "tests.hostile", options.what, "--make", folder]
         subprocess.run(made, check=True)
-        server = Server(options.detector)
+        server = Server(Analyzer(detector=options.detector))
         read = {
             "pictures": server.picture,
             "live": server.live,

@@ -240,8 +240,17 @@ WORST: dict[str, Make] = {
     "jpeg-cut": lambda: saved(noise(640, 480), "JPEG")[:20_000],
     "png-cut": lambda: saved(noise(640, 480), "PNG")[:200_000],
 }
-# Those of WORST that take longer to make than to read.
+# Those of WORST that take seconds to make or to read.
 SLOW = {
+    "png-50mp",
+    "png-50mp-interlaced",
+    "png-widest",
+    "png-chunks",
+    "jpeg-50mp-turned",
+    "jpeg-16mp-cmyk-progressive",
+    "jpeg-passes-30",
+    "tiff-16mp-alpha",
+    "gif-16mp",
     "avif-16mp",
     "jpeg-16mp-progressive",
     "png-50mp-deep",

@@ -150,8 +150,8 @@ WORST: dict[str, Make] = {
     "picture": lambda: mjpeg("avi", 1)[:200],
     "cut": lambda: video(640, 480, options={"preset": "ultrafast"})[:300_000],
 }
-# Those of WORST that take longer to make than to read.
-SLOW = {"references-4k-deep", "frames-49mp"}
+# Those of WORST that take seconds to make or to read.
+SLOW = {"references-4k", "references-4k-deep", "frames-49mp"}
 
 
 @cache

@@ -64,10 +64,10 @@ HEAD = (
 class Server:
     """What a server reads visitors' files with, in this process."""
 
-    def __init__(self, detector: str = "auto") -> None:
+    def __init__(self, analyzer: Analyzer | None = None) -> None:
         self.decoder = BoxedDecoder()
         self.decoder.start()
-        self.analyzer = Analyzer(detector=detector)
+        self.analyzer = analyzer or Analyzer()
         self.analyzer.load()
         self.photos = Photos(self.analyzer, self.decoder)
         self.stream = self.analyzer.live()

@@ -130,7 +130,11 @@ def _run(limits: Box, message: Message, descriptors: list[int]) -> None:
     link_number, source, target = descriptors
     link = socket.socket(fileno=link_number)
     out = mmap.mmap(target, limits.room)
-    given = None if limits.kind == "film" else mmap.mmap(source, box.LARGEST_FILE)
+    os.close(target)
+    given = None
+    if limits.kind != "film":
+        given = mmap.mmap(source, box.LARGEST_FILE)
+        os.close(source)
     os.nice(limits.nice)
     sandbox.limit(limits.memory, max(descriptors) + 1 + SPARE)
     sealed = sandbox.seal()

@@ -36,7 +36,7 @@ LOG: Final = logging.getLogger(__name__)
 PROGRAM: Final = "fer.vision.media.decode_child"
 PASSED_ON: Final = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH")  # to find the libraries
 START_SECONDS: Final = 60.0  # until the libraries are loaded, on a busy computer too
-KEPT_ROOM: Final = 8_000_000  # bytes of shared memory that a box keeps from picture to picture
+KEPT_ROOM: Final = 40_000_000  # bytes of shared memory that a box keeps: a phone's usual photo
 LONG: Final = "takes too long to decode; save it again as a plain JPEG, or a video as MP4 (H.264)"
 LARGE: Final = "takes too much memory to decode; make it smaller"
 DAMAGED: Final = "cannot be read: it is damaged; fetch or save it again"
@@ -206,6 +206,7 @@ class Child:
     ) -> None:
         self.limits, self.fit = limits, True
         self._starter, self._costs, self._uses = starter, costs, 0
+        self._given_bytes = self._out_bytes = 0  # that the last picture took
         given = os.memfd_create("given", os.MFD_CLOEXEC) if source is None else source
         out = os.memfd_create("out", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         self._link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -244,7 +245,8 @@ class Child:
         """Return the frame, in memory that the next picture is written to."""
         if len(data) > box.LARGEST_FILE:
             raise DataError(f"{name}: too large a file; make the picture smaller first", "size")
-        self._given[: len(data)] = bytes(data)
+        self._given_bytes = len(data)
+        self._given[: len(data)] = data
         self._uses += 1
         self.fit = self._uses < self.limits.uses
         asked = {"bytes": len(data), "name": name[:200], "limits": asdict(limits)}
@@ -255,7 +257,8 @@ class Child:
         width, height = (int(side) for side in answer["size"])
         if not (width > 0 and height > 0 and 3 * width * height <= self.limits.room):
             raise self._lost("answered nonsense", "", DAMAGED, "unreadable")
-        return np.frombuffer(self._out, np.uint8, 3 * width * height).reshape(height, width, 3)
+        self._out_bytes = 3 * width * height
+        return np.frombuffer(self._out, np.uint8, self._out_bytes).reshape(height, width, 3)
 
     def ask(self, message: Message | None, name: str) -> Message:
         """Send a message if there is one; return the answer, or raise what is wrong with a file."""
@@ -272,10 +275,13 @@ class Child:
         return self._counted(answer, name)
 
     def forget(self) -> None:
-        """Give back the shared memory of large pictures."""
-        if self.limits.room > KEPT_ROOM and self.limits.kind == "photo":
-            self._given.madvise(mmap.MADV_REMOVE)
-            self._out.madvise(mmap.MADV_REMOVE)
+        """Clear the shared memory, and give back what a large picture took of it."""
+        for shared, used in ((self._given, self._given_bytes), (self._out, self._out_bytes)):
+            if used > KEPT_ROOM:
+                shared.madvise(mmap.MADV_REMOVE)
+            elif used:
+                np.frombuffer(shared, np.uint8, used)[:] = 0
+        self._given_bytes = self._out_bytes = 0
 
     def end(self) -> Message:
         """End the box; return what it was ended by and what it has used."""
@@ -386,7 +392,8 @@ class Boxes:
         # At once, so that nobody waits for the next one.
         with suppress(BusyError):
             child = child if child.fit else self._new()
-            child.forget()
+            if self.limits.kind == "photo":  # the others' frames are copied, and the next is near
+                child.forget()
             with self._lock:
                 self._ready.append(child)
 

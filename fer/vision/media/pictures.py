@@ -27,7 +27,7 @@ from fer.errors import DataError, UsageError
 from fer.faces import Picture
 from fer.vision.media import exif, jpeg
 
-BAND: Final = 256  # rows converted at once
+BAND: Final = 2_000_000  # pixels converted at once
 SMALL: Final = 1200  # rows; a picture of fewer is converted in one piece, which is faster
 # The first bytes of each format that is read, by Pillow's names; it would also open PostScript and
 # other formats with a history of faults. No plain PBM, PGM and PPM, which it reads in Python.
@@ -277,10 +277,11 @@ def _frame(image: Image.Image, turn: tuple[bool, bool, bool], allocate: Allocate
     # Written through a view that lies as the camera held it, so that no second copy is turned.
     held = frame[:: -1 if flip else 1, :: -1 if mirror else 1]
     held = held.transpose(1, 0, 2) if swap else held
-    band = height if height <= SMALL else BAND
+    band = height if height <= SMALL else max(1, BAND // width)
     for top in range(0, height, band):
         bottom = min(top + band, height)
-        held[top:bottom] = _bgr(image.crop((0, top, width, bottom)))
+        part = image if band == height else image.crop((0, top, width, bottom))
+        held[top:bottom] = _bgr(part)
     return frame
 
 

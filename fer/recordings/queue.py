@@ -16,10 +16,10 @@ from fer.errors import BusyError
 from fer.recordings.job import UNSEEN, RecordingJob, RecordingOrder, VideoReader
 from fer.recordings.upload import RecordingFile
 from fer.store import Store
-from fer.vision.media.box import NICE
+from fer.vision.media.box import FILM, NICE
 from fer.vision.media.decoder import Decoder, OwnDecoder
 
-AT_ONCE: Final = 2  # recordings read at the same time
+AT_ONCE: Final = FILM.at_once - 1  # recordings read at the same time; one more may be checked
 WAITING: Final = 8  # recordings that may wait; each takes space on the disk
 
 

@@ -19,7 +19,6 @@ from anyio import to_thread
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from fer.errors import BusyError, FerError
-from fer.machine import cpu_limit
 from fer.server import protocol
 from fer.server.clock import DelayGauge
 from fer.server.lessons import LiveLesson
@@ -27,11 +26,12 @@ from fer.server.limits import Bucket, Limits
 from fer.server.origins import OriginCheck
 from fer.server.protocol import Frame, RefusedError
 from fer.server.state import State
+from fer.vision.media.box import LIVE
 from fer.vision.media.decoder import Decoder, OwnDecoder
 
 LOG: Final = logging.getLogger(__name__)
 IN_FLIGHT: Final = 2  # frames that a client may send before it has an answer
-AT_ONCE: Final = max(2, round(cpu_limit()))  # pictures that are read at the same time
+AT_ONCE: Final = LIVE.at_once  # pictures that are read at the same time
 
 
 class LiveSocket:

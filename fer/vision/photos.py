@@ -18,11 +18,12 @@ from fer.faces import Faces, Floats, Picture
 from fer.vision.classifier import Classifier
 from fer.vision.crop import crops
 from fer.vision.draw import DARK, TEXT_SIZES, draw, plate
+from fer.vision.media.box import PHOTO
 from fer.vision.media.decoder import Decoder, OwnDecoder
 from fer.vision.media.pictures import png
 
 LARGEST: Final = 15_000_000  # bytes of a file
-AT_ONCE: Final = 1  # pictures read at once in a process
+AT_ONCE: Final = PHOTO.at_once  # pictures read at once in a process
 SCREEN: Final = (1600, 900)  # the largest width and height of the copy for the screen
 SMALLEST: Final = 480  # pixels: a smaller picture is enlarged to this, so that labels fit on it
 QUALITY: Final = 92  # of the copy, a JPEG

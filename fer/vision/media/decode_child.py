@@ -42,6 +42,7 @@ LONGEST: Final = 400  # letters of an error
 
 def main(link_number: int) -> None:
     """Start boxes when told to, until the server has ended."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which ends this one
     link = socket.socket(fileno=link_number)
     _prepare()
     box.send(link, {"ready": os.getpid()})

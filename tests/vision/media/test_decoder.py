@@ -251,6 +251,16 @@ def test_the_process_that_starts_boxes_is_started_again() -> None:
     assert set(starters()) == before
 
 
+def test_ctrl_c_in_the_terminal_ends_no_box(decoder: BoxedDecoder) -> None:
+    for number in starters():
+        for each in (number, *boxes_of(number)):
+            os.kill(each, signal.SIGINT)
+    before = decoder.costs.lost.total()
+    with decoder.photo(GOOD, "b") as frame:
+        assert frame.shape == (48, 64, 3)
+    assert decoder.costs.lost.total() == before
+
+
 def test_others_are_served_while_one_computes(decoder: BoxedDecoder, slow: bytes) -> None:
     done = threading.Event()
 

@@ -13,7 +13,11 @@ from tests.hostile import pictures, recordings
 from tests.hostile.trial import HEAD, Server, from_folder, tried
 
 WORST = {"pictures": pictures.WORST, "live": pictures.WORST, "recordings": recordings.WORST}
-CORPUS = {"pictures": pictures.corpus, "live": pictures.corpus, "recordings": recordings.corpus}
+CORPUS = {
+    "pictures": pictures.corpus,
+    "live": pictures.live_corpus,
+    "recordings": recordings.corpus,
+}
 
 
 def main() -> int:

@@ -86,11 +86,12 @@ def directory(entries: list[tuple[int, int, int, int]], values: bytes = b"") -> 
 
 
 def exif_list(kind: int, size: int, tag: int = 0x9999) -> bytes:
-    """EXIF data with an orientation and one list of so many bytes."""
+    """EXIF data with an orientation, a unit and one list of so many bytes."""
     width = {SHORT: 2, LONG: 4, RATIONAL: 8}[kind]
     item = {SHORT: b"\1\0", LONG: b"\1\0\0\0", RATIONAL: struct.pack("<II", 1, 3)}[kind]
     count = size // width
-    entries = [(ORIENTATION, SHORT, 1, 6), (tag, kind, count, 8 + 2 + 24 + 4)]
+    unit = (0x0128, SHORT, 1, 2)  # without it Pillow does not look at the resolution
+    entries = [(ORIENTATION, SHORT, 1, 6), (tag, kind, count, 8 + 2 + 36 + 4), unit]
     return directory(entries, item * count)
 
 
@@ -289,8 +290,22 @@ def good() -> tuple[bytes, ...]:
     return tuple(pictures)
 
 
+@cache
+def frames() -> tuple[bytes, ...]:
+    """The JPEGs among them, and larger ones as a browser sends them."""
+    browsers = (saved(noise(*size), "JPEG", quality=60) for size in ((320, 240), (640, 480)))
+    return (*(data for data in good() if data.startswith(b"\xff\xd8")), *browsers)
+
+
 def corpus(count: int, seed: int = 0) -> Iterator[tuple[str, bytes]]:
     """Yield so many mutated pictures with their names."""
     for at in range(count):
         dice = random.Random(f"{seed}-{at}")
         yield f"picture-{seed}-{at}", mutated(good(), dice)
+
+
+def live_corpus(count: int, seed: int = 0) -> Iterator[tuple[str, bytes]]:
+    """Yield so many mutated live frames with their names."""
+    for at in range(count):
+        dice = random.Random(f"live-{seed}-{at}")
+        yield f"live-{seed}-{at}", mutated(frames(), dice)

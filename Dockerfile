@@ -82,7 +82,8 @@ USER 10001:10001
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "start.py", "check"]
-# No init process: the app starts no processes, and handles SIGTERM as process 1
+# No init process: the one process that the app starts ends and reaps the processes that decode
+# files (docs/decisions/0070-decoding.md), and the app handles SIGTERM as process 1
 # (deploy/image/start.py).
 CMD ["python", "start.py"]
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 from typing import Literal
 
 # What is wrong with a file: a key of the pages' translated texts.
-Fault = Literal["unreadable", "heic", "pixels", "size", "sound", "kind", "disk"]
+Fault = Literal["unreadable", "heic", "pixels", "side", "costly", "size", "sound", "kind", "disk"]
 
 
 class FerError(Exception):

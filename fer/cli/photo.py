@@ -11,8 +11,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-import cv2
-
 from fer.cli.commands import Commands, reading_options
 from fer.cli.terminal import Progress, message
 from fer.emotions import percent
@@ -20,7 +18,7 @@ from fer.errors import DataError, UsageError
 from fer.faces import Faces, Picture
 from fer.settings import Settings
 from fer.tables import FaceTable
-from fer.vision.media.pictures import find_pictures, read_picture
+from fer.vision.media.pictures import find_pictures, png, read_picture
 
 MANY: Final = 6  # most faces that are listed one by one; more are counted by emotion
 
@@ -87,8 +85,12 @@ def read_photos(
                     continue
                 faces = analyzer.photo(frame)
                 if table is not None:
-                    _write(targets[at], annotated(frame, faces))
                     table.add(str(path), faces)
+                    try:
+                        _write(targets[at], annotated(frame, faces))
+                    except DataError as fault:
+                        results.append({"file": str(path), "error": str(fault)})
+                        continue
                 results.append({"file": str(path), "faces": faces.to_records()})
                 if not as_json:
                     progress.clear()
@@ -157,6 +159,7 @@ def _targets(pictures: Sequence[Path], out: Path) -> list[Path]:
 
 
 def _write(path: Path, picture: Picture) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     # Encode in memory: OpenCV cannot write to every file name on every system.
-    path.write_bytes(cv2.imencode(".png", picture)[1].tobytes())
+    data = png(picture, str(path))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)

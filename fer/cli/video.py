@@ -169,7 +169,7 @@ def read_video(
 
 def _shown(steps: Iterable[AnalyzedFrame], source: Video) -> Iterator[AnalyzedFrame]:
     """Yield the frames, and show on the terminal how far the video is read."""
-    progress = Progress(source.path.name)
+    progress = Progress(Path(source.name).name)
     whole = f" of {minutes(source.duration)}" if source.duration else ""
     try:
         for step in steps:

@@ -6,7 +6,7 @@ import logging
 import threading
 import time as clock
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Protocol
@@ -16,7 +16,7 @@ from fer.lesson.lesson import LessonPlan
 from fer.recordings.upload import RecordingFile, recorded_at
 from fer.store import Store, StoreError
 from fer.vision.analyzer import AnalyzedFrame
-from fer.vision.media.videos import Video
+from fer.vision.media.decoder import Decoder, Film, OwnDecoder
 
 LOG: Final = logging.getLogger(__name__)
 UNSEEN: Final = 3600.0  # seconds; a job that no page has shown for so long is removed
@@ -28,7 +28,7 @@ REST: Final = 3.0
 class VideoReader(Protocol):
     """Detects, follows and classifies the faces of a video: an Analyzer, or a test's fake."""
 
-    def video(self, source: Video) -> Iterable[AnalyzedFrame]: ...
+    def video(self, source: Film) -> Iterable[AnalyzedFrame]: ...
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ class RecordingJob:
     store: Store | None = None
     lesson_count: Callable[[], int] = lambda: 0  # of the live lessons
     now: Callable[[], float] = clock.monotonic
+    decoder: Decoder = field(default_factory=OwnDecoder)
 
     def __post_init__(self) -> None:
         self.newest: AnalyzedFrame | None = (
@@ -71,9 +72,9 @@ class RecordingJob:
         self._share: float | None = None
         self._end = 0.0  # how far it is read, in seconds of the recording
         self._stop = threading.Event()
-        self.video = Video(self.file.path, self.order.every)
+        self.video = self.decoder.film(self.file.path, self.order.every, self.order.file_name)
         plan, today = self.order.plan, datetime.now(UTC)
-        started = (recorded_at(self.file.path, today) or today).astimezone(plan.zone)
+        started = (recorded_at(self.video.created, today) or today).astimezone(plan.zone)
         name = plan.name or f"{Path(self.order.file_name).stem}, {started:%Y-%m-%d}"
         self.lesson = plan.begin(started, name=name)
 
@@ -125,7 +126,7 @@ class RecordingJob:
             finally:
                 self.over = True
 
-    def _read(self, video: Video) -> None:
+    def _read(self, video: Film) -> None:
         begun = self.now()
         for step in self.reader.video(video):
             if self._stop.is_set():

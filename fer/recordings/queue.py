@@ -16,10 +16,11 @@ from fer.errors import BusyError
 from fer.recordings.job import UNSEEN, RecordingJob, RecordingOrder, VideoReader
 from fer.recordings.upload import RecordingFile
 from fer.store import Store
+from fer.vision.media.box import FILM, NICE
+from fer.vision.media.decoder import Decoder, OwnDecoder
 
-AT_ONCE: Final = 2  # recordings read at the same time
+AT_ONCE: Final = FILM.at_once - 1  # recordings read at the same time; one more may be checked
 WAITING: Final = 8  # recordings that may wait; each takes space on the disk
-NICE: Final = 10  # lower priority than live classes on a busy processor
 
 
 class RecordingQueue:
@@ -33,8 +34,10 @@ class RecordingQueue:
         at_once: int = AT_ONCE,
         waiting: int = WAITING,
         now: Callable[[], float] = clock.monotonic,
+        decoder: Decoder | None = None,
     ) -> None:
         self._reader, self._store, self._lesson_count = reader, store, lesson_count
+        self._decoder = decoder or OwnDecoder()
         self._at_once, self._most_waiting, self._now = at_once, waiting, now
         self._lock = threading.RLock()
         self._jobs: dict[str, RecordingJob] = {}  # by owner, in the order in which they start
@@ -49,7 +52,14 @@ class RecordingQueue:
         file = RecordingFile(data)
         try:
             job = RecordingJob(
-                owner, order, file, self._reader, self._store, self._lesson_count, self._now
+                owner,
+                order,
+                file,
+                self._reader,
+                self._store,
+                self._lesson_count,
+                self._now,
+                self._decoder,
             )
             with self._lock:
                 self._check_room(owner)  # the owner's other tab may have begun one meanwhile

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from fer.errors import DataError
-from fer.vision.media.videos import open_media
 
 OPEN_FILES: Final = Path("/proc/self/fd")  # Linux: open files by number, including deleted ones
 PIECE: Final = 1 << 20  # bytes copied at a time, so that the recording is not in memory twice
@@ -60,12 +59,10 @@ class RecordingFile:
         self.close()
 
 
-def recorded_at(path: Path, now: datetime) -> datetime | None:
-    """Return when the recording was made; None if its file has no time, or an impossible one."""
-    with open_media(path) as container:
-        written = container.metadata.get("creation_time", "")
+def recorded_at(created: str, now: datetime) -> datetime | None:
+    """Return when a recording was made; None if its file has no time, or an impossible one."""
     try:
-        time = datetime.fromisoformat(written)
+        time = datetime.fromisoformat(created)
     except ValueError:
         return None
     if time.tzinfo is None:

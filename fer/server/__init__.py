@@ -85,6 +85,7 @@ def lifespan(
             # Not in the loop's usual threads: all of them may wait for a store that hangs.
             with ThreadPoolExecutor(1, "closing") as thread:
                 await asyncio.get_running_loop().run_in_executor(thread, state.lessons.close)
+            await asyncio.to_thread(state.decoder.close)
 
     return run
 

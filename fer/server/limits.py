@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from fer.vision.media.box import LIVE_PIXELS
 from fer.vision.photos import LARGEST
 
 Clock = Callable[[], float]
@@ -17,7 +18,7 @@ class Limits:
     """The limits of the routes, for one client and for all together."""
 
     frame_bytes: int = 3_000_000
-    frame_pixels: int = 8_000_000  # as many as a 4K picture; larger ones would only be shrunk
+    frame_pixels: int = LIVE_PIXELS
     frames_a_second: float = 60.0
     idle_seconds: float = 30.0
     send_seconds: float = 5.0  # in which a client must receive an answer

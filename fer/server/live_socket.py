@@ -19,7 +19,6 @@ from anyio import to_thread
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from fer.errors import BusyError, FerError, LiveError
-from fer.machine import cpu_limit
 from fer.server import protocol
 from fer.server.clock import DelayGauge
 from fer.server.lessons import LiveLesson
@@ -27,10 +26,12 @@ from fer.server.limits import Bucket, Limits
 from fer.server.origins import OriginCheck
 from fer.server.protocol import Frame, RefusedError
 from fer.server.state import State
+from fer.vision.media.box import LIVE
+from fer.vision.media.decoder import Decoder, OwnDecoder
 
 LOG: Final = logging.getLogger(__name__)
 IN_FLIGHT: Final = 2  # frames that a client may send before it has an answer
-AT_ONCE: Final = max(2, round(cpu_limit()))  # pictures that are read at the same time
+AT_ONCE: Final = LIVE.at_once  # pictures that are read at the same time
 
 
 class LiveSocket:
@@ -55,7 +56,9 @@ class LiveSocket:
             return
         # Made here because it belongs to the running event loop.
         self._workers = self._workers or FairWorkers()
-        connection = SocketConnection(socket, live, self._limits, self._workers)
+        connection = SocketConnection(
+            socket, live, self._limits, self._workers, self._state.decoder
+        )
         if before := live.connect(connection):
             before.end("replaced by a newer connection", replaced=True)
         try:
@@ -90,8 +93,14 @@ class SocketConnection:
     """A client's connection: one task reads, another answers, and an error ends both."""
 
     def __init__(
-        self, socket: WebSocket, live: LiveLesson, limits: Limits, workers: FairWorkers
+        self,
+        socket: WebSocket,
+        live: LiveLesson,
+        limits: Limits,
+        workers: FairWorkers,
+        decoder: Decoder | None = None,
     ) -> None:
+        self._decoder = decoder or OwnDecoder()
         self._socket, self._live, self._limits, self._workers = socket, live, limits, workers
         self._waiting: Frame | None = None
         self._frame_waits = asyncio.Event()
@@ -187,7 +196,7 @@ class SocketConnection:
 
     def _analyse(self, frame: Frame) -> str:
         """Return the answer to a frame. Runs in a thread."""
-        picture = protocol.decode(frame.jpeg, self._limits.frame_pixels)
+        picture = protocol.decode(frame.jpeg, self._limits.frame_pixels, self._decoder)
         faces = self._live.feed(picture, frame.time / 1000)
         ms = (clock.monotonic() - frame.arrived) * 1000
         size = (picture.shape[1], picture.shape[0])

@@ -104,15 +104,22 @@ FORM: Final[Schema] = {
     "properties": {"file": PICTURE},
 }
 
-READY: Final[Schema] = {
-    "get": {
-        "summary": "Check whether pictures can be read",
-        "responses": {
-            "200": answer("Ready", HEALTH),
-            "503": answer("Not yet, or not at all", HEALTH),
-        },
+
+def health(summary: str, ready: str) -> Schema:
+    """Return the description of a health check."""
+    return {
+        "get": {
+            "summary": summary,
+            "responses": {
+                "200": answer(ready, HEALTH),
+                "503": answer("Not yet, or not at all", HEALTH),
+            },
+        }
     }
-}
+
+
+READING: Final = health("Check whether pictures can be read", "Ready")
+SAVING: Final = health("Check whether pictures can be read and lessons saved", "Ready, and saving")
 
 DESCRIPTION: Final[Schema] = {
     "openapi": "3.1.0",
@@ -128,7 +135,9 @@ DESCRIPTION: Final[Schema] = {
                 "operationId": "readPhoto",
                 "requestBody": {
                     "required": True,
-                    "description": "at most 15 MB and 50 megapixels",
+                    "description": "JPEG, PNG, WebP, AVIF, or the first picture of a GIF or TIFF; "
+                    "at most 15 MB and 50 megapixels (16 of WebP, AVIF, GIF, TIFF and progressive "
+                    "JPEG), no side longer than 16384 pixels",
                     "content": {
                         "image/*": {"schema": PICTURE},
                         "application/octet-stream": {"schema": PICTURE},
@@ -155,8 +164,10 @@ DESCRIPTION: Final[Schema] = {
                 "responses": {"200": answer("OpenAPI 3.1", {"type": "object"})},
             }
         },
-        "/healthz": READY,
-        "/health": READY,
+        "/healthz": READING,
+        "/health": READING,
+        "/readyz": SAVING,
+        "/ready": SAVING,
         "/metrics": {
             "get": {
                 "summary": "Return metrics for Prometheus",

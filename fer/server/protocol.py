@@ -23,8 +23,9 @@ from fer.emotions import percent
 from fer.errors import DataError
 from fer.faces import Faces, Picture
 from fer.lesson import Snapshot
-from fer.vision.media import pictures
-from fer.vision.media.pictures import JPEG, DecodeLimits
+from fer.vision.media import jpeg as jpegs
+from fer.vision.media.decoder import Decoder, OwnDecoder
+from fer.vision.media.pictures import DecodeLimits
 
 VERSION: Final = 1
 HEADER: Final = struct.Struct("<IId")
@@ -74,20 +75,21 @@ def parse(message: bytes, arrived: float) -> Frame:
     return Frame(seq, time, memoryview(message)[HEADER.size :], arrived)
 
 
-def decode(jpeg: memoryview, most_pixels: int) -> Picture:
+def decode(jpeg: memoryview, most_pixels: int, decoder: Decoder | None = None) -> Picture:
     """Return the picture of a frame; raise RefusedError if it is not a plain JPEG or too large."""
-    limits = DecodeLimits(most_pixels, MOST_PASSES, ("JPEG",), rotate=False)
-    data = bytes(jpeg)
-    if not data.startswith(JPEG):
+    limits = DecodeLimits(
+        most_pixels, most_pixels, passes=MOST_PASSES, formats=("JPEG",), rotate=False
+    )
+    if bytes(jpeg[: len(jpegs.BEGIN)]) != jpegs.BEGIN:
         raise RefusedError(BAD_DATA, "a frame must be a plain JPEG")
     try:
-        return pictures.decode(data, "the frame", limits)
+        return (decoder or OwnDecoder()).frame(jpeg, "the frame", limits)
     except DataError as fault:
         if fault.fault == "pixels":
             most = f"a frame has at most {most_pixels / 1e6:.0f} megapixels"
             raise RefusedError(TOO_BIG, most) from fault
         raise RefusedError(
-            BAD_DATA, "this JPEG is damaged, cut off, or has too many passes"
+            BAD_DATA, "this JPEG is damaged, cut off, has too many passes, or takes too long"
         ) from fault
 
 

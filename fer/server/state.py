@@ -21,6 +21,7 @@ from fer.settings import Settings
 from fer.store import Autosave, Store, StoreError, UnsavedFiles
 from fer.vision.analyzer import Analyzer
 from fer.vision.classifier import Classifier
+from fer.vision.media.decoder import Decoder, OwnDecoder, server_decoder
 from fer.vision.photos import Photos
 
 if TYPE_CHECKING:
@@ -52,23 +53,29 @@ class State:
     store: Store | None = None  # None if lessons cannot be stored
     store_fault: str | None = None  # the reason, if there is no store
     not_ready: str | None = LOADING  # why no picture can be read yet; None once one was
+    decoder: Decoder = field(default_factory=OwnDecoder)  # of what visitors bring
 
     def __post_init__(self) -> None:
-        self.photos = Photos(self.analyzer)
+        self.photos = Photos(self.analyzer, self.decoder)
 
     @functools.cached_property
     def recordings(self) -> RecordingQueue:
         """Return the queue of recordings, made at the first call."""
-        # Imported here: PyAV takes 20 MB, and many servers never read a recording.
+        # Imported here: many servers never read a recording.
         from fer.recordings.job import VideoReader
         from fer.recordings.queue import RecordingQueue
 
         # `Reader` declares photos and live frames only; the analyzer reads videos too.
         reader = cast(VideoReader, self.analyzer)
-        return RecordingQueue(reader, self.store, lambda: len(self.lessons))
+        return RecordingQueue(reader, self.store, lambda: len(self.lessons), decoder=self.decoder)
 
     @classmethod
-    def of(cls, settings: Settings, analyzer: Reader | None = None) -> State:
+    def of(
+        cls,
+        settings: Settings,
+        analyzer: Reader | None = None,
+        decoder: Decoder | None = None,
+    ) -> State:
         """Return the state for these settings, without loading the network."""
         if analyzer is None:
             analyzer = Analyzer(
@@ -87,12 +94,15 @@ class State:
             if store is not None and store.fault is None:
                 autosave.take_in()  # before a page asks for the lesson that it was cut off from
             autosave.start(lessons.save_due)
-        return cls(settings, analyzer, lessons, secret, store, fault)
+        return cls(
+            settings, analyzer, lessons, secret, store, fault, decoder=decoder or server_decoder()
+        )
 
     def warm_up(self) -> None:
         """Load the network and read one picture, so that the first visitor need not wait."""
         blank = np.zeros((240, 320, 3), np.uint8)
         try:
+            self.decoder.start()
             self.analyzer.photo(blank)
             self.analyzer.read(blank, np.array([[100, 60, 96, 96]], np.float32))
         except FerError as fault:

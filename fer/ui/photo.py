@@ -14,7 +14,7 @@ import numpy as np
 import streamlit as st
 
 from fer.emotions import EMOJI, EMOTIONS, SURE
-from fer.errors import DataError, FerError
+from fer.errors import BusyError, DataError, FerError
 from fer.faces import Picture
 from fer.settings import Settings
 from fer.tables import FACE, csv_text, face_rows
@@ -23,7 +23,7 @@ from fer.ui.consent import acknowledged
 from fer.ui.live.browser_view import browser_text, component_data
 from fer.ui.text import emotion, plural, text, word
 from fer.vision.classifier import Classifier
-from fer.vision.media.pictures import DecodeLimits
+from fer.vision.media.pictures import BROUGHT
 from fer.vision.photos import LARGEST, Photo, Photos, screen_picture
 from fer.vision.saliency import overlay
 
@@ -133,6 +133,8 @@ def read(file: File, photos: Photos, *, whole: bool = False) -> Photo | str:
         return photos.read(file.data, file.name, whole=whole)
     except DataError as fault:
         return fault_text(file.name, file.data, fault)
+    except BusyError:  # the page has loaded the network, so it is a place for decoding that lacks
+        return text("photo.fault.busy", name=file.name)
 
 
 def choose_photo(pairs: Sequence[tuple[File, Photo]]) -> tuple[File, Photo]:
@@ -299,16 +301,24 @@ def enlarged(crop: Picture) -> Picture:
 
 def fault_text(name: str, data: bytes, fault: DataError) -> str:
     """Return why a file cannot be read, in the visitor's language."""
-    if not data:
-        return text("photo.fault.empty", name=name)
-    if fault.fault == "heic":
-        return text("photo.fault.heic", name=name)
-    if fault.fault == "pixels":
-        return text("photo.fault.pixels", name=name, most=f"{DecodeLimits().pixels / 1e6:.0f}")
-    if fault.fault == "size":
-        size = f"{len(data) / 1e6:.1f}"
-        return text("photo.fault.size", name=name, size=size, most=LARGEST_MB)
-    return text("photo.fault.unreadable", name=name)
+    most, fewer = f"{BROUGHT.pixels / 1e6:.0f}", f"{BROUGHT.costly_pixels / 1e6:.0f}"
+    size = f"{len(data) / 1e6:.1f}"
+    match fault.fault if data else "empty":
+        case "empty":
+            said = text("photo.fault.empty", name=name)
+        case "heic":
+            said = text("photo.fault.heic", name=name)
+        case "pixels":
+            said = text("photo.fault.pixels", name=name, most=most, fewer=fewer)
+        case "side":
+            said = text("photo.fault.side", name=name, most=BROUGHT.side)
+        case "costly":
+            said = text("photo.fault.costly", name=name)
+        case "size":
+            said = text("photo.fault.size", name=name, size=size, most=LARGEST_MB)
+        case _:
+            said = text("photo.fault.unreadable", name=name)
+    return said
 
 
 def csv_table(photos: Sequence[Photo]) -> str:

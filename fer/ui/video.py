@@ -191,18 +191,22 @@ def show_report(state: State, jobs: RecordingQueue, job: RecordingJob) -> None:
 
 def fault_text(name: str, size: int, fault: DataError) -> str:
     """Return why a file can't be read, in the visitor's language."""
-    if not size:
-        return text("video.fault.empty", name=name)
-    match fault.fault:
+    match fault.fault if size else "empty":
+        case "empty":
+            said = text("video.fault.empty", name=name)
         case "sound":
-            return text("video.fault.sound", name=name)
+            said = text("video.fault.sound", name=name)
         case "pixels":
-            return text("video.fault.pixels", name=name)
+            said = text("video.fault.pixels", name=name)
+        case "costly":
+            said = text("video.fault.costly", name=name)
         case "kind":
-            return text("video.fault.kind", name=name)
+            said = text("video.fault.kind", name=name)
         case "disk":
-            return text("video.fault.disk", name=name)
-    return text("video.fault.unreadable", name=name)
+            said = text("video.fault.disk", name=name)
+        case _:
+            said = text("video.fault.unreadable", name=name)
+    return said
 
 
 def _release_upload(file_id: str) -> None:

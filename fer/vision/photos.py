@@ -18,10 +18,12 @@ from fer.faces import Faces, Floats, Picture
 from fer.vision.classifier import Classifier
 from fer.vision.crop import crops
 from fer.vision.draw import DARK, TEXT_SIZES, draw, plate
-from fer.vision.media.pictures import decode
+from fer.vision.media.box import PHOTO
+from fer.vision.media.decoder import Decoder, OwnDecoder
+from fer.vision.media.pictures import png
 
 LARGEST: Final = 15_000_000  # bytes of a file
-AT_ONCE: Final = 1  # pictures read at once in a process
+AT_ONCE: Final = PHOTO.at_once  # pictures read at once in a process
 SCREEN: Final = (1600, 900)  # the largest width and height of the copy for the screen
 SMALLEST: Final = 480  # pixels: a smaller picture is enlarged to this, so that labels fit on it
 QUALITY: Final = 92  # of the copy, a JPEG
@@ -55,15 +57,16 @@ class Photo:
 class Photos:
     """Reads pictures, at most `at_once` at a time. Safe to call from several threads."""
 
-    def __init__(self, reader: PhotoReader, at_once: int = AT_ONCE) -> None:
-        self.reader = reader
+    def __init__(
+        self, reader: PhotoReader, decoder: Decoder | None = None, at_once: int = AT_ONCE
+    ) -> None:
+        self.reader, self._decoder = reader, decoder or OwnDecoder()
         self._places = threading.BoundedSemaphore(at_once)
 
     def faces(self, data: bytes, name: str) -> tuple[Faces, tuple[int, int]]:
         """Return the faces of a file, and its width and height."""
         _check_size(data, name)
-        with self._places:
-            frame = decode(data, name)
+        with self._places, self._decoder.photo(data, name) as frame:
             return self.reader.photo(frame), (frame.shape[1], frame.shape[0])
 
     def read(self, data: bytes, name: str, *, whole: bool = False) -> Photo:
@@ -72,8 +75,7 @@ class Photos:
         Raises DataError if the file is too large or cannot be read as a picture.
         """
         _check_size(data, name)
-        with self._places:
-            frame = decode(data, name)
+        with self._places, self._decoder.photo(data, name) as frame:
             faces = self._middle(frame) if whole else in_rows(self.reader.photo(frame))
             screen, scale = _screen_copy(frame)
             found = crops(frame, faces.boxes, self.reader.classifier.size)
@@ -82,10 +84,9 @@ class Photos:
 
     def drawn(self, data: bytes, name: str, faces: Faces, *, blur: bool = False) -> bytes:
         """Return a file's picture in its own size with the faces drawn on it, as PNG."""
-        with self._places:
-            frame = decode(data, name)
+        with self._places, self._decoder.photo(data, name) as frame:
             draw_numbered(frame, faces, blur=blur)
-            return cv2.imencode(".png", frame)[1].tobytes()
+            return png(frame, name)
 
     def _middle(self, frame: Picture) -> Faces:
         """Return the picture's middle square as its only face."""

@@ -303,7 +303,7 @@ def test_a_possible_creation_time_is_used(
     tmp_path: Path, ending: str, age: timedelta, believed: bool
 ) -> None:
     path = made_at(tmp_path / f"a.{ending}", f"{NINE - age:%Y-%m-%dT%H:%M:%SZ}")
-    assert recorded_at(path, NINE) == (NINE - age if believed else None)
+    assert recorded_at(Video(path).created, NINE) == (NINE - age if believed else None)
 
 
 def test_a_lesson_without_a_name_gets_that_of_its_file(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from fer.server import Limits, lifespan, routes
 from fer.server.lessons import LiveLessons
 from fer.server.state import State
 from fer.settings import Settings
+from fer.vision.media.decoder import Decoder, OwnDecoder
 from tests.server.fakes import FakeAnalyzer
 
 SECRET = b"for tests alone"
@@ -65,11 +66,12 @@ def site(
     *,
     warm: bool = True,
     analyzer: FakeAnalyzer | None = None,
+    decoder: Decoder | None = None,
 ) -> Iterator[Site]:
     """Serve the routes until the block ends."""
     settings, analyzer = settings or Settings(), analyzer or FakeAnalyzer()
     lessons = LiveLessons(analyzer, most=settings.max_sessions)
-    state = State(settings, analyzer, lessons, SECRET)
+    state = State(settings, analyzer, lessons, SECRET, decoder=decoder or OwnDecoder())
     app = Starlette(routes=routes(state, limits), lifespan=lifespan(state))
     with serving(app) as port:
         try:

@@ -17,7 +17,7 @@ from fer.server import Limits, routes
 from fer.server.openapi import DESCRIPTION
 from fer.server.state import State
 from fer.settings import Settings
-from fer.vision.media.pictures import DecodeLimits
+from fer.vision.media.pictures import BROUGHT
 from tests.server.fakes import FakeAnalyzer
 from tests.server.server import Site, jpeg, site
 
@@ -127,7 +127,10 @@ def test_an_error_of_the_network_fits_its_schema(served: Site) -> None:
 def test_the_description_names_the_true_limits() -> None:
     described = DESCRIPTION["paths"]["/api/photo"]["post"]["requestBody"]["description"]
     assert described == (
-        f"at most {Limits().photo_bytes / 1e6:g} MB and {DecodeLimits().pixels / 1e6:g} megapixels"
+        "JPEG, PNG, WebP, AVIF, or the first picture of a GIF or TIFF; at most "
+        f"{Limits().photo_bytes / 1e6:g} MB and {BROUGHT.pixels / 1e6:g} megapixels "
+        f"({BROUGHT.costly_pixels / 1e6:g} of WebP, AVIF, GIF, TIFF and progressive JPEG), "
+        f"no side longer than {BROUGHT.side} pixels"
     )
 
 

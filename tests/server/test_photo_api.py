@@ -88,7 +88,7 @@ def test_a_body_in_pieces_is_one_picture(served: Site) -> None:
     assert post(served, pieces).json()["size"] == [64, 48]
 
 
-@pytest.mark.parametrize("kind", ["PNG", "WEBP", "BMP", "GIF", "TIFF"])
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "AVIF", "GIF", "TIFF"])
 def test_usual_formats_are_read(served: Site, kind: str) -> None:
     answer = post(served, saved(Image.new("RGB", (40, 30)), kind), f"image/{kind}")
     assert answer.json()["size"] == [40, 30]

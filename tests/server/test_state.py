@@ -12,6 +12,7 @@ from fer.faces import Faces, Floats, Picture
 from fer.server.state import LOADING, State, shared
 from fer.settings import Settings
 from fer.store import UnsavedFiles
+from fer.vision.media.decoder import OwnDecoder
 from tests.lesson.classes import new_lesson
 from tests.server.fakes import FakeAnalyzer
 from tests.server.server import wait_until
@@ -35,7 +36,7 @@ class Reading(FakeAnalyzer):
 
 def test_the_state_is_ready_once_the_network_has_answered() -> None:
     analyzer = Reading()
-    state = State.of(SETTINGS, analyzer)
+    state = State.of(SETTINGS, analyzer, OwnDecoder())
     assert state.not_ready == LOADING
     assert analyzer.photos == 0
     state.warm_up()
@@ -56,7 +57,7 @@ def test_the_state_is_ready_once_the_network_has_answered() -> None:
 def test_an_error_while_loading_is_reported(fault: Exception, message: str, where: str) -> None:
     analyzer = Reading()
     setattr(analyzer, where, fault)
-    state = State.of(SETTINGS, analyzer)
+    state = State.of(SETTINGS, analyzer, OwnDecoder())
     state.warm_up()
     assert state.not_ready == message
     setattr(analyzer, where, None)
@@ -65,7 +66,9 @@ def test_an_error_while_loading_is_reported(fault: Exception, message: str, wher
 
 
 def test_a_real_network_answers(tiny_model: Path) -> None:
-    state = State.of(Settings(model=tiny_model, detector="haar", secret=SETTINGS.secret))
+    state = State.of(
+        Settings(model=tiny_model, detector="haar", secret=SETTINGS.secret), decoder=OwnDecoder()
+    )
     state.warm_up()
     assert state.not_ready is None
     faces = state.lessons.open(None, "socket").feed(np.zeros((48, 64, 3), np.uint8), 0.0)
@@ -74,7 +77,9 @@ def test_a_real_network_answers(tiny_model: Path) -> None:
 
 
 def test_a_missing_model_is_reported_in_one_line(tmp_path: Path) -> None:
-    state = State.of(Settings(model=tmp_path, detector="haar", secret=SETTINGS.secret))
+    state = State.of(
+        Settings(model=tmp_path, detector="haar", secret=SETTINGS.secret), decoder=OwnDecoder()
+    )
     state.warm_up()
     assert state.not_ready is not None
     assert str(tmp_path) in state.not_ready

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 import logging
+import lzma
 import shutil
 import stat
 import tempfile
@@ -41,6 +42,15 @@ MOST_TIMES: Final = (
 )
 SMALL: Final = 50 * 10**6  # below this, any growth is allowed
 UNPACK_CHUNK: Final = 1 << 20
+# What a damaged or crafted zip raises, each way of packing and names that are not UTF-8 included.
+UNREADABLE: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    UnicodeError,
+    EOFError,
+    NotImplementedError,
+)
 ENCRYPTED: Final = 1  # the bit of a member's flags
 
 
@@ -249,7 +259,7 @@ def unpack(file: Path, target: Path, progress: Progress) -> Path:
                         done += len(part)
                         progress(done / total, f"{mb(done)} of {mb(total)}")
         made.rename(target)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as fault:
+    except UNREADABLE as fault:
         raise DataError(
             f"{file}: damaged, cut short, or not a zip ({fault}): download it again"
         ) from fault

@@ -214,7 +214,7 @@ def assemble(pictures: Path, video: Video, to: Path, sound_until: float | None) 
         target = out.add_stream_from_template(given, opaque=True)
         tracks = [_copied(source, given, target, 0.0, None)]
         if video.has_sound:
-            container = stack.enter_context(open_media(video.path))
+            container = stack.enter_context(open_media(video.source))
             try:
                 tracks.append(_sound(container, out, video.start, sound_until))
             except (av.FFmpegError, ValueError) as fault:

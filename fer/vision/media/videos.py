@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, cast
@@ -21,11 +22,20 @@ from fer.errors import DataError, UsageError
 from fer.faces import Picture
 from fer.vision.media.pictures import DecodeLimits
 
+Source = Path | int  # a file, or the descriptor of an open one
 USUAL_RATE: Final = 25.0  # frames a second, for a file without a rate
 FASTEST: Final = 480.0  # frames a second; a higher rate in a file is its clock's ticks by mistake
 SHORT: Final = 0.5  # seconds that may lack at the end before a video counts as cut off
 # A list, because FFmpeg would also open pictures, text files and playlists of other files.
 FORMATS: Final = "mov,matroska,avi,mpegts,mpeg,flv,asf,ogg,mpegvideo,h264,hevc"
+
+
+@dataclass(frozen=True)
+class VideoLimits:
+    """Limits on a video, checked before any frame is decoded. The defaults are for own files."""
+
+    pixels: int = DecodeLimits.pixels  # of a frame; a decoder may keep sixteen
+    threads: int = 0  # for decoding; 0 leaves the number to FFmpeg
 
 
 class Video:
@@ -40,19 +50,31 @@ class Video:
     duration: float | None  # seconds; None if unknown
     start: float  # the first frame's time on the file's own clock
     has_sound: bool
+    created: str  # when it was recorded, as the file says it; often empty
     broken: str | None = None
 
-    def __init__(self, path: str | Path, every: float | None = None) -> None:
+    def __init__(
+        self,
+        source: str | Source,
+        every: float | None = None,
+        limits: VideoLimits | None = None,
+        name: str | None = None,
+    ) -> None:
+        """Open a file, or the open one with this descriptor; `name` is for the errors."""
         if every is not None and not every > 0:
             raise UsageError("give more than 0 seconds between frames")
-        self.path, self.every = Path(path), every
+        self.source = source if isinstance(source, int) else Path(source)
+        self.every, self.limits = every, limits or VideoLimits()
+        self.name = str(source) if name is None else name
         self._open: InputContainer | None = None
-        with open_media(self.path) as container:
+        with open_media(self.source, self.name) as container:
             stream = self._stream(container)
             first = next(self._decoded(container, stream), None)
             if first is None:
-                raise DataError(f"{path}: damaged, no frame can be read; fetch it again")
+                raise DataError(f"{self.name}: damaged, no frame can be read; fetch it again")
             self.size = _upright_size(first, stream)
+            self._check_size(*self.size)  # pixels that aren't square make it wider
+            self.created = container.metadata.get("creation_time", "")
             self.start = first.time or 0.0
             rates = (float(rate) for rate in (stream.average_rate, stream.guessed_rate) if rate)
             self.rate = next((rate for rate in rates if rate <= FASTEST), USUAL_RATE)
@@ -74,7 +96,7 @@ class Video:
     def __iter__(self) -> Iterator[tuple[float, Picture]]:
         self.broken = None
         time, end, due = -1.0, 0.0, 0.0
-        with open_media(self.path) as container:
+        with open_media(self.source, self.name) as container:
             self._open = container
             stream = self._stream(container)
             for frame in self._decoded(container, stream):
@@ -98,25 +120,30 @@ class Video:
         streams = [s for s in container.streams.video if not s.disposition & cover]
         if not streams:
             if container.streams.audio:
-                raise DataError(f"{self.path}: it holds only sound; choose a video file", "sound")
-            raise DataError(f"{self.path}: it holds no video; choose a video file")
+                raise DataError(f"{self.name}: it holds only sound; choose a video file", "sound")
+            raise DataError(f"{self.name}: it holds no video; choose a video file")
         streams = [s for s in streams if s.codec_context is not None]
         if not streams:
-            message = f"{self.path}: its video codec is unknown; convert it to MP4 (H.264)"
+            message = f"{self.name}: its video codec is unknown; convert it to MP4 (H.264)"
             raise DataError(message, "kind")
         stream = max(streams, key=lambda s: s.width * s.height)
-        most = DecodeLimits().pixels
-        if stream.width * stream.height > most:
+        self._check_size(stream.width, stream.height)
+        # The default (threads by slices) is kept: threads by frames measured no less work.
+        if self.limits.threads:
+            stream.codec_context.thread_count = self.limits.threads
+        return stream
+
+    def _check_size(self, width: int, height: int) -> None:
+        most = self.limits.pixels
+        if width * height > most:
             raise DataError(
-                f"{self.path}: {stream.width} × {stream.height} pixels exceed the limit of "
-                f"{most / 1e6:.0f} megapixels per frame; make the video smaller first",
+                f"{self.name}: {width} × {height} pixels exceed the limit of "
+                f"{most / 1e6:.1f} megapixels per frame; make the video smaller first",
                 "pixels",
             )
-        return stream
 
     def _decoded(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
         """Yield all frames that can be decoded; note the first damage in `broken`."""
-        # The default (threads by slices) is kept: threads by frames measured no less work.
         packets = container.demux(stream)
         at = 0.0
         while True:
@@ -133,6 +160,7 @@ class Video:
                 self._note(at, fault)
                 continue
             for frame in frames:
+                self._check_size(frame.width, frame.height)  # it may be another one midway
                 at = frame.time if frame.time is not None else at
                 yield frame
 
@@ -155,33 +183,48 @@ class Video:
         return np.ascontiguousarray(picture)
 
 
-def open_media(path: Path) -> InputContainer:
+def open_media(source: Source, name: str | None = None) -> InputContainer:
     """Open a video or sound file for reading; files or addresses that it names are not opened."""
+    name = str(source) if name is None else name
     try:
-        if path.stat().st_size == 0:
-            raise DataError(f"{path}: the file is empty; fetch it again")
-        # "file:" keeps a colon in a name from meaning a protocol.
+        if isinstance(source, int):
+            size = os.fstat(source).st_size
+            os.lseek(source, 0, os.SEEK_SET)
+            # FFmpeg reads from a duplicate of the descriptor, and opens nothing.
+            address, protocol, options = "fd:", "fd", {"fd": str(source)}
+        else:
+            size = source.stat().st_size
+            # "file:" keeps a colon in a name from meaning a protocol.
+            address, protocol, options = f"file:{os.fspath(source)}", "file", {}
+        if size == 0:
+            raise DataError(f"{name}: the file is empty; fetch it again")
         return av.open(
-            f"file:{os.fspath(path)}",
+            address,
             "r",
             metadata_errors="replace",
-            container_options={"format_whitelist": FORMATS, "protocol_whitelist": "file"},
+            options=options,
+            container_options={"format_whitelist": FORMATS, "protocol_whitelist": protocol},
         )
     except FileNotFoundError:
-        raise DataError(f"{path}: no such file; check the name") from None
+        raise DataError(f"{name}: no such file; check the name") from None
     except (av.InvalidDataError, av.ArgumentError):  # unknown, or none of the formats above
         raise DataError(
-            f"{path}: not a video, or its recording was cut off before the end; "
+            f"{name}: not a video, or its recording was cut off before the end; "
             "choose an MP4, MOV, MKV, WebM or AVI file"
         ) from None
     except (av.FFmpegError, OSError, ValueError) as fault:
         reason = getattr(fault, "strerror", None) or fault
-        raise DataError(f"{path}: cannot be opened ({reason})") from fault
+        raise DataError(f"{name}: cannot be opened ({reason})") from fault
 
 
 def _turn(frame: VideoFrame) -> tuple[bool, bool, bool]:
     """Return how to turn the frame upright: swap rows and columns, mirror, flip top and bottom."""
-    matrix = frame.side_data.get("DISPLAYMATRIX")
+    try:
+        matrix = frame.side_data.get("DISPLAYMATRIX")
+    except ValueError:  # PyAV reads all side data at once, and does not know the newest kinds
+        # It knows quarters, but not mirroring.
+        quarters = round(frame.rotation / 90) % 4
+        return quarters % 2 == 1, quarters in (2, 3), quarters in (1, 2)
     if matrix is None:
         return False, False, False
     # The matrix maps x to a·x + c·y and y to b·x + d·y; videos are turned by quarters only.

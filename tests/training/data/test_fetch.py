@@ -437,6 +437,22 @@ def test_a_flipped_bit_is_found(tmp_path: Path) -> None:
     assert "damaged" in unpack_refused(tmp_path / "a.zip", tmp_path / "out")
 
 
+def test_damage_in_lzma_is_found(tmp_path: Path) -> None:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("a.txt", bytes(range(256)) * 40)
+    data = bytearray(content.getvalue())
+    data[40:50] = b"\xff" * 10
+    (tmp_path / "a.zip").write_bytes(data)
+    assert "damaged" in unpack_refused(tmp_path / "a.zip", tmp_path / "out")
+
+
+def test_a_name_that_is_not_utf8_is_a_line(tmp_path: Path) -> None:
+    file = zipped(tmp_path / "a.zip", {"näme.txt": b"1"})
+    file.write_bytes(file.read_bytes().replace("ä".encode(), b"\xff\xfe"))
+    assert "damaged" in unpack_refused(file, tmp_path / "out")
+
+
 def test_a_file_that_is_there_twice_is_unpack_refused(tmp_path: Path) -> None:
     file = zipped(tmp_path / "twice.zip", {"a.txt": b"1", "b.txt": b"2"})
     file.write_bytes(file.read_bytes().replace(b"b.txt", b"a.txt"))

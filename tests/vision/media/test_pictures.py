@@ -1,3 +1,4 @@
+import time
 from io import BytesIO
 from pathlib import Path
 from struct import pack
@@ -11,12 +12,15 @@ from PIL import Image
 
 from fer.errors import DataError, UsageError
 from fer.vision.media.pictures import (
+    BROUGHT,
     DecodeLimits,
     decode,
     find_pictures,
+    png,
     read_picture,
 )
-from tests.vision.media.media import UPRIGHT, Frame, flag, patches
+from tests.hostile.pictures import WORST
+from tests.vision.media.media import SIZE, UPRIGHT, Frame, flag, patches
 
 ORIENTATION = 0x0112
 # How the camera held the picture: what undoes each EXIF orientation, turned round.
@@ -238,3 +242,65 @@ def test_nothing_found_is_a_clear_error(album: Path, asked: str) -> None:
     (album / "empty").mkdir()
     with pytest.raises(UsageError, match=r"no (pictures in|such file or folder)"):
         find_pictures([album / asked])
+
+
+@pytest.mark.parametrize("name", ["pgm-comments-15mb", "ppm-plain"])
+def test_what_pillow_reads_in_python_is_refused(name: str) -> None:
+    begun = time.process_time()
+    with pytest.raises(DataError, match="not a picture"):
+        decode(WORST[name](), "a.pgm")
+    assert time.process_time() - begun < 1
+
+
+@pytest.mark.parametrize("kind", ["BMP", "PPM"])
+def test_visitors_bring_no_dusty_kinds(kind: str) -> None:
+    with pytest.raises(DataError, match="choose a JPEG, PNG, WebP or AVIF"):
+        decode(saved(pillow(flag()), kind), "a", BROUGHT)
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("webp-flat-50mp", "pixels"),  # 40 bytes took 763 MB
+        ("webp-flat-16383", "pixels"),
+        ("webp-canvas", "pixels"),
+        ("png-wide-50m", "side"),
+        ("png-wide-2m", "side"),
+        ("png-tall-2m", "side"),
+    ],
+)
+def test_what_would_take_the_memory_is_refused_by_its_size(name: str, fault: str) -> None:
+    with pytest.raises(DataError) as refused:
+        decode(WORST[name](), "a", BROUGHT)
+    assert refused.value.fault == fault
+
+
+@pytest.mark.parametrize("name", ["png-exif-shorts", "png-exif-rationals"])
+def test_a_list_in_exif_takes_no_time(name: str) -> None:
+    """It took 16 and 47 seconds, and up to 1.3 GB."""
+    data = WORST[name]()
+    begun = time.process_time()
+    assert decode(data, "a").shape == (16, 16, 3)
+    assert time.process_time() - begun < 1
+
+
+def test_a_picture_is_written_where_the_caller_says() -> None:
+    given = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    data = saved(pillow(HELD[6](flag())), "PNG", exif=exif)
+    asked: list[tuple[int, int]] = []
+
+    def allocate(height: int, width: int) -> Frame:
+        asked.append((height, width))
+        return given
+
+    assert decode(data, "a", None, allocate) is given
+    assert asked == [(SIZE[1], SIZE[0])]
+    assert patches(given) == UPRIGHT
+
+
+def test_a_picture_too_long_for_a_png_is_a_line() -> None:
+    with pytest.raises(DataError, match=r"long\.jpg: a PNG cannot be that large") as refused:
+        png(np.zeros((1, 2_000_000, 3), np.uint8), "long.jpg")
+    assert refused.value.fault == "side"

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from fer.errors import DataError, UsageError
-from fer.vision.media.videos import Video
+from fer.vision.media.pictures import read_picture
+from fer.vision.media.videos import Video, VideoLimits
+from tests.hostile.recordings import jpeg_of, mjpeg
 from tests.vision.media.media import (
     RATE,
     SECONDS,
@@ -203,3 +205,41 @@ def test_a_colon_in_a_name_is_no_protocol(lesson: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(lesson.parent)
     Path("http:lesson.mp4").write_bytes(lesson.read_bytes())
     assert Video("http:lesson.mp4").size == SIZE
+
+
+@pytest.mark.parametrize("ending", ["avi", "mov"])
+@pytest.mark.parametrize(("orientation", "size"), [(1, (64, 48)), (6, (48, 64)), (8, (48, 64))])
+def test_a_cameras_exif_data_is_no_damage(
+    tmp_path: Path, ending: str, orientation: int, size: tuple[int, int]
+) -> None:
+    path = tmp_path / f"camera.{ending}"
+    path.write_bytes(mjpeg(ending, orientation))
+    video = Video(path)
+    assert video.size == size
+    assert len(times_of(video)) == 5
+    assert video.broken is None
+
+
+def test_exif_data_turns_a_video_as_it_turns_a_picture(tmp_path: Path) -> None:
+    path = tmp_path / "camera.avi"
+    for orientation in (1, 3, 6, 8):
+        path.write_bytes(mjpeg("avi", orientation))
+        turned = next(iter(Video(path)))[1]
+        (tmp_path / "picture.jpg").write_bytes(jpeg_of(orientation))
+        assert np.abs(turned.astype(int) - read_picture(tmp_path / "picture.jpg")).mean() < 8
+
+
+def test_a_descriptor_is_read_without_its_name(lesson: Path) -> None:
+    with lesson.open("rb") as file:
+        video = Video(file.fileno(), name="lesson")
+        assert times_of(video) == times_of(Video(lesson))
+        assert times_of(video) == times_of(Video(lesson))
+        assert (video.size, video.duration) == (Video(lesson).size, Video(lesson).duration)
+
+
+def test_a_frame_has_only_so_many_pixels(lesson: Path) -> None:
+    most = SIZE[0] * SIZE[1]
+    assert Video(lesson, limits=VideoLimits(most)).size == SIZE
+    with pytest.raises(DataError, match="megapixels") as refused:
+        Video(lesson, limits=VideoLimits(most - 1))
+    assert refused.value.fault == "pixels"

@@ -16,7 +16,8 @@ import pytest
 from fer.errors import BusyError, DataError, ModelError
 from fer.lesson.lesson import LessonPlan
 from fer.lesson.seconds import whole
-from fer.recordings.job import UNSEEN, RecordingJob, RecordingOrder
+from fer.recordings.job import UNSEEN, RecordingJob
+from fer.recordings.kept import RecordingOrder
 from fer.recordings.queue import RecordingQueue
 from fer.recordings.upload import RecordingFile, recorded_at
 from fer.server.lessons import LiveLessons

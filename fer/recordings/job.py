@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from fer.errors import FerError
-from fer.lesson.lesson import LessonPlan
+from fer.recordings.kept import RecordingOrder
 from fer.recordings.upload import RecordingFile, recorded_at
-from fer.store import Store, StoreError
+from fer.store import GoneError, Store, StoreError, UnsavedFiles
 from fer.vision.analyzer import AnalyzedFrame
 from fer.vision.media.decoder import Decoder, Film, OwnDecoder
 
@@ -29,17 +29,6 @@ class VideoReader(Protocol):
     """Detects, follows and classifies the faces of a video: an Analyzer, or a test's fake."""
 
     def video(self, source: Film) -> Iterable[AnalyzedFrame]: ...
-
-
-@dataclass(frozen=True)
-class RecordingOrder:
-    """The settings with which a recording is read."""
-
-    file_name: str
-    plan: LessonPlan  # a lesson without a name gets the file's name and the date
-    every: float = 1.0  # seconds between the frames that are read
-    stopped: str = ""  # the text of the note where reading was stopped
-    damaged: str = ""  # the text of the note where a damaged recording ends
 
 
 @dataclass(eq=False)
@@ -57,6 +46,7 @@ class RecordingJob:
     lesson_count: Callable[[], int] = lambda: 0  # of the live lessons
     now: Callable[[], float] = clock.monotonic
     decoder: Decoder = field(default_factory=OwnDecoder)
+    unsaved: UnsavedFiles | None = None  # for the lesson, if the store cannot take it
 
     def __post_init__(self) -> None:
         self.newest: AnalyzedFrame | None = (
@@ -67,16 +57,16 @@ class RecordingJob:
         self.partial = False  # whether reading was stopped before the recording's end
         self.fault: str | None = None  # why reading failed
         self.store_fault: str | None = None  # why the lesson could not be stored
-        self.seen = self.now()  # when a page last asked for it
+        self.seen = self.noted = self.now()  # when a page last asked for it
         self._began: float | None = None  # when reading began
         self._share: float | None = None
         self._end = 0.0  # how far it is read, in seconds of the recording
         self._stop = threading.Event()
         self.video = self.decoder.film(self.file.path, self.order.every, self.order.file_name)
-        plan, today = self.order.plan, datetime.now(UTC)
+        plan, today = self.order.plan, self.order.begun or datetime.now(UTC)
         started = (recorded_at(self.video.created, today) or today).astimezone(plan.zone)
         name = plan.name or f"{Path(self.order.file_name).stem}, {started:%Y-%m-%d}"
-        self.lesson = plan.begin(started, name=name)
+        self.lesson = plan.begin(started, name=name, lesson_id=self.order.lesson_id)
 
     @property
     def broken(self) -> bool:
@@ -120,10 +110,10 @@ class RecordingJob:
             self.fault = type(fault).__name__
         finally:
             self.newest = None
-            self.file.close()
             try:
                 self._finish()
             finally:
+                self.file.close()  # not earlier: a process that is killed now must read it again
                 self.over = True
 
     def _read(self, video: Film) -> None:
@@ -155,5 +145,9 @@ class RecordingJob:
             return
         try:
             self.store.begin(lesson, self.owner)
+        except GoneError:  # an earlier process was killed after it had stored the lesson
+            LOG.info("lesson %s is stored already", lesson.info.id)
         except StoreError as fault:
             self.store_fault = str(fault)
+            if self.unsaved is not None:
+                self.unsaved.write(lesson, self.owner)

@@ -5,22 +5,46 @@ A recording belongs to its owner and not to a page, so that a reloaded page find
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import threading
 import time as clock
 from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import BinaryIO, Final
 
-from fer.errors import BusyError
-from fer.recordings.job import UNSEEN, RecordingJob, RecordingOrder, VideoReader
+from fer.errors import BusyError, FerError
+from fer.lesson.lesson import new_id
+from fer.recordings.job import UNSEEN, RecordingJob, VideoReader
+from fer.recordings.kept import RecordingFolder, RecordingOrder
 from fer.recordings.upload import RecordingFile
-from fer.store import Store
+from fer.store import Store, UnsavedFiles
 from fer.vision.media.box import FILM, NICE
 from fer.vision.media.decoder import Decoder, OwnDecoder
 
+LOG: Final = logging.getLogger(__name__)
+
 AT_ONCE: Final = FILM.at_once - 1  # recordings read at the same time; one more may be checked
 WAITING: Final = 8  # recordings that may wait; each takes space on the disk
+NOTED: Final = 60.0  # seconds between the notes on the disk that a page has asked for it
+
+
+@dataclass(frozen=True)
+class Places:
+    """How many recordings are read at the same time, and how many may wait."""
+
+    at_once: int = AT_ONCE
+    waiting: int = WAITING
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Where recordings and lessons survive a restart; without a folder they do not."""
+
+    folder: RecordingFolder | None = None
+    unsaved: UnsavedFiles | None = None  # for lessons that the store cannot take
 
 
 class RecordingQueue:
@@ -31,14 +55,17 @@ class RecordingQueue:
         reader: VideoReader,
         store: Store | None = None,
         lesson_count: Callable[[], int] = lambda: 0,
-        at_once: int = AT_ONCE,
-        waiting: int = WAITING,
+        places: Places = Places(),
         now: Callable[[], float] = clock.monotonic,
+        *,
+        kept: Kept | None = None,
         decoder: Decoder | None = None,
     ) -> None:
         self._reader, self._store, self._lesson_count = reader, store, lesson_count
         self._decoder = decoder or OwnDecoder()
-        self._at_once, self._most_waiting, self._now = at_once, waiting, now
+        self._kept = kept or Kept()
+        self._lost: dict[str, str] = {}  # by owner, names of recordings that a restart has lost
+        self._places, self._now = places, now
         self._lock = threading.RLock()
         self._jobs: dict[str, RecordingJob] = {}  # by owner, in the order in which they start
 
@@ -49,26 +76,53 @@ class RecordingQueue:
         another recording in it.
         """
         self._check_room(owner)
-        file = RecordingFile(data)
+        order = replace(order, lesson_id=new_id(), begun=datetime.now(UTC))
+        folder = self._kept.folder
+        kept = None if folder is None else folder.new_file(order.lesson_id)
+        file = RecordingFile(data, kept=kept)
         try:
-            job = RecordingJob(
-                owner,
-                order,
-                file,
-                self._reader,
-                self._store,
-                self._lesson_count,
-                self._now,
-                self._decoder,
-            )
-            with self._lock:
-                self._check_room(owner)  # the owner's other tab may have begun one meanwhile
-                self._jobs.pop(owner, None)  # the new one goes to the end
-                self._jobs[owner] = job
-                self._start_next()
+            job = self._add(owner, order, file)
         except BaseException:
             file.close()
             raise
+        if folder is not None:
+            folder.write_note(owner, order)
+        return job
+
+    def resume(self) -> None:
+        """Go on with the recordings that an earlier process has left, from their beginning."""
+        if self._kept.folder is None:
+            return
+        for left in self._kept.folder.left(UNSEEN):
+            if left.file is None:
+                self._lost[left.owner] = left.order.file_name
+                LOG.warning("recording of lesson %s was lost: no file", left.order.lesson_id)
+                continue
+            file = RecordingFile(None, kept=left.file)
+            try:
+                self._add(left.owner, left.order, file)
+            except FerError as fault:
+                file.close()
+                self._lost[left.owner] = left.order.file_name
+                LOG.warning("recording of lesson %s was lost: %s", left.order.lesson_id, fault)
+
+    def lost(self, owner: str) -> str | None:
+        """Return the name of the owner's recording that a restart has lost; else None."""
+        return self._lost.get(owner)
+
+    def _add(self, owner: str, order: RecordingOrder, file: RecordingFile) -> RecordingJob:
+        """Put a job into the queue; raise BusyError if there is no room by now."""
+        job = RecordingJob(
+            *(owner, order, file, self._reader, self._store, self._lesson_count, self._now),
+            decoder=self._decoder,
+            unsaved=self._kept.unsaved,
+        )
+        with self._lock:
+            self._check_room(owner)  # the owner's other tab may have begun one meanwhile
+            self._lost.pop(owner, None)
+            self._jobs.pop(owner, None)  # the new one goes to the end
+            self._jobs[owner] = job
+            self._start_next()
         return job
 
     def get(self, owner: str) -> RecordingJob | None:
@@ -77,8 +131,14 @@ class RecordingQueue:
             self._drop_unseen()
             job = self._jobs.get(owner)
             if job is not None:
-                job.seen = self._now()
+                self._note_seen(job)
             return job
+
+    def _note_seen(self, job: RecordingJob) -> None:
+        if self._kept.folder is not None and not job.over and self._now() - job.noted > NOTED:
+            job.noted = self._now()
+            self._kept.folder.touch(job.order.lesson_id)
+        job.seen = self._now()
 
     def place(self, job: RecordingJob) -> int:
         """Return the job's place in the queue, from 1; 0 if it no longer waits."""
@@ -115,14 +175,14 @@ class RecordingQueue:
                 raise BusyError(
                     "another recording of yours is being read: wait for its end, or stop it"
                 )
-            if len(self._waiting()) >= self._most_waiting:
+            if len(self._waiting()) >= self._places.waiting:
                 raise BusyError(
-                    f"the queue is full: {self._most_waiting} recordings wait; try later"
+                    f"the queue is full: {self._places.waiting} recordings wait; try later"
                 )
 
     def _start_next(self) -> None:
         reading = sum(not (job.waiting or job.over) for job in self._jobs.values())
-        for job in self._waiting()[: max(self._at_once - reading, 0)]:
+        for job in self._waiting()[: max(self._places.at_once - reading, 0)]:
             job.waiting = False
             threading.Thread(target=self._read, args=(job,), name="recording", daemon=True).start()
 

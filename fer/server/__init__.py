@@ -99,6 +99,7 @@ async def _warm_up(state: State, pause: float) -> None:
     while True:
         await asyncio.to_thread(state.warm_up)
         if state.not_ready is None:
+            await asyncio.to_thread(state.resume_recordings)
             return
         await asyncio.sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE)

@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
 import numpy as np
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 LOG: Final = logging.getLogger(__name__)
 LOADING: Final = "the network is being loaded"
+RECORDINGS: Final = "recordings"  # the folder with those that wait or are read
 UNSAVED: Final = "unsaved"  # the folder with the lessons that a database could not take
 _sharing: Final = threading.Lock()
 
@@ -63,11 +65,23 @@ class State:
         """Return the queue of recordings, made at the first call."""
         # Imported here: many servers never read a recording.
         from fer.recordings.job import VideoReader
-        from fer.recordings.queue import RecordingQueue
+        from fer.recordings.kept import RecordingFolder
+        from fer.recordings.queue import Kept, RecordingQueue
 
         # `Reader` declares photos and live frames only; the analyzer reads videos too.
         reader = cast(VideoReader, self.analyzer)
-        return RecordingQueue(reader, self.store, lambda: len(self.lessons), decoder=self.decoder)
+        kept = Kept(
+            RecordingFolder(_beside(self.store, RECORDINGS)),
+            None if self.store is None else _unsaved_files(self.store),
+        )
+        return RecordingQueue(
+            reader, self.store, lambda: len(self.lessons), kept=kept, decoder=self.decoder
+        )
+
+    def resume_recordings(self) -> None:
+        """Go on with the recordings that an earlier process has left, if there are any."""
+        if any(_beside(self.store, RECORDINGS).glob("*")):
+            self.recordings.resume()
 
     @classmethod
     def of(
@@ -149,13 +163,18 @@ def _store(url: str | None) -> tuple[Store | None, str | None]:
 
 
 def _unsaved_files(store: Store) -> UnsavedFiles:
-    """Return the folder for lessons that the store cannot take: beside its file, or the user's."""
-    if store.file is not None:
-        return UnsavedFiles(store.file.path.parent / UNSAVED)
+    """Return the files for lessons that the store cannot take."""
+    return UnsavedFiles(_beside(store, UNSAVED))
+
+
+def _beside(store: Store | None, name: str) -> Path:
+    """Return a folder beside the store's file, or in the user's data folder."""
+    if store is not None and store.file is not None:
+        return store.file.path.parent / name
     try:
-        return UnsavedFiles(data_folder() / UNSAVED)
+        return data_folder() / name
     except RuntimeError:  # no home folder
-        return UnsavedFiles(cache_folder() / UNSAVED)
+        return cache_folder() / name
 
 
 def shared(settings: Settings) -> State:

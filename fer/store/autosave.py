@@ -51,7 +51,6 @@ class Autosave:
     ):
         self._store, self._every, self._now, self._files = store, every, now, files
         self._check_at = now()
-        self._to_take_in = files is not None  # whether files of an earlier process may be left
         self._saving = threading.Lock()
         self._stuck: tuple[str, float] | None = None  # a slow failure, and when to try again
         self._stop = threading.Event()
@@ -71,14 +70,13 @@ class Autosave:
             self._thread.join(within)
 
     def take_in(self) -> None:
-        """Save the lessons that an earlier process left in files, once the database works."""
-        if not self._to_take_in or self._files is None:
+        """Save the lessons that are in files, if the database works."""
+        if self._files is None:
             return
         try:
             count = self._files.take_in(self._store.take_in)
         except StoreError:  # logged; the files stay, and the next check tries again
             return
-        self._to_take_in = False
         if count:
             LOG.warning("%s lessons were taken in from %s", count, self._files.folder)
 
@@ -181,8 +179,7 @@ class Autosave:
         try:
             with self._saving:
                 self._store.check()
+                self.take_in()
         except StoreError as fault:  # logged; the store's `fault` is what pages show
             self._note_stuck(str(fault), begun)
-        else:
-            self.take_in()
         self._check_at = self._now() + CHECK_EVERY

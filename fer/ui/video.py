@@ -15,19 +15,21 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from fer.errors import BusyError, DataError, FerError
-from fer.recordings.job import RecordingJob, RecordingOrder
+from fer.recordings.job import RecordingJob
+from fer.recordings.kept import RecordingOrder
 from fer.recordings.queue import RecordingQueue
 from fer.server.state import State
 from fer.ui import class_panel, lesson_report
 from fer.ui.consent import acknowledged, plan_of
 from fer.ui.identity import owner
 from fer.ui.layout import fragment
-from fer.ui.text import report_text, text
+from fer.ui.text import escape_markdown, report_text, text
 from fer.vision.analyzer import AnalyzedFrame
 from fer.vision.draw import draw
 
 PREVIEW: Final = (960, 540)  # the preview's largest width and height in pixels
 BLUR: Final = "video_blur"
+READING: Final = "reading"  # in the page's address: the lesson of the recording that is read
 USUAL: Final = 1.0  # seconds between readings
 # File endings too, because some systems don't know that Matroska is a video.
 KINDS: Final = ("video", "mp4", "m4v", "mov", "mkv", "webm", "avi", "mpg", "ts", "wmv", "flv")
@@ -39,6 +41,7 @@ def page(state: State) -> None:
     st.title(text("video.title"))
     me, jobs = owner(), state.recordings
     job = jobs.get(me)
+    _show_lost(jobs, job, me)
     given = acknowledged(state.settings, job.order.plan.acknowledged if job else None)
     if given is None:
         return
@@ -48,6 +51,19 @@ def page(state: State) -> None:
         show_report(state, jobs, job)
     else:
         show_progress(jobs, me)
+
+
+def _show_lost(jobs: RecordingQueue, job: RecordingJob | None, me: str) -> None:
+    """Show that a recording was lost; the page's address says that one was being read here.
+
+    The address, because a server that was started elsewhere knows nothing of the recording.
+    """
+    if job is not None:
+        if st.query_params.get(READING) != job.order.lesson_id:
+            st.query_params[READING] = job.order.lesson_id
+    elif READING in st.query_params or jobs.lost(me) is not None:
+        name = escape_markdown(jobs.lost(me) or "–")
+        st.warning(text("video.lost", name=name), icon=":material/video_file:")
 
 
 def choose_video(state: State, jobs: RecordingQueue, me: str, given: datetime) -> None:
@@ -119,7 +135,7 @@ def show_progress(jobs: RecordingQueue, me: str) -> None:
     # Before anything is drawn, because the elements after it would fade meanwhile.
     picture = None if frame is None else preview(frame, blur=blurred)
     st.subheader(job.lesson.info.name, anchor=False)
-    cancel = partial(jobs.cancel, me)
+    cancel = partial(_cancel, jobs, me)
     if place := jobs.place(job):
         st.info(text("video.waiting", place=place), icon=":material/hourglass_top:")
         st.button(text("video.leave"), icon=":material/close:", on_click=cancel)
@@ -138,6 +154,12 @@ def show_progress(jobs: RecordingQueue, me: str) -> None:
     left.image(picture, channels="BGR", output_format="JPEG", alt=text("video.alt"))
     left.toggle(text("video.blur"), key=BLUR)
     right.html(class_panel.panel(job.lesson.snapshot(), alerts=job.lesson.fired))
+
+
+def _cancel(jobs: RecordingQueue, me: str) -> None:
+    jobs.cancel(me)
+    if jobs.get(me) is None:  # it had not begun
+        st.query_params.pop(READING, None)
 
 
 def progress_text(job: RecordingJob) -> str:
@@ -172,7 +194,7 @@ def show_report(state: State, jobs: RecordingQueue, job: RecordingJob) -> None:
     st.button(
         text("video.another"),
         icon=":material/restart_alt:",
-        on_click=partial(jobs.forget, job.owner),
+        on_click=partial(_begin_another, jobs, job.owner),
     )
     end = report_text().time(job.lesson.duration)
     if job.fault:
@@ -187,6 +209,11 @@ def show_report(state: State, jobs: RecordingQueue, job: RecordingJob) -> None:
     if unkept := job.store_fault or state.unsaved_because():
         st.warning(text("video.not_kept", fault=unkept), icon=":material/save:")
     lesson_report.show(job.lesson, state.settings)
+
+
+def _begin_another(jobs: RecordingQueue, me: str) -> None:
+    jobs.forget(me)
+    st.query_params.pop(READING, None)
 
 
 def fault_text(name: str, size: int, fault: DataError) -> str:

@@ -16,8 +16,9 @@ import pytest
 from fer.errors import BusyError, DataError, ModelError
 from fer.lesson.lesson import LessonPlan
 from fer.lesson.seconds import whole
-from fer.recordings.job import UNSEEN, RecordingJob, RecordingOrder
-from fer.recordings.queue import RecordingQueue
+from fer.recordings.job import UNSEEN, RecordingJob
+from fer.recordings.kept import RecordingOrder
+from fer.recordings.queue import Places, RecordingQueue
 from fer.recordings.upload import RecordingFile, recorded_at
 from fer.server.lessons import LiveLessons
 from fer.server.state import State
@@ -192,7 +193,7 @@ def test_an_error_of_the_store_is_reported(lesson: Path, tmp_path: Path) -> None
 
 def test_two_recordings_are_read_and_the_others_wait(lesson: Path) -> None:
     reader = VideoReader(held=True)
-    jobs = RecordingQueue(reader, at_once=2, waiting=3)
+    jobs = RecordingQueue(reader, places=Places(at_once=2, waiting=3))
     made = [jobs.begin(str(at), data(lesson), ORDER) for at in range(5)]
     assert [jobs.place(job) for job in made] == [0, 0, 1, 2, 3]
     assert [job.share for job in made[2:]] == [0.0] * 3
@@ -226,7 +227,7 @@ def test_each_owner_has_one_recording_at_a_time(lesson: Path) -> None:
 
 def test_a_job_that_no_page_shows_is_removed_after_an_hour(lesson: Path) -> None:
     clock, reader = Clock(), VideoReader(held=True)
-    jobs = RecordingQueue(reader, at_once=1, now=clock)
+    jobs = RecordingQueue(reader, places=Places(at_once=1), now=clock)
     reading, waiting = (jobs.begin(who, data(lesson), ORDER) for who in ("reads", "waits"))
     clock.at += UNSEEN + 1
     assert jobs.get("waits") is None

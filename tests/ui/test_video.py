@@ -1,5 +1,6 @@
 """The page "Video" in each of its states, with a reader that a test steps frame by frame."""
 
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,8 @@ from streamlit.testing.v1 import AppTest
 from fer.errors import DataError, Fault, ModelError
 from fer.faces import Faces
 from fer.lesson.lesson import LessonPlan
-from fer.recordings.job import RecordingJob, RecordingOrder
+from fer.recordings.job import RecordingJob
+from fer.recordings.kept import RecordingOrder
 from fer.recordings.queue import RecordingQueue
 from fer.server.lessons import LiveLessons
 from fer.server.state import State
@@ -100,6 +102,46 @@ def world(tmp_path: Path, tiny_model: Path) -> Iterator[World]:
 def lesson(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("lesson") / "algebra.mp4"
     return write_video(path, options={"movflags": "faststart"})
+
+
+def test_a_recording_goes_on_with_its_server_and_its_page_finds_it(
+    world: World, lesson: Path, tmp_path: Path, tiny_model: Path
+) -> None:
+    world.reader.held = True
+    page = world.begun(lesson, "Algebra")
+    lesson_id = world.job.lesson.info.id
+    assert lesson_id in page.query_params["reading"]
+    copies = tmp_path / "copies"
+    shutil.copytree(tmp_path / "recordings", copies)  # what a kill would leave
+    world.reader.allow()
+    wait_until(lambda: world.job.over)
+    world.store.delete(lesson_id, ME)
+    shutil.rmtree(tmp_path / "recordings")
+    copies.rename(tmp_path / "recordings")
+    after = World(tmp_path, Settings(model=tiny_model))
+    after.state.resume_recordings()
+    wait_until(lambda: after.job.over)
+    shown = after.open()
+    assert not shown.exception
+    assert shown.header[0].value == "Algebra"
+    assert after.store.find(ME).lessons[0].id == lesson_id
+    after.store.close()
+
+
+def test_a_recording_that_a_restart_has_lost_is_named(world: World, lesson: Path) -> None:
+    page = world.open()
+    assert not page.warning
+    page.query_params["reading"] = "lesson-1"  # the address of a page that is loaded again
+    page.run()
+    assert not page.exception
+    assert "The recording that was read here is gone" in page.warning[0].value
+    page.file_uploader[0].set_value((lesson.name, lesson.read_bytes(), "video/mp4")).run()
+    page = press(page, "video.start")
+    wait_until(lambda: world.job.over)
+    page.run()
+    assert not page.warning
+    press(page, "video.another")
+    assert not page.warning
 
 
 def test_it_asks_for_a_recording_and_says_what_happens_to_it(world: World) -> None:

@@ -27,13 +27,17 @@ def routes() -> dict[str, Any]:
     try:
         state = shared(Settings.from_env())
     except UsageError as fault:
-        return {"routes": server.error_routes(str(fault))}
+        # Without settings the doors let in this computer only; health checks tell the fault.
+        return {
+            "routes": server.error_routes(str(fault)),
+            "middleware": server.middleware(Settings()),
+        }
     if state.settings.max_upload is not None:
         config.set_option("server.maxUploadSize", state.settings.max_upload)
     return {
         "routes": server.routes(state, browser=BROWSER),
         "lifespan": server.lifespan(state),
-        "middleware": server.middleware(state),
+        "middleware": server.middleware(state.settings),
     }
 
 

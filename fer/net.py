@@ -1,4 +1,4 @@
-"""The ICE servers that connect a browser with this server over WebRTC, and local addresses.
+"""The ICE servers that connect a browser with this server over WebRTC, and names of servers.
 
 On one machine no server is needed, but a firewall may require a TURN server. For coturn, this
 module makes credentials for each lesson. They expire, so no lasting password gets into a page.
@@ -12,8 +12,9 @@ import hmac
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from fer.errors import UsageError
 
@@ -106,3 +107,55 @@ def is_local(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host.lower() == "localhost"
+
+
+@dataclass(frozen=True)
+class HostNames:
+    """The host names of a server: loopback names, the given ones, and its own address.
+
+    A page of another site can point its own name to this server (DNS rebinding) and then read its
+    answers. The browser sends that name as Host, so a name that is not listed is refused.
+    """
+
+    names: frozenset[str] = frozenset()  # "*.school.example" stands for every name below it
+
+    def allow(self, host: str, arrived_at: str | None = None) -> bool:
+        """Return True if a Host header names this server.
+
+        `arrived_at` is the local address of the connection. A browser sends an address as Host only
+        if a person or a page of that address named it.
+        """
+        name = host_name(host)
+        if not name:
+            return False
+        if is_local(name) or name in self.names:
+            return True
+        if any(one.startswith("*.") and name.endswith(one[1:]) for one in self.names):
+            return True
+        address = plain_address(name)
+        return address is not None and address == plain_address(arrived_at or "")
+
+
+def host_name(host: str) -> str:
+    """Return the name in a Host header, in lower case and without the port; "" if malformed.
+
+    >>> host_name("School.example:8501")
+    'school.example'
+    """
+    try:
+        parts = urlsplit(f"//{host}")
+        _ = parts.port  # raises ValueError if it is no port
+    except ValueError:
+        return ""
+    if parts.path or parts.query or parts.fragment or "@" in parts.netloc:
+        return ""
+    return (parts.hostname or "").rstrip(".")
+
+
+def plain_address(text: str) -> IPv4Address | IPv6Address | None:
+    """Return the IP address in a text, an IPv4 one also if it is mapped to IPv6; else None."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address

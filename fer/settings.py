@@ -18,8 +18,13 @@
     FER_MAX_UPLOAD  megabytes that an uploaded recording may have; default: Streamlit's setting, 500
     FER_SECRET    signs the live page's tokens, at least 16 characters; several servers behind one
                   address need the same; default: one kept in the user's cache folder
+    FER_SITE      the site's address, such as https://school.example; default: none, and only this
+                  computer's names and the address that the server listens on are answered
+    FER_HOSTS     further host names that the site is called by, such as a.org,*.b.org
     FER_ORIGINS   other sites whose pages may call this server, such as https://a.org,https://b.org
-    FER_TRUST_PROXY  1 behind a proxy that sets X-Forwarded-For, -Proto and -Host; default: 0
+    FER_PROXIES   how many proxies stand before the server, each of which adds an address to
+                  X-Forwarded-For and sets X-Forwarded-Proto; default: 0
+    FER_TRUST_PROXY  1: the same as FER_PROXIES=1
 
 Only app.py and the command line read them; other modules get values passed.
 """
@@ -34,7 +39,7 @@ from pathlib import Path
 from typing import Final, Literal, TypeVar, get_args
 
 from fer.errors import UsageError
-from fer.net import Ice, servers_from
+from fer.net import Ice, plain_address, servers_from
 from fer.vision.classifier import MODEL_FOLDER
 from fer.vision.detect import KINDS, Kind
 
@@ -50,6 +55,8 @@ NO: Final = ("0", "no", "false", "off")
 YES: Final = ("1", "yes", "true", "on")
 SHORTEST_SECRET: Final = 16
 ORIGIN: Final = re.compile(r"https?://[^/\s,?#@]+")
+HOST: Final = re.compile(r"(\*\.)?[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?")
+MOST_PROXIES: Final = 8
 
 
 @dataclass(frozen=True)
@@ -68,8 +75,10 @@ class Settings:
     max_sessions: int = 16
     max_upload: int | None = None  # megabytes
     secret: str | None = field(default=None, repr=False)
+    site: str = ""  # its origin
+    hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
-    trust_proxy: bool = False
+    proxies: int = 0
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -91,8 +100,10 @@ class Settings:
             max_sessions=_count(environ.get("FER_MAX_SESSIONS"), "FER_MAX_SESSIONS") or 16,
             max_upload=_count(environ.get("FER_MAX_UPLOAD"), "FER_MAX_UPLOAD"),
             secret=_secret(environ.get("FER_SECRET"), "FER_SECRET"),
+            site=_site(environ.get("FER_SITE"), "FER_SITE"),
+            hosts=_hosts(environ.get("FER_HOSTS"), "FER_HOSTS"),
             origins=_origins(environ.get("FER_ORIGINS"), "FER_ORIGINS"),
-            trust_proxy=_yes(environ.get("FER_TRUST_PROXY"), "FER_TRUST_PROXY"),
+            proxies=_proxies(environ),
         )
 
     @property
@@ -165,3 +176,30 @@ def _origins(value: str | None, name: str) -> tuple[str, ...]:
                 f"{name}: {origin!r} is not a site: write it like https://school.example"
             )
     return origins
+
+
+def _site(value: str | None, name: str) -> str:
+    origins = _origins(value, name)
+    if len(origins) > 1:
+        raise UsageError(f"{name} names several sites: name one, and the others in FER_HOSTS")
+    return origins[0] if origins else ""
+
+
+def _hosts(value: str | None, name: str) -> tuple[str, ...]:
+    hosts = tuple(part.strip().strip("[]") for part in (value or "").lower().split(","))
+    for host in filter(None, hosts):
+        if not HOST.fullmatch(host) and plain_address(host) is None:
+            raise UsageError(
+                f"{name}: {host!r} is not a host name: write it like school.example, without a port"
+            )
+    return tuple(filter(None, hosts))
+
+
+def _proxies(environ: Mapping[str, str]) -> int:
+    trusted = _yes(environ.get("FER_TRUST_PROXY"), "FER_TRUST_PROXY")
+    value = environ.get("FER_PROXIES", "").strip()
+    if not value:
+        return int(trusted)
+    if not re.fullmatch("[0-9]", value) or int(value) > MOST_PROXIES:
+        raise UsageError(f"FER_PROXIES is {value!r}: use a number from 0 to {MOST_PROXIES}")
+    return int(value)

@@ -15,6 +15,7 @@ Usage: PROJECT=... REGION=... deploy/cloudrun/deploy.sh [--dry-run]
                  to let in your school's accounts only
   LAW            two letters for FER_REGION, such as IN; for countries of the EU the app keeps Live
                  and Video switched off
+  SITE           your own domain for it, such as https://fer.school.example, if there is one
   MIN_INSTANCES  kept running, 0 (default) costs nothing while nobody comes
   MAX_INSTANCES  of six lessons each (default 3)
   VERSION        the image's tag (default: the commit)
@@ -37,6 +38,7 @@ esac
 [[ ${REGION-} ]] || fail "set REGION, such as asia-south1 (--help tells more)"
 [[ ${ACCESS-} =~ ^(allUsers)?$ ]] || fail "ACCESS is '$ACCESS': set it to allUsers, or leave it unset"
 [[ ${LAW-} =~ ^([A-Z]{2})?$ ]] || fail "LAW is '$LAW': set it to two capital letters, such as IN"
+[[ ${SITE-} =~ ^(https://[a-z0-9.-]+)?$ ]] || fail "SITE is '$SITE': write https://NAME, or leave it unset"
 MIN_INSTANCES=${MIN_INSTANCES:-0} MAX_INSTANCES=${MAX_INSTANCES:-3}
 [[ $MIN_INSTANCES =~ ^[0-9]{1,3}$ ]] || fail "MIN_INSTANCES must be a number"
 [[ $MAX_INSTANCES =~ ^[1-9][0-9]{0,2}$ ]] || fail "MAX_INSTANCES must be a number from 1 on"
@@ -72,6 +74,7 @@ unless() {
 
 service_file() {
     sed -e "s|\${IMAGE}|$IMAGE|" -e "s|\${PROJECT}|$PROJECT|" -e "s|\${LAW}|${LAW-}|" \
+        -e "s|\${SITE}|${SITE-}|" \
         -e "s|\${MIN_INSTANCES}|$MIN_INSTANCES|" -e "s|\${MAX_INSTANCES}|$MAX_INSTANCES|" \
         deploy/cloudrun/service.yaml
 }

@@ -38,15 +38,21 @@ def check() -> int:
 def serve() -> None:
     """Serve the app until a signal ends it."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    listen_on = port()
     import uvicorn  # after the handler, since a signal may come while it loads
+
+    from fer.server.connections import HttpConnection, SocketConnection, raise_file_limit
 
     # Visits are private. A filter, because Streamlit undoes uvicorn's own setting.
     logging.getLogger("uvicorn.access").addFilter(lambda _: False)
+    raise_file_limit()
     uvicorn.run(
         "app:app",
         host=os.environ.get("HOST") or "0.0.0.0",
-        port=port(),
-        ws="websockets-sansio",  # as `streamlit run` sets it
+        port=listen_on,
+        proxy_headers=False,  # FER_PROXIES says which of them to believe
+        http=HttpConnection,
+        ws=SocketConnection,
         ws_max_size=MOST_BYTES,
         timeout_graceful_shutdown=PATIENCE,
     )

@@ -50,6 +50,7 @@ def add_command(commands: Commands, settings: Settings) -> None:
         help="detect at this size (960); a larger one finds smaller faces and takes more memory",
     )
     reading_options(one, settings)
+    one.set_defaults(names=list(settings.hosts))
 
 
 def edge(options: argparse.Namespace) -> int:

@@ -42,7 +42,11 @@ def port(text: str) -> int:
 
 def serve(options: argparse.Namespace) -> None:
     """Serve until Ctrl-C, which ends the process with status 0."""
+    from fer.server import connections  # only here, as it loads the server
+
     check_package()
+    connections.install()
+    connections.raise_file_limit()
     arguments = command(options, asset("app.py"))
     host = f"[{options.address}]" if ":" in options.address else options.address
     message(f"fer: serving at http://{host}:{options.port} (Ctrl-C ends it)")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
@@ -19,7 +19,7 @@ import cv2
 
 from fer.errors import UsageError
 from fer.faces import Picture
-from fer.net import is_local
+from fer.net import HostNames
 
 VIEWERS: Final = 4
 OTHERS: Final = 8  # connections allowed in addition to the viewers'
@@ -27,6 +27,10 @@ QUALITY: Final = 80
 BOUNDARY: Final = "picture"
 IDLE: Final = 10.0  # seconds without a byte read or sent, after which a connection is closed
 SEND_BUFFER: Final = 128 << 10  # bytes for each viewer: about one frame
+POLICY: Final = (
+    "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
 PAGE: Final = (
     b'<!doctype html><html lang="en"><meta charset="utf-8"><title>Class expressions</title>'
     b"<style>body{margin:0;background:#111}img{width:100vw;height:100vh;object-fit:contain}</style>"
@@ -95,8 +99,15 @@ class MjpegServer(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, board: Board, host: str, port: int, viewers: int = VIEWERS) -> None:
-        self.board, self.local = board, is_local(host)
+    def __init__(
+        self,
+        board: Board,
+        host: str,
+        port: int,
+        viewers: int = VIEWERS,
+        names: Sequence[str] = (),
+    ) -> None:
+        self.board, self.names = board, HostNames(frozenset({host.lower(), *names}))
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._places = threading.BoundedSemaphore(viewers + OTHERS)
         try:
@@ -149,13 +160,20 @@ class Viewer(BaseHTTPRequestHandler):
             ),
             "/stream": self._stream,
         }
-        if self.server.local and not is_local(urlsplit(f"//{self.headers['Host']}").hostname or ""):
-            # The host name is another site's and was made to point here (DNS rebinding).
-            self.send_error(HTTPStatus.FORBIDDEN)
+        if not self._from_here():
+            self.send_error(HTTPStatus.FORBIDDEN, "Unknown host name: name it in FER_HOSTS")
         elif path in pages:
             pages[path]()
         else:
             self.send_error(HTTPStatus.NOT_FOUND)
+
+    def _from_here(self) -> bool:
+        """Return True if the call names this server, and no page of another site makes it."""
+        hosts, origin = self.headers.get_all("Host", []), self.headers["Origin"]
+        named = len(hosts) == 1 and self.server.names.allow(
+            hosts[0], self.connection.getsockname()[0]
+        )
+        return named and origin in (None, f"http://{hosts[0]}")
 
     def log_message(self, format: str, *args: Any) -> None:
         """Log nothing: viewers are private."""
@@ -166,6 +184,8 @@ class Viewer(BaseHTTPRequestHandler):
         self.send_header("Cache-Control", "no-store")
         self.send_header("Cross-Origin-Resource-Policy", "same-origin")
         self.send_header("X-Content-Type-Options", "nosniff")
+        self.send_header("Referrer-Policy", "same-origin")
+        self.send_header("Content-Security-Policy", POLICY)
 
     def _answer(self, body: bytes, kind: str) -> None:
         self._head(kind)

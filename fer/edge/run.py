@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,6 +35,8 @@ class Options:
     camera: str
     mjpeg_port: int | None = None  # 0: any free port
     host: str = "127.0.0.1"
+    # Host names by which viewers call it, beside its address.
+    names: list[str] = field(default_factory=list)
     viewers: int = VIEWERS
     window: bool = False
     blur: bool = False
@@ -74,7 +76,9 @@ def run(options: Options) -> int:
             stack.callback(window.close)
             screens.append(window)
         if options.mjpeg_port is not None:
-            server = MjpegServer(board, options.host, options.mjpeg_port, options.viewers)
+            server = MjpegServer(
+                board, options.host, options.mjpeg_port, options.viewers, options.names
+            )
             stack.callback(server.close)
             message(f"fer: the picture is at {server.address}")
             if not is_local(options.host):

@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from fer.server import health
 from fer.server.browser_files import browser_files
+from fer.server.doors import Doors
 from fer.server.identity import OwnerCookie
 from fer.server.limits import Limits
 from fer.server.live_socket import LiveSocket
@@ -24,6 +25,7 @@ from fer.server.logs import hide_tokens
 from fer.server.origins import OriginCheck
 from fer.server.photo_api import PhotoApi
 from fer.server.state import State
+from fer.settings import Settings
 
 __all__ = ["Limits", "State", "error_routes", "lifespan", "middleware", "routes"]
 
@@ -38,11 +40,11 @@ def routes(
 ) -> list[BaseRoute]:
     """Return all routes beside the pages; `browser` is the folder of the browser's code."""
     limits = limits or Limits()
-    origins, metrics = _origins(state), state.lessons.metrics
+    origins, metrics = OriginCheck(state.settings), state.lessons.metrics
     metrics.observe(state.lessons.count, lambda: state.not_ready is None)
     hide_tokens()
     return [
-        WebSocketRoute("/ws/live", LiveSocket(state, origins, limits).serve),
+        WebSocketRoute("/ws/live", LiveSocket(state, limits).serve),
         *PhotoApi(state, origins, limits, metrics).routes(),
         *health.routes(state),
         metrics.route(),
@@ -50,9 +52,13 @@ def routes(
     ]
 
 
-def middleware(state: State) -> list[Middleware]:
+def middleware(settings: Settings, limits: Limits | None = None) -> list[Middleware]:
     """Return the middleware that runs before the pages and the routes."""
-    return [Middleware(OwnerCookie, origins=_origins(state))]
+    origins = OriginCheck(settings)
+    return [
+        Middleware(Doors, origins=origins, limits=limits or Limits()),
+        Middleware(OwnerCookie, origins=origins),
+    ]
 
 
 def error_routes(fault: str) -> list[BaseRoute]:
@@ -88,10 +94,6 @@ def lifespan(
             await asyncio.to_thread(state.decoder.close)
 
     return run
-
-
-def _origins(state: State) -> OriginCheck:
-    return OriginCheck(state.settings.origins, state.settings.trust_proxy)
 
 
 async def _warm_up(state: State, pause: float) -> None:

@@ -28,6 +28,17 @@ class Limits:
     photos_of_one: int = 4  # of one client, so that a slow one cannot take all places
     photo_burst: float = 10.0
     photos_a_second: float = 1.0
+    # Streamlit's socket: an open page Live sends one to three messages a second. A school's pages
+    # may share one address.
+    messages_a_second: float = 10.0
+    messages_burst: float = 20.0
+    client_messages_a_second: float = 40.0  # beyond it they wait, for at most `message_seconds`
+    client_messages_burst: float = 40.0
+    message_seconds: float = 10.0
+    sockets_a_second: float = 3.0  # opened by one client
+    sockets_burst: float = 30.0
+    sockets_of_one: int = 100
+    sockets: int = 400
 
 
 class Bucket:

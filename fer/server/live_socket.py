@@ -23,7 +23,6 @@ from fer.server import protocol
 from fer.server.clock import DelayGauge
 from fer.server.lessons import LiveLesson
 from fer.server.limits import Bucket, Limits
-from fer.server.origins import OriginCheck
 from fer.server.protocol import Frame, RefusedError
 from fer.server.state import State
 from fer.vision.media.box import LIVE
@@ -37,15 +36,12 @@ AT_ONCE: Final = LIVE.at_once  # pictures that are read at the same time
 class LiveSocket:
     """The endpoint: checks clients, and serves one connection for each lesson."""
 
-    def __init__(self, state: State, origins: OriginCheck, limits: Limits) -> None:
-        self._state, self._origins, self._limits = state, origins, limits
+    def __init__(self, state: State, limits: Limits) -> None:
+        self._state, self._limits = state, limits
         self._workers: FairWorkers | None = None
 
     async def serve(self, socket: WebSocket) -> None:
         """Serve one connection, from its first byte to its last."""
-        if not self._origins.allows_socket(socket):
-            await socket.close()  # before accepting, it is an HTTP 403
-            return
         # Accept before checking the token: otherwise the page would not learn the reason.
         await socket.accept()
         try:

@@ -1,6 +1,7 @@
-"""Check the Origin header: only pages of this site and of sites in FER_ORIGINS may call.
+"""Know a call's site, its origin and its client.
 
-Streamlit does not check the routes beside its pages.
+Streamlit takes any Host, and looks up this computer's public address for each origin that it does
+not know. `fer.server.doors` asks here before Streamlit sees a call.
 """
 
 from __future__ import annotations
@@ -12,37 +13,64 @@ from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
 
+from fer.net import HostNames, host_name
+from fer.settings import Settings
+
 LOG: Final = logging.getLogger(__name__)
 USUAL_PORTS: Final = {"http": 80, "https": 443}
 SECURE: Final = ("https", "wss")
 
 
 class OriginCheck:
-    """Compares a call's origin with this site's and with those in the settings."""
+    """Compares a call's host and origin with the site's, which the settings name."""
 
-    def __init__(self, origins: tuple[str, ...] = (), trust_proxy: bool = False) -> None:
-        self.origins = frozenset(map(plain_origin, origins))
-        self._trust_proxy = trust_proxy
+    def __init__(self, settings: Settings | None = None) -> None:
+        settings = settings or Settings()
+        self._site, self._proxies = plain_origin(settings.site), settings.proxies
+        self._site_host = host_name(self._site.partition("://")[2])
+        names = (*settings.hosts, self._site_host) if self._site_host else settings.hosts
+        self._hosts = HostNames(frozenset(names))
+        self.origins = frozenset(filter(None, map(plain_origin, settings.origins)))
 
-    def allows_socket(self, request: HTTPConnection) -> bool:
-        """Return True if a WebSocket may open. It needs an Origin, which browsers always send."""
-        return self._allows(request, request.headers.get("origin"))
+    def allows_host(self, request: HTTPConnection) -> bool:
+        """Return True if the call's one Host header names this site."""
+        hosts = request.headers.getlist("host")
+        server = request.scope.get("server")
+        if len(hosts) == 1 and self._hosts.allow(hosts[0], server[0] if server else None):
+            return True
+        LOG.warning(
+            "refused a call to the host %.100r: if this site is called so, name it in FER_SITE or "
+            "FER_HOSTS",
+            ", ".join(hosts),
+        )
+        return False
 
-    def allows_api(self, request: HTTPConnection) -> bool:
-        """Return True if the API may answer a call. A call without an Origin comes from a program.
+    def allows_origin(self, request: HTTPConnection) -> bool:
+        """Return True if a page of this site, or of one in FER_ORIGINS, makes the call.
 
-        A program can send any Origin, so refusing a missing one would protect nothing. The API uses
-        neither cookies nor a sign-in, so a page cannot misuse a visitor's rights. The check stops
-        other sites' pages from using the server's time, or a server inside a closed network.
+        A WebSocket needs an Origin, which browsers always send. Another call without one comes from
+        a program or from a link. A program can send any Origin, so refusing a missing one would
+        protect nothing.
         """
         origin = request.headers.get("origin")
-        return origin is None or self._allows(request, origin)
+        if origin is None:
+            return bool(request.scope["type"] != "websocket")
+        plain, own = plain_origin(origin), self.own_origin(request)
+        if plain and plain in self.origins | {own, self._site}:
+            return True
+        LOG.warning(
+            "refused a call from a page of %.100r: this site is %.100r; behind a proxy set "
+            "FER_SITE, or FER_PROXIES=1; to allow another site add it to FER_ORIGINS",
+            origin,
+            own,
+        )
+        return False
 
     def client(self, request: HTTPConnection) -> str:
         """Return the client for the limits: an IPv4 address, or an IPv6 network of one customer."""
         address_text = request.client.host if request.client else "unknown"
-        if self._trust_proxy:
-            address_text = _last(request, "x-forwarded-for") or address_text
+        if self._proxies:
+            address_text = _values(request, "x-forwarded-for", self._proxies) or address_text
         try:
             address = ipaddress.ip_address(address_text)
         except ValueError:
@@ -52,26 +80,18 @@ class OriginCheck:
         return address_text
 
     def own_origin(self, request: HTTPConnection) -> str:
-        """Return this site's origin as the caller sees it."""
-        scheme, host = request.url.scheme, request.headers.get("host", "")
-        if self._trust_proxy:
-            scheme = _last(request, "x-forwarded-proto") or scheme
-            host = _last(request, "x-forwarded-host") or host
+        """Return this site's origin as the caller sees it. X-Forwarded-Host is not believed."""
+        host = request.headers.get("host", "")
+        if self._site_host and host_name(host) == self._site_host:
+            return self._site
+        scheme = request.scope.get("scheme", "http")
+        if self._proxies:
+            scheme = _values(request, "x-forwarded-proto") or scheme
         return plain_origin(f"{'https' if scheme in SECURE else 'http'}://{host}")
 
-    def _allows(self, request: HTTPConnection, origin: str | None) -> bool:
-        if origin is None:
-            return False
-        plain, own = plain_origin(origin), self.own_origin(request)
-        if plain and plain in self.origins | {own}:
-            return True
-        LOG.warning(
-            "refused a call from a page of %.100r: this site is %.100r; behind a proxy set "
-            "FER_TRUST_PROXY=1, to allow another site add it to FER_ORIGINS",
-            origin,
-            own,
-        )
-        return False
+    def is_secure(self, request: HTTPConnection) -> bool:
+        """Return True if the caller's browser reaches this site over TLS."""
+        return self.own_origin(request).startswith("https:")
 
 
 def plain_origin(origin: str) -> str:
@@ -89,6 +109,11 @@ def plain_origin(origin: str) -> str:
     return f"{parts.scheme}://{host}{shown}"
 
 
-def _last(request: HTTPConnection, name: str) -> str:
-    """Return the last value of a header: our proxy added it, earlier ones come from the client."""
-    return ",".join(request.headers.getlist(name)).split(",")[-1].strip()
+def _values(request: HTTPConnection, name: str, back: int = 1) -> str:
+    """Return the value that is `back` from a header's end, or the first one if there are fewer.
+
+    The nearest proxy added the last value, the one before it the last but one. What stands further
+    ahead comes from the client.
+    """
+    values = ",".join(request.headers.getlist(name)).split(",")
+    return values[max(len(values) - back, 0)].strip()

@@ -53,11 +53,12 @@ def given(*words: str, settings: Settings | None = None) -> Options:
 def test_every_option_reaches_the_device() -> None:
     words = ["--mjpeg-port", "8090", "--host", "0.0.0.0", "--viewers", "2", "--window", "--blur"]
     words += ["--fps", "5", "--side", "640", "--detector", "haar", "--model", "m", "--json"]
-    settings = Settings(detector_files=Path("files"))
+    settings = Settings(detector_files=Path("files"), hosts=("camera.example",))
     assert given(*words, settings=settings) == Options(
         camera="0",
         mjpeg_port=8090,
         host="0.0.0.0",
+        names=["camera.example"],
         viewers=2,
         window=True,
         blur=True,

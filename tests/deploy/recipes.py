@@ -14,7 +14,8 @@ ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
 READMES = sorted(DEPLOY.glob("*/README.md"))
 OVERLAYS = sorted(path.parent for path in DEPLOY.glob("gke/overlays/*/kustomization.yaml"))
-IMAGE_OF = {"IMAGE": "image", "PROJECT": "school-1", "LAW": "IN"}  # what deploy.sh puts in
+# What deploy.sh puts in.
+IMAGE_OF = {"IMAGE": "image", "PROJECT": "school-1", "LAW": "IN", "SITE": "https://fer.example"}
 SCALE = {"MIN_INSTANCES": "0", "MAX_INSTANCES": "3"}
 
 

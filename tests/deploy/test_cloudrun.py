@@ -74,7 +74,7 @@ def test_cloud_run_accepts_the_service() -> None:
         ("memory: 1Gi", "memory: 1GB"),
         ('cpu: "2"', "cpu: 2"),
         ("key: latest", "key: newest"),
-        ("name: FER_TRUST_PROXY", "name: TRUST_PROXY"),
+        ("name: FER_PROXIES", "name: PROXIES"),
         (
             "valueFrom:\n                secretKeyRef:\n                  name: fer-secret\n"
             "                  key: latest",
@@ -92,7 +92,7 @@ def test_mistakes_in_it_are_caught(right: str, wrong: str) -> None:
 def test_the_app_accepts_its_settings() -> None:
     settings = Settings.from_env(plain_settings(container()["env"]))
     assert settings.live == "socket"  # no UDP comes in
-    assert settings.trust_proxy
+    assert (settings.proxies, settings.hosts) == (1, ("*.run.app",))
     assert settings.secret is not None  # the same in every instance
     # A lesson has two connections, and there must be some for other pages, but not so many that
     # lessons are refused before another instance starts.
@@ -202,6 +202,7 @@ def test_a_dry_run_prints_the_same_commands_and_runs_none(rehearsal: Rehearsal) 
         ({"REGION": ""}, "set REGION"),
         ({"ACCESS": "everybody"}, "ACCESS is 'everybody'"),
         ({"LAW": "France"}, "LAW is 'France'"),
+        ({"SITE": "fer.example"}, "SITE is 'fer.example'"),
         ({"MAX_INSTANCES": "0"}, "MAX_INSTANCES must be"),
     ],
 )

@@ -16,22 +16,20 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 from websockets.sync.client import connect
 
+from fer.server import middleware
 from fer.server.origins import OriginCheck
+from fer.settings import Settings
 from tests.deploy.recipes import DEPLOY, tool
 from tests.e2e.server import free_port
 
 
 async def seen(request: Request) -> JSONResponse:
     """Answer how the app sees this caller when it trusts its proxy."""
-    check = OriginCheck(trust_proxy=True)
+    check = OriginCheck(Settings(proxies=1))
     return JSONResponse({"who": check.client(request), "site": check.own_origin(request)})
 
 
 async def echo(socket: WebSocket) -> None:
-    check = OriginCheck(trust_proxy=True)
-    if not check.allows_socket(socket):
-        await socket.close()
-        return
     await socket.accept()
     await socket.send_bytes(await socket.receive_bytes())
     await socket.close()
@@ -41,7 +39,10 @@ async def echo(socket: WebSocket) -> None:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Start Caddy in front of a fake app and yield its address."""
     caddy, folder = tool("caddy"), tmp_path_factory.mktemp("caddy")
-    app = Starlette(routes=[WebSocketRoute("/ws/live", echo), Route("/{rest:path}", seen)])
+    app = Starlette(
+        routes=[WebSocketRoute("/ws/live", echo), Route("/{rest:path}", seen)],
+        middleware=middleware(Settings(proxies=1)),
+    )
     inside, outside = free_port(), free_port()
     config = uvicorn.Config(app, port=inside, log_config=None, ws="websockets-sansio")
     server = uvicorn.Server(config)
@@ -100,4 +101,5 @@ def test_pages_may_ask_for_the_camera_and_no_other_site_for_it(site: str) -> Non
     headers = requests.get(site, timeout=10).headers
     assert "camera=(self)" in headers["Permissions-Policy"]
     assert headers["X-Content-Type-Options"] == "nosniff"
+    assert "frame-ancestors 'self'" in headers["Content-Security-Policy"]
     assert "Server" not in headers or "Caddy" not in headers["Server"]

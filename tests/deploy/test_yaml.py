@@ -122,7 +122,9 @@ def test_the_app_accepts_the_pods_settings(overlay: Path) -> None:
     (given,) = [one["data"] for one in all_of_it if one["kind"] == "ConfigMap"]
     secrets = plain_settings([{"name": "FER_SECRET"}, {"name": "FER_TURN_SECRET"}])
     settings = Settings.from_env(given | secrets)
-    assert settings.trust_proxy
+    # Google writes the visitor's address and its balancer's into X-Forwarded-For.
+    assert settings.proxies == 2
+    assert settings.site.startswith("https://")
     assert settings.live == ("socket" if overlay.name == "one" else "auto")
     assert bool(settings.ice.relays) == (settings.live == "auto")  # no UDP comes in
     assert set(given) <= known_settings()
@@ -200,7 +202,8 @@ def test_the_schools_server_gets_what_its_file_asks_for() -> None:
         name: str(value) for name, value in compose()["services"]["app"]["environment"].items()
     }
     given |= {"FER_SECRET": "s" * 32, "FER_TURN_SECRET": "t" * 32, "FER_REGION": "IN"}
-    given |= {"FER_MAX_SESSIONS": "6", "FER_TURN_URL": "turns:turn.example:5349?transport=tcp"}
+    given |= {"FER_SITE": "https://fer.example", "FER_MAX_SESSIONS": "6"}
+    given |= {"FER_TURN_URL": "turns:turn.example:5349?transport=tcp"}
     assert Settings.from_env(given).ice.relay_only
     assert set(given) <= known_settings()
 
@@ -249,7 +252,8 @@ def test_the_stack_for_aws_uses_only_defined_names() -> None:
     assert stack_faults(text.replace("DependsOn: Listener", "DependsOn: Listner")) == ["Listner"]
     (task,) = yaml.load(text, Stack)["Resources"]["Task"]["Properties"]["ContainerDefinitions"]
     names = {one["Name"]: str(one["Value"]) for one in task["Environment"]}
-    assert Settings.from_env(names | {"FER_REGION": ""}).live == "socket"
+    filled_in = {"FER_REGION": "", "FER_SITE": "https://fer.example"}
+    assert Settings.from_env(names | filled_in).live == "socket"
     assert set(names) <= known_settings()
 
 

@@ -90,5 +90,5 @@ else:
         __file__,
         lifespan=server.lifespan(state),
         routes=routes,
-        middleware=server.middleware(state),
+        middleware=server.middleware(state.settings),
     )

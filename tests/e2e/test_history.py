@@ -35,7 +35,7 @@ else:
         __file__,
         lifespan=server.lifespan(state),
         routes=server.routes(state),
-        middleware=server.middleware(state),
+        middleware=server.middleware(state.settings),
     )
 """
 SIDEWAYS = "document.scrollingElement.scrollWidth - document.scrollingElement.clientWidth"

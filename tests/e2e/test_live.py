@@ -156,7 +156,7 @@ def test_asking_can_be_called_off(live_tab: LiveTab) -> None:
     live_tab.press("Cancel")
     live_tab.expect_state("idle")
     live_tab.page.evaluate("window.allow()")  # too late: what is given now must be let go
-    live_tab.page.wait_for_function("window.tracks.length === 1")
+    live_tab.page.wait_for_function("() => window.tracks.length === 1")
     wait_until(lambda: live_tab.running_tracks() == 0, SOON, "the camera is off")
     live_tab.expect_state("idle")
 

@@ -18,5 +18,5 @@ else:
         __file__,
         lifespan=server.lifespan(state),
         routes=server.routes(state),
-        middleware=server.middleware(state),
+        middleware=server.middleware(state.settings),
     )

@@ -126,6 +126,28 @@ def test_a_host_name_of_another_site_is_refused(
     assert answer.status_code == status
 
 
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("evil.example", 403), ("camera.school.example:8090", 200), ("127.0.0.1", 200)],
+)
+def test_a_server_for_everybody_answers_to_its_own_names_only(host: str, status: int) -> None:
+    made = MjpegServer(Board(), "0.0.0.0", 0, names=("camera.school.example",))
+    try:
+        address = made.address.replace("0.0.0.0", "127.0.0.1")
+        assert requests.get(address, headers={"Host": host}, timeout=5).status_code == status
+    finally:
+        made.close()
+
+
+def test_pages_of_other_sites_may_not_ask_or_frame_it(server: MjpegServer) -> None:
+    foreign = {"Origin": "http://evil.example"}
+    assert requests.get(f"{server.address}now", headers=foreign, timeout=5).status_code == 403
+    own = {"Origin": server.address.rstrip("/")}
+    answer = requests.get(f"{server.address}now", headers=own, timeout=5)
+    assert answer.status_code == 200
+    assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+
+
 def test_close_ends_every_stream(server: MjpegServer) -> None:
     with view(server) as stream:
         server.close()

@@ -16,7 +16,7 @@ import uvicorn
 from starlette.applications import Starlette
 from websockets.sync.client import ClientConnection, connect
 
-from fer.server import Limits, lifespan, routes
+from fer.server import Limits, lifespan, middleware, routes
 from fer.server.lessons import LiveLessons
 from fer.server.state import State
 from fer.settings import Settings
@@ -72,7 +72,11 @@ def site(
     settings, analyzer = settings or Settings(), analyzer or FakeAnalyzer()
     lessons = LiveLessons(analyzer, most=settings.max_sessions)
     state = State(settings, analyzer, lessons, SECRET, decoder=decoder or OwnDecoder())
-    app = Starlette(routes=routes(state, limits), lifespan=lifespan(state))
+    app = Starlette(
+        routes=routes(state, limits),
+        middleware=middleware(settings, limits),
+        lifespan=lifespan(state),
+    )
     with serving(app) as port:
         try:
             if warm:
@@ -86,7 +90,12 @@ def site(
 def serving(app: Starlette) -> Iterator[int]:
     """Serve an app in a thread until the block ends; yield the port."""
     config = uvicorn.Config(
-        app, host="127.0.0.1", port=0, log_config=None, timeout_graceful_shutdown=2
+        app,
+        host="127.0.0.1",
+        port=0,
+        log_config=None,
+        ws="websockets-sansio",
+        timeout_graceful_shutdown=2,
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)

@@ -6,11 +6,12 @@ from starlette.responses import PlainTextResponse
 
 from fer.server.identity import COOKIE, VALID, OwnerCookie, owner_of
 from fer.server.origins import OriginCheck
+from fer.settings import Settings
 
 PAGE = {"accept": "text/html,application/xhtml+xml", "host": "school.example"}
 
 
-def given(headers: dict[str, str], trust_proxy: bool = False) -> str | None:
+def given(headers: dict[str, str], proxies: int = 0) -> str | None:
     """Return the Set-Cookie header of the answer to a request with these headers."""
     messages: list[Any] = []
     pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
@@ -22,7 +23,7 @@ def given(headers: dict[str, str], trust_proxy: bool = False) -> str | None:
     async def send(message: Any) -> None:
         messages.append(message)
 
-    page = OwnerCookie(PlainTextResponse("a page"), OriginCheck((), trust_proxy))
+    page = OwnerCookie(PlainTextResponse("a page"), OriginCheck(Settings(proxies=proxies)))
     asyncio.run(page(scope, receive, send))
     assert messages[-1]["body"] == b"a page"
     return dict(messages[0]["headers"]).get(b"set-cookie", b"").decode() or None
@@ -51,7 +52,7 @@ def test_every_browser_gets_another_cookie() -> None:
 
 def test_behind_tls_the_cookie_is_sent_over_tls_only() -> None:
     headers = {**PAGE, "x-forwarded-proto": "https"}
-    assert "Secure" in (given(headers, trust_proxy=True) or "")
+    assert "Secure" in (given(headers, proxies=1) or "")
     assert "Secure" not in (given(headers) or "")
 
 

@@ -15,6 +15,10 @@ def test_what_one_client_may_use() -> None:
     assert limits.photo_bytes == 15_000_000
     assert (limits.photos_waiting, limits.photos_of_one) == (8, 4)
     assert (limits.photo_burst, limits.photos_a_second) == (10, 1)
+    assert (limits.messages_burst, limits.messages_a_second) == (20, 10)
+    assert (limits.client_messages_burst, limits.client_messages_a_second) == (40, 40)
+    assert (limits.sockets_burst, limits.sockets_a_second) == (30, 3)
+    assert (limits.sockets_of_one, limits.sockets) == (100, 400)
 
 
 def test_a_bucket_gives_its_burst_and_then_its_rate() -> None:

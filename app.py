@@ -32,6 +32,8 @@ def routes() -> dict[str, Any]:
             "routes": server.error_routes(str(fault)),
             "middleware": server.middleware(Settings()),
         }
+    if state.settings.runtime == "keras":
+        import aiortc  # noqa: F401  before TensorFlow: imported after it, it crashes the process
     if state.settings.max_upload is not None:
         config.set_option("server.maxUploadSize", state.settings.max_upload)
     return {

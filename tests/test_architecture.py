@@ -35,7 +35,7 @@ ONLY_IN: dict[str, frozenset[str]] = {
     "altair": frozenset({"ui"}),
     "sqlalchemy": frozenset({"store"}),
     "streamlit_webrtc": frozenset({"ui", "bench"}),
-    "aiortc": frozenset({"ui", "bench"}),
+    "aiortc": frozenset({"app", "ui", "bench"}),
     "av": frozenset({"vision", "ui", "bench"}),
     **dict.fromkeys(("tensorflow", "keras", "torch"), frozenset({"training", "vision"})),
     "onnx": frozenset({"training"}),  # the container doesn't hold it

@@ -1,6 +1,9 @@
 """Each page under AppTest: with a network, without one, and with broken files."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +21,22 @@ def test_the_app_opens_on_the_live_page(monkeypatch: pytest.MonkeyPatch, tiny_mo
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
     assert not app.exception
     assert app.title[0].value == "Live"
+
+
+@pytest.mark.slow
+def test_webrtc_can_be_loaded_after_tensorflow(tmp_path: Path) -> None:
+    """The server loads the network first, and a page the WebRTC widget later."""
+    code = "import app, tensorflow, fer.ui.live.webrtc"
+    environ = {"FER_RUNTIME": "keras", "FER_DATABASE_URL": f"sqlite:///{tmp_path / 'x.sqlite3'}"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=os.environ | environ,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_app_names_a_wrong_setting(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,12 +44,12 @@ class Box:
 
 
 # The largest picture takes 4 bytes a pixel beside its frame, and its file twice.
-PHOTO: Final = Box("photo", 1, BROUGHT.pixels, 268_000_000, wall=30.0)
+PHOTO: Final = Box("photo", 1, BROUGHT.pixels, 268_000_000)
 LIVE: Final = Box(
     "live", max(2, round(cpu_limit())), LIVE_PIXELS, 120_000_000, 2.0, wall=10.0, uses=20_000
 )
 # Two are read at once, and one more can be looked at as it is brought.
-FILM: Final = Box("film", 3, FRAME_PIXELS, 330_000_000, nice=NICE)
+FILM: Final = Box("film", 3, FRAME_PIXELS, 370_000_000, nice=NICE)
 
 
 def send(link: socket.socket, message: Message, descriptors: Sequence[int] = ()) -> None:

@@ -27,7 +27,7 @@ from fer.errors import DataError, UsageError
 from fer.faces import Picture
 from fer.vision.media import exif, jpeg
 
-BAND: Final = 2_000_000  # pixels converted at once
+BAND: Final = 500_000  # pixels converted at once
 SMALL: Final = 1200  # rows; a picture of fewer is converted in one piece, which is faster
 # The first bytes of each format that is read, by Pillow's names; it would also open PostScript and
 # other formats with a history of faults. No plain PBM, PGM and PPM, which it reads in Python.

@@ -34,7 +34,7 @@ FORMATS: Final = "mov,matroska,avi,mpegts,mpeg,flv,asf,ogg,mpegvideo,h264,hevc"
 class VideoLimits:
     """Limits on a video, checked before any frame is decoded. The defaults are for own files."""
 
-    pixels: int = DecodeLimits.pixels  # of a frame; a decoder may keep sixteen
+    pixels: int = DecodeLimits.pixels  # of a frame; a decoder may keep 32 of them
     threads: int = 0  # for decoding; 0 leaves the number to FFmpeg
 
 

@@ -367,13 +367,26 @@ def test_a_small_file_cannot_make_a_recording_take_gigabytes(
 
 
 @pytest.mark.slow
-def test_the_largest_recording_fits_into_a_box(decoder: BoxedDecoder, tmp_path: Path) -> None:
+def test_a_4k_recording_fits_into_a_box(decoder: BoxedDecoder, tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    options = {"preset": "ultrafast", "x264-params": "ref=5:bframes=3"}
+    path.write_bytes(recordings.video(4096, 2304, 16, options=options, flat=True))
+    decoder.costs.memory = 0
+    film = decoder.film(path, 0.1, "a.mp4")
+    assert len(list(film)) == 16
+    assert film.broken is None
+    assert 0 < decoder.costs.memory <= 450_000_000
+
+
+@pytest.mark.slow
+def test_a_recording_whose_frames_are_all_kept_is_refused(
+    decoder: BoxedDecoder, tmp_path: Path
+) -> None:
     path = tmp_path / "a.mp4"
     path.write_bytes(recordings.WORST["references-4k"]())
     decoder.costs.memory = 0
-    film = decoder.film(path, 0.1, "a.mp4")
-    assert len(list(film)) == 24
-    assert film.broken is None
+    with pytest.raises(DataError, match=r"a\.mp4: takes too much memory"):
+        list(decoder.film(path, 0.1, "a.mp4"))
     assert 0 < decoder.costs.memory <= 450_000_000
 
 

@@ -57,8 +57,16 @@ def page(name: str, title: str, icon: str, *given: Any, default: bool = False) -
     return st.Page(shown, title=title, icon=f":material/{icon}:", url_path=name, default=default)
 
 
+def show_fault(fault: Exception) -> bool:
+    """Show one sentence in place of a traceback."""
+    from fer.ui import faults
+
+    return faults.show_fault(fault)
+
+
 def main() -> None:
     """Read the settings, draw the menu, show the page that was opened."""
+    from fer.ui.faults import no_fault
     from fer.ui.layout import STYLE
     from fer.ui.text import language_chooser, text
 
@@ -81,9 +89,12 @@ def main() -> None:
     shown = st.navigation(pages)
     language_chooser()
     shown.run()
+    no_fault()
 
 
 if __name__ == "__main__":
     main()
 else:
-    app = st.App(__file__, **routes())  # `streamlit run` searches the file for such a line
+    # `streamlit run` searches the file for such a line.
+    # `streamlit run` searches the file for such a line.
+    app = st.App(__file__, on_script_error=show_fault, **routes())

@@ -46,6 +46,7 @@ class Doors:
             await refuse(scope, send, *refusal)
         elif scope["type"] == "websocket":
             client = self._origins.client(request)
+            scope["fer.client"] = client
             await self._sockets.serve(self._app, client, scope, receive, send)
         else:
             await self._app(scope, receive, send)

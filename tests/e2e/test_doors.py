@@ -6,7 +6,13 @@ from playwright.sync_api import ConsoleMessage, Page, Route
 from tests.e2e.conftest import Launch, Visit
 
 BLOCKED = "Content Security Policy"
-LOCAL_NETWORK = "LocalNetworkAccessChecks,BlockInsecurePrivateNetworkRequests,PrivateNetworkAccessSendPreflights"
+LOCAL_NETWORK = ",".join(
+    (
+        "LocalNetworkAccessChecks",
+        "BlockInsecurePrivateNetworkRequests",
+        "PrivateNetworkAccessSendPreflights",
+    )
+)
 FRAMING = '<title>elsewhere</title><iframe src="{url}/photo" width="900" height="700"></iframe>'
 
 

@@ -18,6 +18,7 @@ from fer.errors import UsageError
 from fer.server.state import shared
 from fer.settings import Settings
 from fer.ui import BROWSER
+from fer.ui.visits import Visits
 
 PACKAGES: Final = {"live": "live.page", "history": "history.page"}  # pages of several modules
 
@@ -34,10 +35,11 @@ def routes() -> dict[str, Any]:
         }
     if state.settings.max_upload is not None:
         config.set_option("server.maxUploadSize", state.settings.max_upload)
+    visits = Visits()
     return {
         "routes": server.routes(state, browser=BROWSER),
-        "lifespan": server.lifespan(state),
-        "middleware": server.middleware(state.settings),
+        "lifespan": server.lifespan(state, sweep=visits.sweep),
+        "middleware": server.middleware(state.settings, files=visits),
     }
 
 

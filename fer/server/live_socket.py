@@ -67,7 +67,7 @@ class LiveSocket:
         """Return the lesson of the token in the address; raise RefusedError if it is refused."""
         try:
             lesson_id = self._state.check_token(socket.query_params.get("token", ""))
-            client = str(socket.scope.get("fer.client", ""))
+            client = socket.client.host if socket.client else ""
             # Of this computer comes everything that a proxy passes on if FER_PROXIES is not set.
             return self._state.lessons.open(lesson_id, "socket", "" if is_local(client) else client)
         except BusyError as fault:

@@ -18,6 +18,7 @@ from fer.errors import UsageError
 from fer.server.state import shared
 from fer.settings import Settings
 from fer.ui import BROWSER
+from fer.ui.visits import Visits
 
 PACKAGES: Final = {"live": "live.page", "history": "history.page"}  # pages of several modules
 
@@ -36,10 +37,11 @@ def routes() -> dict[str, Any]:
         import aiortc  # noqa: F401  before TensorFlow: imported after it, it crashes the process
     if state.settings.max_upload is not None:
         config.set_option("server.maxUploadSize", state.settings.max_upload)
+    visits = Visits()
     return {
         "routes": server.routes(state, browser=BROWSER),
-        "lifespan": server.lifespan(state),
-        "middleware": server.middleware(state.settings),
+        "lifespan": server.lifespan(state, sweep=visits.sweep),
+        "middleware": server.middleware(state.settings, files=visits),
     }
 
 
@@ -59,8 +61,16 @@ def page(name: str, title: str, icon: str, *given: Any, default: bool = False) -
     return st.Page(shown, title=title, icon=f":material/{icon}:", url_path=name, default=default)
 
 
+def show_fault(fault: Exception) -> bool:
+    """Show one sentence in place of a traceback."""
+    from fer.ui import faults
+
+    return faults.show_fault(fault)
+
+
 def main() -> None:
     """Read the settings, draw the menu, show the page that was opened."""
+    from fer.ui.faults import no_fault
     from fer.ui.layout import STYLE
     from fer.ui.text import language_chooser, text
 
@@ -83,9 +93,12 @@ def main() -> None:
     shown = st.navigation(pages)
     language_chooser()
     shown.run()
+    no_fault()
 
 
 if __name__ == "__main__":
     main()
 else:
-    app = st.App(__file__, **routes())  # `streamlit run` searches the file for such a line
+    # `streamlit run` searches the file for such a line.
+    # `streamlit run` searches the file for such a line.
+    app = st.App(__file__, on_script_error=show_fault, **routes())

@@ -47,6 +47,7 @@ class RecordingJob:
     now: Callable[[], float] = clock.monotonic
     decoder: Decoder = field(default_factory=OwnDecoder)
     unsaved: UnsavedFiles | None = None  # for the lesson, if the store cannot take it
+    client: str = ""  # the network address that brought it
 
     def __post_init__(self) -> None:
         self.newest: AnalyzedFrame | None = (

@@ -28,6 +28,7 @@ LOG: Final = logging.getLogger(__name__)
 
 AT_ONCE: Final = FILM.at_once - 1  # recordings read at the same time; one more may be checked
 WAITING: Final = 8  # recordings that may wait; each takes space on the disk
+OF_CLIENT: Final = 4  # recordings of one network address that may wait or be read
 NOTED: Final = 60.0  # seconds between the notes on the disk that a page has asked for it
 
 
@@ -69,19 +70,21 @@ class RecordingQueue:
         self._lock = threading.RLock()
         self._jobs: dict[str, RecordingJob] = {}  # by owner, in the order in which they start
 
-    def begin(self, owner: str, data: BinaryIO, order: RecordingOrder) -> RecordingJob:
+    def begin(
+        self, owner: str, data: BinaryIO, order: RecordingOrder, client: str = ""
+    ) -> RecordingJob:
         """Copy the recording and add it to the queue; return its job.
 
-        Raise DataError if it cannot be read, and BusyError if the queue is full or the owner has
-        another recording in it.
+        Raise DataError if it cannot be read, and BusyError if the queue is full, the owner has
+        another recording in it, or `client`, a network address, has too many.
         """
-        self._check_room(owner)
+        self._check_room(owner, client)
         order = replace(order, lesson_id=new_id(), begun=datetime.now(UTC))
         folder = self._kept.folder
         kept = None if folder is None else folder.new_file(order.lesson_id)
         file = RecordingFile(data, kept=kept)
         try:
-            job = self._add(owner, order, file)
+            job = self._add(owner, order, file, client)
         except BaseException:
             file.close()
             raise
@@ -110,15 +113,18 @@ class RecordingQueue:
         """Return the name of the owner's recording that a restart has lost; else None."""
         return self._lost.get(owner)
 
-    def _add(self, owner: str, order: RecordingOrder, file: RecordingFile) -> RecordingJob:
+    def _add(
+        self, owner: str, order: RecordingOrder, file: RecordingFile, client: str = ""
+    ) -> RecordingJob:
         """Put a job into the queue; raise BusyError if there is no room by now."""
         job = RecordingJob(
             *(owner, order, file, self._reader, self._store, self._lesson_count, self._now),
             decoder=self._decoder,
             unsaved=self._kept.unsaved,
+            client=client,
         )
         with self._lock:
-            self._check_room(owner)  # the owner's other tab may have begun one meanwhile
+            self._check_room(owner, client)  # the owner's other tab may have begun one meanwhile
             self._lost.pop(owner, None)
             self._jobs.pop(owner, None)  # the new one goes to the end
             self._jobs[owner] = job
@@ -167,7 +173,7 @@ class RecordingQueue:
     def _waiting(self) -> list[RecordingJob]:
         return [job for job in self._jobs.values() if job.waiting]
 
-    def _check_room(self, owner: str) -> None:
+    def _check_room(self, owner: str, client: str) -> None:
         with self._lock:
             self._drop_unseen()
             job = self._jobs.get(owner)
@@ -175,6 +181,9 @@ class RecordingQueue:
                 raise BusyError(
                     "another recording of yours is being read: wait for its end, or stop it"
                 )
+            going_on = [one for one in self._jobs.values() if not one.over]
+            if client and sum(one.client == client for one in going_on) >= OF_CLIENT:
+                raise BusyError(f"your network has {OF_CLIENT} recordings here; try later")
             if len(self._waiting()) >= self._places.waiting:
                 raise BusyError(
                     f"the queue is full: {self._places.waiting} recordings wait; try later"

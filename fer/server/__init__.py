@@ -25,6 +25,7 @@ from fer.server.logs import hide_tokens
 from fer.server.origins import OriginCheck
 from fer.server.photo_api import PhotoApi
 from fer.server.state import State
+from fer.server.uploads import NoFiles, UploadLimits, Uploads, VisitFiles
 from fer.settings import Settings
 
 __all__ = ["Limits", "State", "error_routes", "lifespan", "middleware", "routes"]
@@ -52,11 +53,17 @@ def routes(
     ]
 
 
-def middleware(settings: Settings, limits: Limits | None = None) -> list[Middleware]:
-    """Return the middleware that runs before the pages and the routes."""
+def middleware(
+    settings: Settings, limits: Limits | None = None, files: VisitFiles | None = None
+) -> list[Middleware]:
+    """Return the middleware that runs before the pages and the routes.
+
+    `files` knows the files that the pages' visits hold.
+    """
     origins = OriginCheck(settings)
+    uploads = Uploads(UploadLimits.of(settings.max_upload), files or NoFiles())
     return [
-        Middleware(Doors, origins=origins, limits=limits or Limits()),
+        Middleware(Doors, origins=origins, uploads=uploads, limits=limits or Limits()),
         Middleware(OwnerCookie, origins=origins),
     ]
 
@@ -72,15 +79,22 @@ def error_routes(fault: str) -> list[BaseRoute]:
 
 
 def lifespan(
-    state: State, sweep_every: float = SWEEP_EVERY, first_pause: float = FIRST_PAUSE
+    state: State,
+    sweep_every: float = SWEEP_EVERY,
+    first_pause: float = FIRST_PAUSE,
+    sweep: Callable[[], None] = lambda: None,
 ) -> Lifespan:
-    """Return a context that loads the network, sweeps the lessons, and saves them at the end."""
+    """Return a context that loads the network, sweeps the lessons, and saves them at the end.
+
+    It calls `sweep` as well, which frees what visits have left behind.
+    """
 
     @contextlib.asynccontextmanager
     async def run(_: Any) -> AsyncIterator[None]:
         tasks = [
             asyncio.create_task(_warm_up(state, first_pause)),
-            asyncio.create_task(_sweep(state, sweep_every)),
+            asyncio.create_task(_sweep(state.lessons.sweep, sweep_every)),
+            asyncio.create_task(_sweep(sweep, sweep_every)),
         ]
         try:
             yield
@@ -107,7 +121,7 @@ async def _warm_up(state: State, pause: float) -> None:
         pause = min(2 * pause, LONGEST_PAUSE)
 
 
-async def _sweep(state: State, every: float) -> None:
+async def _sweep(sweep: Callable[[], None], every: float) -> None:
     while True:
         await asyncio.sleep(every)
-        await asyncio.to_thread(state.lessons.sweep)
+        await asyncio.to_thread(sweep)

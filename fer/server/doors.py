@@ -1,7 +1,8 @@
 """The doors: one middleware in front of everything, Streamlit's own routes included.
 
-It checks each call's host and origin, counts sockets and their messages, and adds the headers that
-browsers obey. Static files and health checks, which come by IP address, are its only exceptions.
+It checks each call's host and origin, counts sockets, their messages and uploaded bytes, keeps
+shown files to their visitor, and adds the headers that browsers obey. Its only exceptions are
+static files, and health checks, which come by IP address.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from fer.server.floods import SocketLimits
 from fer.server.headers import security_headers
 from fer.server.limits import Limits
 from fer.server.origins import OriginCheck
+from fer.server.uploads import Uploads, is_media
 
 STATIC: Final = ("/static/", "/browser/")
 MISDIRECTED: Final = 421
@@ -30,8 +32,10 @@ FOREIGN_PAGE: Final = "Pages of this site may not call this server (see FER_ORIG
 class Doors:
     """ASGI middleware that refuses what no page of this site would ask for."""
 
-    def __init__(self, app: ASGIApp, origins: OriginCheck, limits: Limits | None = None) -> None:
-        self._app, self._origins = app, origins
+    def __init__(
+        self, app: ASGIApp, origins: OriginCheck, uploads: Uploads, limits: Limits | None = None
+    ) -> None:
+        self._app, self._origins, self._uploads = app, origins, uploads
         self._sockets = SocketLimits(limits or Limits())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -40,27 +44,30 @@ class Doors:
             await self._app(scope, receive, send)
             return
         request = HTTPConnection(scope)
+        client = self._origins.client(request)
+        scope["client"] = (client, 0)  # for the pages and the log, which know of no proxies
         send = self._with_headers(request, send)
-        refusal = None if is_open(scope) else self._refusal(request)
+        refusal = None if is_open(scope) else self._refusal(request, client)
         if refusal is not None:
             await refuse(scope, send, *refusal)
         elif scope["type"] == "websocket":
-            client = self._origins.client(request)
             await self._sockets.serve(self._app, client, scope, receive, send)
         else:
-            await self._app(scope, receive, send)
+            with self._uploads.counted(request, client):
+                await self._app(scope, receive, send)
 
-    def _refusal(self, request: HTTPConnection) -> tuple[int, str] | None:
+    def _refusal(self, request: HTTPConnection, client: str) -> tuple[int, str] | None:
         """Return the status and the reason of a refusal; None if the call may pass."""
         if not self._origins.allows_host(request):
             return MISDIRECTED, FOREIGN_HOST
         if not self._origins.allows_origin(request):
             return 403, FOREIGN_PAGE
         if request.scope["type"] == "websocket":
-            reason = self._sockets.refusal(self._origins.client(request))
-            if reason is not None:
-                return 403, reason
-        return None
+            reason = self._sockets.refusal(client)
+            return None if reason is None else (403, reason)
+        if not self._uploads.shows(request):
+            return 404, "There is no such file."
+        return self._uploads.refusal(request, client)
 
     def _with_headers(self, request: HTTPConnection, send: Send) -> Send:
         async def with_headers(message: Message) -> None:
@@ -68,6 +75,8 @@ class Doors:
                 headers = MutableHeaders(scope=message)
                 for name, value in security_headers(request, self._origins).items():
                     headers[name] = value
+                if is_media(request):
+                    headers["Cache-Control"] = "no-store"
             await send(message)
 
         return with_headers

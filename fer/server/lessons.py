@@ -13,6 +13,7 @@ held while a detector, the store or a socket works.
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 import statistics
 import threading
@@ -38,6 +39,8 @@ Clock = Callable[[], float]
 
 ID: Final = re.compile(r"[A-Za-z0-9_-]{8,64}")
 MOST: Final = 16  # lessons that may have a stream at once
+MOST_OF_OWNER: Final = 2  # of one visitor
+OF_CLIENT: Final = 0.75  # the share of all places that one network address may have
 STREAM_IDLE: Final = 120.0  # seconds without a picture after which a stream is closed
 STREAM_YIELDS: Final = 15.0  # the same, if another lesson needs the place
 ABANDONED: Final = 900.0  # seconds without a picture (or page, while waiting) that end a lesson
@@ -91,6 +94,7 @@ class LiveLesson:  # noqa: PLR0904
         self.lesson: Lesson | None = None  # the numbers; None before the first picture
         self.transport: Transport = "socket"
         self.opened = False  # whether it holds one of the places for a stream
+        self.client = ""  # the network address whose frames opened it
         self.faces, self.size = Faces.none(), (0, 0)
         self.saved = SaveState()
         now = registry.now()
@@ -304,7 +308,7 @@ class LiveLesson:  # noqa: PLR0904
         if self.state in ("ended", "lost"):
             raise LiveError(ENDED)
         if not self.opened:  # the stream was closed meanwhile; BusyError if no place is free
-            self._registry.open(self.id, self.transport)
+            self._registry.open(self.id, self.transport, self.client)
         self.last_frame = begun
         # Opened here and not in `open`: the first stream may wait until the network is loaded.
         self._stream = self._stream or self._registry.streams.live()
@@ -402,26 +406,28 @@ class LiveLessons:
         live = self.get(lesson_id, owner)
         return live if live is not None and live.runs else None
 
-    def open(self, lesson_id: str | None, transport: Transport) -> LiveLesson:
+    def open(self, lesson_id: str | None, transport: Transport, client: str = "") -> LiveLesson:
         """Return the lesson with this id (a new one for None), with a place for its stream.
 
         Frames of a lesson that no page has joined are answered but not counted. Raise BusyError if
-        no place is free, and LiveError if the lesson has ended or the id is malformed.
+        no place is free, or its owner or `client` has as many as they may have, and LiveError if
+        the lesson has ended or the id is malformed.
         """
         lesson_id = new_id() if lesson_id is None else lesson_id
         with self._lock:
             if lesson_id in self._ended:
                 raise LiveError(ENDED)
-            idle = self._free_place(lesson_id)
-            live = self._get_or_make(lesson_id) if self._has_room(lesson_id) else None
+            idle = self._free_place(lesson_id, client)
+            full = self._full(lesson_id, client)
+            live = None if full else self._get_or_make(lesson_id)
             if live is not None and live.state in ("waiting", "running"):
                 if not live.opened:
-                    live.opened, live.last_frame = True, self.now()
+                    live.opened, live.last_frame, live.client = True, self.now(), client
                 live.transport = transport
         for one in idle:
             one.close_stream()
         if live is None:
-            raise BusyError(f"the server is busy with {self._most} lessons; try later")
+            raise BusyError(full or "")
         if not live.opened:
             raise LiveError(ENDED)
         return live
@@ -572,18 +578,29 @@ class LiveLessons:
             live.adopt(lesson, owner, passed)
         return lesson_id
 
-    def _has_room(self, lesson_id: str) -> bool:
-        """Return True if this lesson has a place or can get one."""
-        live = self._lessons.get(lesson_id)
-        return (live is not None and live.opened) or len(self.all()) < self._most
+    def _full(self, lesson_id: str, client: str) -> str | None:
+        """Return why this lesson can get no place; None if it has one or can get one."""
+        live, opened = self._lessons.get(lesson_id), self.all()
+        if live is not None and live.opened:
+            return None
+        owner = live.owner if live is not None else ""
+        most = math.ceil(self._most * OF_CLIENT)
+        reason = None
+        if len(opened) >= self._most:
+            reason = f"the server is busy with {self._most} lessons; try later"
+        elif owner and sum(one.owner == owner for one in opened) >= MOST_OF_OWNER:
+            reason = f"you run {MOST_OF_OWNER} lessons already; finish one first"
+        elif client and sum(one.client == client for one in opened) >= most:
+            reason = f"your network runs {most} lessons already; try later"
+        return reason
 
-    def _free_place(self, lesson_id: str) -> list[LiveLesson]:
+    def _free_place(self, lesson_id: str, client: str) -> list[LiveLesson]:
         """Free the places of idle lessons if this lesson needs one; return those lessons."""
         live = self._lessons.get(lesson_id)
         if live is not None and live.opened:
             return []
         idle = self._free_idle_places(STREAM_IDLE)
-        if not self._has_room(lesson_id):
+        if self._full(lesson_id, client):
             # A reloaded page may have left a lesson without frames.
             idle += self._free_idle_places(STREAM_YIELDS)
         return idle

@@ -19,6 +19,7 @@ from anyio import to_thread
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from fer.errors import BusyError, FerError, LiveError
+from fer.net import is_local
 from fer.server import protocol
 from fer.server.clock import DelayGauge
 from fer.server.lessons import LiveLesson
@@ -66,7 +67,9 @@ class LiveSocket:
         """Return the lesson of the token in the address; raise RefusedError if it is refused."""
         try:
             lesson_id = self._state.check_token(socket.query_params.get("token", ""))
-            return self._state.lessons.open(lesson_id, "socket")
+            client = socket.client.host if socket.client else ""
+            # Of this computer comes everything that a proxy passes on if FER_PROXIES is not set.
+            return self._state.lessons.open(lesson_id, "socket", "" if is_local(client) else client)
         except BusyError as fault:
             raise RefusedError(protocol.TRY_LATER, str(fault)) from fault
         except FerError as fault:

@@ -112,7 +112,7 @@ def start_reading(jobs: RecordingQueue, me: str, file: Any, order: RecordingOrde
     """Put the recording into the queue, or show why that is not possible."""
     try:
         with st.spinner(text("video.copying")):
-            jobs.begin(me, file, order)
+            jobs.begin(me, file, order, st.context.ip_address or "")
             # Before anything is drawn, because a click ends the script at its next element.
             _release_upload(file.file_id)
     except BusyError:

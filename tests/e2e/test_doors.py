@@ -1,10 +1,14 @@
 """What a browser makes of the headers: the pages work under them, and no other site frames them."""
 
+from urllib.parse import urljoin
+
 import pytest
+import requests
 from playwright.sync_api import ConsoleMessage, Page, Route
 
-from tests.e2e.conftest import Launch, Visit
+from tests.e2e.conftest import ROOT, Launch, Visit
 
+SAMPLE = ROOT / "fer/ui/sample.png"
 BLOCKED = "Content Security Policy"
 LOCAL_NETWORK = ",".join(
     (
@@ -67,3 +71,16 @@ def test_no_other_site_frames_a_page(launch: Launch, app_url: str, site: str) ->
         assert all("photo" not in frame.url for frame in page.frames)
     finally:
         browser.close()
+
+
+def test_a_shown_photo_is_its_visitors_alone(visit: Visit) -> None:
+    page = visit.open("/photo")
+    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(SAMPLE)
+    shown = page.locator("img[src*='/media/']").first
+    shown.wait_for()
+    assert shown.evaluate("(image) => image.decode().then(() => image.naturalWidth)") > 0
+    address = urljoin(visit.url, shown.get_attribute("src") or "")
+    assert "/media/" in address
+    mine = page.request.get(address)
+    assert (mine.status, mine.headers["cache-control"]) == (200, "no-store")
+    assert requests.get(address, timeout=10).status_code == 404

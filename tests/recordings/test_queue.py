@@ -321,6 +321,22 @@ def test_a_recording_without_a_time_begins_now(lesson: Path) -> None:
     assert before <= job.lesson.info.started <= datetime.now(UTC)
 
 
+def test_one_network_cannot_take_the_whole_queue(lesson: Path) -> None:
+    reader = VideoReader(held=True)
+    jobs = RecordingQueue(reader)
+    try:
+        for number in range(4):
+            jobs.begin(f"owner-{number}", data(lesson), ORDER, "203.0.113.9")
+        with pytest.raises(BusyError, match="your network has 4 recordings here"):
+            jobs.begin("owner-5", data(lesson), ORDER, "203.0.113.9")
+        jobs.begin("owner-6", data(lesson), ORDER, "203.0.113.10")
+    finally:
+        for number in (*range(4), 6):
+            jobs.cancel(f"owner-{number}")
+        reader.allow(2)
+    wait_until(lambda: copies() == [])
+
+
 def test_a_state_has_one_queue() -> None:
     def state() -> State:
         analyzer: Any = FakeAnalyzer()

@@ -39,7 +39,12 @@ class Site:
         return f"http://127.0.0.1:{self.port}"
 
     def connect(
-        self, lesson_id: str | None = None, *, token: str | None = None, origin: str | None = ""
+        self,
+        lesson_id: str | None = None,
+        *,
+        token: str | None = None,
+        origin: str | None = "",
+        **options: Any,
     ) -> ClientConnection:
         """Return a client as the page's is, or one with another token or origin."""
         if token is None:
@@ -50,6 +55,7 @@ class Site:
             open_timeout=10,
             close_timeout=2,
             compression=None,
+            **options,
         )
 
     def get(self, path: str, **options: Any) -> requests.Response:

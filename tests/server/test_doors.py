@@ -19,6 +19,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from fer.server import Limits, middleware
+from fer.server.identity import COOKIE, owner_of
+from fer.server.uploads import VisitFiles
 from fer.settings import Settings
 from tests.server.server import serving, wait_until
 
@@ -40,12 +42,16 @@ class Pages:
                 time.sleep(0.002)  # Streamlit starts a thread for each message
 
     async def page(self, request: Request) -> PlainTextResponse:
+        if request.method == "PUT":
+            await request.body()
         return PlainTextResponse(request.url.path)
 
 
 @contextmanager
 def doors(
-    settings: Settings | None = None, limits: Limits | None = None
+    settings: Settings | None = None,
+    limits: Limits | None = None,
+    files: VisitFiles | None = None,
 ) -> Iterator[tuple[str, Pages]]:
     """Serve stand-in pages behind the doors; yield the address and the pages."""
     pages = Pages()
@@ -54,7 +60,7 @@ def doors(
             WebSocketRoute(STREAM, pages.socket),
             Route("/{rest:path}", pages.page, methods=["GET", "POST", "PUT"]),
         ],
-        middleware=middleware(settings or Settings(), limits),
+        middleware=middleware(settings or Settings(), limits, files),
     )
     with serving(app) as port:
         yield f"http://127.0.0.1:{port}", pages
@@ -72,7 +78,7 @@ def stream(
     """Return a client of Streamlit's socket; `host` is a name that was made to point here."""
     address = url.replace("http", "ws", 1) + STREAM
     if host is not None:
-        port = int(url.rpartition(":")[2])
+        port = port_of(url)
         options["sock"] = socket.create_connection(("127.0.0.1", port))
         address = f"ws://{host}:{port}{STREAM}"
     return connect(
@@ -226,3 +232,89 @@ def test_a_client_that_opens_sockets_all_the_time_is_slowed() -> None:
             with stream(url):
                 pass
         refused(url)
+
+
+MEGABYTE = 1024 * 1024
+ONE, TWO = "a" * 32, "b" * 32  # cookies
+
+
+class Files:
+    """What visits hold, as a test says."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, int] = {}
+
+    def uploaded(self) -> dict[str, int]:
+        return self.held
+
+    def owners(self, media_id: str) -> set[str | None]:
+        return {owner_of({COOKIE: ONE})} if media_id == "shown" else set()
+
+
+def put(url: str, visit: str, size: int, client: str = "203.0.113.9") -> int:
+    """Return the status of an upload of this declared size, whose body never comes."""
+    caller = http.client.HTTPConnection(url.partition("//")[2], timeout=10)
+    try:
+        caller.putrequest("PUT", f"/_stcore/upload_file/{visit}/file")
+        caller.putheader("Content-Length", str(size))
+        caller.putheader("X-Forwarded-For", client)
+        caller.endheaders()
+        if size <= 4:
+            caller.send(b"x" * size)
+        return caller.getresponse().status
+    finally:
+        caller.close()
+
+
+def test_a_visit_a_client_and_all_hold_so_many_bytes_and_no_more() -> None:
+    """Ten files of 40 MB to one visit were all kept; with 200 MB to a visit this is the end."""
+    files = Files()
+    with doors(Settings(max_upload=200, proxies=1), files=files) as (url, _):
+        files.held = {"mine": 160 * MEGABYTE}
+        assert put(url, "mine", 41 * MEGABYTE) == 413
+        assert put(url, "mine", 4) == 200
+        files.held = {"mine": 160 * MEGABYTE, "second": 160 * MEGABYTE}
+        assert put(url, "second", 4) == 200  # now both are known as this client's
+        assert put(url, "third", 81 * MEGABYTE) == 413
+        files.held |= {"others": 200 * MEGABYTE}
+        assert put(url, "new", 81 * MEGABYTE, "203.0.113.10") == 413
+        files.held = {}
+        assert put(url, "third", 4) == 200
+
+
+def test_uploads_count_while_they_come_in() -> None:
+    with doors(Settings(max_upload=200), files=Files()) as (url, _), ExitStack() as stack:
+        slow = stack.enter_context(socket.create_connection(("127.0.0.1", port_of(url))))
+        head = "PUT /_stcore/upload_file/mine/one HTTP/1.1\r\nHost: localhost\r\n"
+        slow.sendall(f"{head}Content-Length: {150 * MEGABYTE}\r\n\r\nx".encode())
+        wait_until(lambda: put(url, "mine", 100 * MEGABYTE) == 413)
+        slow.close()
+        wait_until(lambda: put(url, "mine", 4) == 200)
+
+
+def test_an_upload_of_unknown_length_is_refused(site: str) -> None:
+    answer = requests.put(
+        f"{site}/_stcore/upload_file/a/b", data=iter([b"x"]), timeout=10
+    )  # in chunks
+    assert answer.status_code == 411
+
+
+@pytest.mark.parametrize(
+    ("file", "cookie", "status"),
+    [
+        ("shown.jpg", ONE, 200),
+        ("shown.jpg", TWO, 404),
+        ("shown.jpg", None, 404),
+        ("unknown.jpg", TWO, 200),  # Streamlit itself says that there is no such file
+    ],
+)
+def test_a_picture_is_shown_to_its_visitor_only(file: str, cookie: str | None, status: int) -> None:
+    with doors(files=Files()) as (url, _):
+        cookies = {} if cookie is None else {COOKIE: cookie}
+        answer = requests.get(f"{url}/media/{file}", cookies=cookies, timeout=10)
+        assert answer.status_code == status
+        assert answer.headers["Cache-Control"] == "no-store"
+
+
+def port_of(url: str) -> int:
+    return int(url.rpartition(":")[2])

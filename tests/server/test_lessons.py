@@ -239,6 +239,29 @@ def test_the_number_of_places_is_limited(lessons: LiveLessons) -> None:
     assert lessons.open(None, "socket")
 
 
+def test_one_visitor_cannot_take_all_places(lessons: LiveLessons) -> None:
+    for number in range(3):
+        lessons.join(f"lesson-{number}", OWNER, LessonPlan())
+    first, _ = (lessons.open(f"lesson-{number}", "socket") for number in range(2))
+    with pytest.raises(BusyError, match="you run 2 lessons already"):
+        lessons.open("lesson-2", "socket")
+    assert lessons.open("lesson-0", "socket") is first
+    assert lessons.open("of-somebody-else", "socket")
+    first.finish()
+    assert lessons.open("lesson-2", "socket")
+
+
+def test_one_network_cannot_take_all_places(analyzer: FakeAnalyzer, now: Clock) -> None:
+    lessons = LiveLessons(analyzer, most=8, now=now)
+    for _ in range(6):
+        lessons.open(None, "socket", "203.0.113.9")
+    with pytest.raises(BusyError, match="your network runs 6 lessons already"):
+        lessons.open(None, "socket", "203.0.113.9")
+    assert lessons.open(None, "socket", "203.0.113.10")
+    now.at += 16  # what sends nothing makes room
+    assert lessons.open(None, "socket", "203.0.113.9")
+
+
 def test_by_default_there_are_sixteen_places_freed_after_two_minutes(
     analyzer: FakeAnalyzer, now: Clock
 ) -> None:

@@ -222,6 +222,23 @@ def test_a_full_server_answers_try_later() -> None:
         assert heard(first)["seq"] == 1
 
 
+def test_a_visitor_of_another_network_finds_a_place() -> None:
+    """One visitor took all sixteen places, with a cookie for each."""
+    with site(Settings(max_sessions=4, proxies=1)) as served, ExitStack() as stack:
+
+        def opened(client: str) -> ClientConnection:
+            headers = {"X-Forwarded-For": client}
+            return stack.enter_context(served.connect(additional_headers=headers))
+
+        for _ in range(3):
+            heard(opened("203.0.113.9"))
+        assert closing(opened("203.0.113.9")) == (
+            1013,
+            "your network runs 3 lessons already; try later",
+        )
+        assert "hello" in heard(opened("203.0.113.10"))
+
+
 def test_a_client_without_a_picture_keeps_no_place() -> None:
     with site(Settings(max_sessions=1)) as served:
         for _ in range(3):

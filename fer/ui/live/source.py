@@ -79,7 +79,8 @@ def by_webrtc(state: State, lesson_id: str) -> None:
     from fer.ui.live.webrtc import CameraOptions, camera
 
     attempt: Attempt = st.session_state.setdefault(ATTEMPT, Attempt())
-    open_lesson = partial(state.lessons.open, lesson_id, "webrtc")
+    client = st.context.ip_address or ""  # none for this computer
+    open_lesson = partial(state.lessons.open, lesson_id, "webrtc", client)
     options = CameraOptions(texts=texts_below("browser.webrtc"))
     # One widget per lesson, so that its camera is switched off when the lesson is ended elsewhere.
     key = f"camera-{lesson_id}"

@@ -56,6 +56,10 @@ UNUSED = (
     "streamlit/static/static/js/cytoscape*.js",
     "streamlit/static/static/media/SourceSerif*",  # the pages use another font
     "*.dist-info/RECORD",  # for uninstalling
+    "alembic/testing",
+    "alembic/templates",  # for starting a project
+    "jsonschema/tests",
+    "jsonschema/benchmarks",
     "sqlalchemy/testing",
     "sqlalchemy/orm",  # lessons are rows, not objects
     "sqlalchemy/ext/[!_c]*",  # all but compiler.py, which Alembic imports

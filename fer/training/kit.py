@@ -20,7 +20,7 @@ from fer.errors import DataError, FerError, UsageError
 from fer.training.data.load import load
 from fer.training.data.sheets import write_sheet
 
-MOST_BYTES: Final = 64 * 2**20  # what the lent machines take in one call
+MOST_BYTES: Final = 64 * 2**20  # a kit must travel in one piece
 SPLITS: Final = ("training", "public_test")  # a run reads no others
 RUN: Final = """#!/bin/sh
 # Install the wheels beside this script, then begin a run or go on with it.

@@ -48,7 +48,7 @@ SNAPSHOT_EVERY: Final = 0.9  # seconds; a class changes slowly
 RATE_OVER: Final = 5.0  # seconds over which the rate is computed
 REMEMBERED: Final = 64  # newest answers and delays, for rate and median
 FINISH_WITHIN: Final = 4.0  # seconds that saving takes at most when a lesson is finished
-CLOSE_WITHIN: Final = 3.5  # seconds that saving all lessons takes at most when the server stops
+CLOSE_WITHIN: Final = 2.5  # seconds that saving all lessons takes at most when the server stops
 STREAMS_WITHIN: Final = 0.5  # seconds of them for the frames that are being read
 ENDED: Final = "this lesson has ended; reload the page"
 ENDED_KEPT: Final = 256  # newest ids of ended lessons, whose frames are refused
@@ -534,10 +534,9 @@ class LiveLessons:
         # In a thread of its own, because a store may also hang where no limit reaches.
         saving = threading.Thread(target=self._save_all, args=(left, until), daemon=True)
         saving.start()
+        self._write_files([one for one in left if one.saved.fault is not None])
         saving.join(max(until - clock.monotonic(), 0.0))
-        for one in [*left]:
-            if one.lesson is not None and self._autosave is not None and one.state != "lost":
-                self._autosave.write_file(one.lesson, one.owner, one.saved)
+        self._write_files([*left])
         with self._lock:
             self._lessons.clear()
 
@@ -556,6 +555,13 @@ class LiveLessons:
             live.opened = False
             if live.plan is None and live.state == "waiting":
                 self._lessons.pop(live.id, None)
+
+    def _write_files(self, lessons: list[LiveLesson]) -> None:
+        """Write a file for each of these that has none and is this process's to save."""
+        for one in lessons:
+            wanted = one.state != "lost" and not one.saved.filed
+            if wanted and one.lesson is not None and self._autosave is not None:
+                self._autosave.write_file(one.lesson, one.owner, one.saved)
 
     def _save_all(self, left: list[LiveLesson], until: float) -> None:
         """Save these lessons until that time, removing them from the list; close the store."""

@@ -144,13 +144,13 @@ class Autosave:
 
     def _keep_file(self, lesson: Lesson, owner: str, state: SaveState) -> None:
         """Write a file for a lesson that has ended and is not saved; remove it once it is."""
-        if self._files is None or lesson.ended is None:
+        if self._files is None:
             return
-        if state.fault is not None and not state.filed:
-            self.write_file(lesson, owner, state)
-        elif state.fault is None and state.filed:
+        if state.fault is None and state.filed:
             self._files.remove(lesson.info.id)
             state.filed = False
+        elif state.fault is not None and not state.filed and lesson.ended is not None:
+            self.write_file(lesson, owner, state)
 
     def _write(self, lesson: Lesson, owner: str, state: SaveState) -> None:
         generation = self._store.generation

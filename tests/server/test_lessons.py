@@ -953,7 +953,6 @@ def test_sixteen_lessons_end_in_time_whatever_the_store_does(tmp_path: Path) -> 
     begun = time.monotonic()
     lessons.close(within=1.0)
     assert time.monotonic() - begun < 5  # the rest is writing 16 files, on a busy machine
-    store.may_go.set()
     again = Store(f"sqlite:///{tmp_path / 'lessons.sqlite3'}")
     Autosave(again, files=files).take_in()
     kept = again.find(OWNER).lessons
@@ -961,6 +960,7 @@ def test_sixteen_lessons_end_in_time_whatever_the_store_does(tmp_path: Path) -> 
     assert {one.duration for one in kept} == {2700}
     assert {one.ended for one in kept} == {False}  # each can go on
     again.close()
+    store.may_go.set()
 
 
 def test_the_server_ends_although_a_picture_is_being_read_for_ever(analyzer: FakeAnalyzer) -> None:

@@ -16,10 +16,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import IO, Any, Final
 
 from platformdirs import PlatformDirs
 from platformdirs.api import PlatformDirsABC
+
+if sys.platform != "win32":
+    import fcntl
 
 DISTRIBUTION: Final = "fer-classroom"
 PACKAGE: Final = Path(__file__).resolve().parent
@@ -104,6 +107,20 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def locked(file: IO[Any]) -> bool:
+    """Lock a file for this process while it is open; return False if it is locked already.
+
+    Windows has no such lock: there the answer is always True.
+    """
+    if sys.platform == "win32":
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def write_text(path: Path, text: str) -> None:

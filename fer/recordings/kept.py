@@ -21,9 +21,7 @@ from zoneinfo import ZoneInfo
 
 from fer.lesson import Alert
 from fer.lesson.lesson import LessonPlan
-
-if sys.platform != "win32":
-    import fcntl
+from fer.machine import locked
 
 LOG: Final = logging.getLogger(__name__)
 VIDEO: Final = ".video"
@@ -136,7 +134,7 @@ class RecordingFolder:
             file = file or path.open("r+b")
         except OSError:
             return None
-        if _locked(file):
+        if locked(file):
             return KeptFile(path, self._note(lesson_id), file)
         file.close()
         return None
@@ -157,17 +155,6 @@ def _begun(found: tuple[KeptRecording, float]) -> datetime:
     begun = found[0].order.begun
     assert begun is not None  # `_from_dict` has read it
     return begun
-
-
-def _locked(file: IO[bytes]) -> bool:
-    """Lock a file as long as it is open; return False if another process has."""
-    if sys.platform == "win32":
-        return False
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 def _to_dict(order: RecordingOrder) -> dict[str, Any]:

@@ -475,6 +475,8 @@ class LiveLessons:
         """Delete a lesson for good, whether it runs here or is only stored."""
         if live := self.get(lesson_id, owner):
             live.discard()
+            if self._autosave is not None:
+                self._autosave.drop_file(lesson_id)
         if self._store is not None:
             self._store.delete(lesson_id, owner)
 
@@ -534,9 +536,12 @@ class LiveLessons:
         # In a thread of its own, because a store may also hang where no limit reaches.
         saving = threading.Thread(target=self._save_all, args=(left, until), daemon=True)
         saving.start()
-        self._write_files([one for one in left if one.saved.fault is not None])
+        early = [one for one in left if one.saved.fault is not None]
+        self._write_files(early)
         saving.join(max(until - clock.monotonic(), 0.0))
-        self._write_files([*left])
+        self._write_files([one for one in left if one not in early])
+        if self._autosave is not None:
+            self._autosave.release()
         with self._lock:
             self._lessons.clear()
 
@@ -557,10 +562,9 @@ class LiveLessons:
                 self._lessons.pop(live.id, None)
 
     def _write_files(self, lessons: list[LiveLesson]) -> None:
-        """Write a file for each of these that has none and is this process's to save."""
+        """Write a file for each of these that is this process's to save."""
         for one in lessons:
-            wanted = one.state != "lost" and not one.saved.filed
-            if wanted and one.lesson is not None and self._autosave is not None:
+            if one.lesson is not None and one.state != "lost" and self._autosave is not None:
                 self._autosave.write_file(one.lesson, one.owner, one.saved)
 
     def _save_all(self, left: list[LiveLesson], until: float) -> None:

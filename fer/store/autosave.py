@@ -21,6 +21,7 @@ from fer.store.unsaved import UnsavedFiles
 
 LOG: Final = logging.getLogger(__name__)
 
+FILE_EVERY: Final = 60.0  # seconds between the files of a running lesson that cannot be saved
 CHECK_EVERY: Final = 5.0  # seconds between checks of the database
 EVERY: Final = 5.0  # seconds between saves; a killed process loses no more than these
 SLOW: Final = 1.0  # seconds; a save that fails after so many would fail for the other lessons too
@@ -36,7 +37,8 @@ class SaveState:
     fault: str | None = None  # why the last save failed
     gone: bool = False  # whether it was deleted, or another process saves it now
     generation: int = 0  # the store's, when it got the row
-    filed: bool = False  # whether a file holds the lesson meanwhile
+    filed: float | None = None  # when a file was written that holds the lesson meanwhile
+    filed_whole: bool = False  # whether that was after the lesson's end
 
 
 class Autosave:
@@ -58,6 +60,8 @@ class Autosave:
 
     def start(self, save_due: Callable[[], None]) -> None:
         """Start the thread that calls `save_due` about once a second."""
+        if self._files is not None:
+            self._files.reserve()
         self._thread = threading.Thread(
             target=self._run, args=(save_due,), name="autosave", daemon=True
         )
@@ -82,8 +86,8 @@ class Autosave:
 
     def write_file(self, lesson: Lesson, owner: str, state: SaveState) -> bool:
         """Write a lesson that cannot be saved into a file; return False if that failed too."""
-        if self._files is not None and self._files.write(lesson, owner):
-            state.filed = True
+        if self._files is not None and self._files.write(lesson, owner, hold=True):
+            state.filed, state.filed_whole = self._now(), lesson.ended is not None
             LOG.error(
                 "lesson %s is not saved (%s); a file in %s holds it, which the next start takes in",
                 *(lesson.info.id, state.fault, self._files.folder),
@@ -124,6 +128,7 @@ class Autosave:
             self._write(lesson, owner, state)
         except GoneError as fault:
             state.gone, state.fault = True, str(fault)
+            self.drop_file(lesson.info.id)
             LOG.info("this process no longer saves lesson %s: %s", lesson.info.id, fault)
             return True
         except StoreError as fault:
@@ -146,11 +151,29 @@ class Autosave:
         """Write a file for a lesson that has ended and is not saved; remove it once it is."""
         if self._files is None:
             return
-        if state.fault is None and state.filed:
+        if state.fault is None and state.filed is not None:
             self._files.remove(lesson.info.id)
-            state.filed = False
-        elif state.fault is not None and not state.filed and lesson.ended is not None:
+            state.filed = None
+        elif state.fault is not None and self._file_is_due(lesson, state):
             self.write_file(lesson, owner, state)
+
+    def drop_file(self, lesson_id: str) -> None:
+        """Remove a lesson's file, because the lesson is deleted or another process has it."""
+        if self._files is not None:
+            self._files.remove(lesson_id)
+
+    def release(self) -> None:
+        """Leave the files to the next start, because this process ends."""
+        if self._files is not None:
+            self._files.release()
+
+    def _file_is_due(self, lesson: Lesson, state: SaveState) -> bool:
+        """Return True if no file has all of a lesson that has ended, or a minute ago of another."""
+        if state.filed is None:
+            return True
+        if lesson.ended is not None:
+            return not state.filed_whole
+        return self._now() - state.filed >= FILE_EVERY
 
     def _write(self, lesson: Lesson, owner: str, state: SaveState) -> None:
         generation = self._store.generation

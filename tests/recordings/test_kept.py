@@ -194,7 +194,7 @@ def test_a_lesson_that_the_store_cannot_take_is_saved_later(
     kept.unlink()
     autosave = Autosave(store, every=0.05, files=files)
     autosave.start(lambda: None)
-    wait_until(lambda: not any(files.folder.iterdir()), 20)
+    wait_until(lambda: not any(files.folder.glob("*.json")), 20)
     autosave.stop()
     assert store.find(ME).found == 1
     store.close()

@@ -1,6 +1,9 @@
 """Lessons in files: written whole, private, taken in once and in order, never over more."""
 
+import contextlib
+import os
 import stat
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +25,19 @@ from tests.lesson.classes import START, crowd, new_lesson, run
 @pytest.fixture
 def files(tmp_path: Path) -> UnsavedFiles:
     return UnsavedFiles(tmp_path / "unsaved", lambda: 1_000_000.0)
+
+
+class Failing(Store):
+    """A store that fails until a test lets it work."""
+
+    generation = 0
+
+    def __init__(self) -> None:
+        self.works = False
+
+    def begin(self, lesson: Lesson, owner: str = "") -> None:
+        if not self.works:
+            raise StoreError("away")
 
 
 def taken_in(files: UnsavedFiles) -> list[UnsavedLesson]:
@@ -58,6 +74,33 @@ def test_lessons_are_taken_in_in_the_order_of_their_start(files: UnsavedFiles) -
         started = START.replace(day=day)
         files.write(Lesson(LessonInfo(f"day {day}", started, id=f"9-lesson-{9 - day}")), "anna")
     assert [found.lesson.info.name for found in taken_in(files)] == ["day 1", "day 2", "day 3"]
+
+
+def test_a_file_is_left_alone_as_long_as_its_process_has_the_lesson(files: UnsavedFiles) -> None:
+    other = UnsavedFiles(files.folder)
+    files.write(new_lesson(name="held"), "anna", hold=True)
+    files.write(new_lesson(name="left"), "anna")
+    assert [found.lesson.info.name for found in taken_in(other)] == ["left"]
+    assert taken_in(files) == []
+    files.release()
+    assert [found.lesson.info.name for found in taken_in(other)] == ["held"]
+
+
+def test_a_running_lesson_in_trouble_gets_a_file_each_minute(files: UnsavedFiles) -> None:
+    clock, store = [100.0], Failing()
+    autosave = Autosave(store, now=lambda: clock[0], files=files)
+    made, state = new_lesson(), SaveState()
+    written = []
+    for second in range(0, 150, 5):
+        clock[0] = 100.0 + second
+        run(made, crowd(happy=1), range(second, second + 5))
+        assert not autosave.save(made, "anna", state)
+        (path,) = files.folder.iterdir()
+        written.append(path.stat().st_mtime_ns)
+    assert len(set(written)) == 3
+    store.works = True
+    assert autosave.save(made, "anna", state)
+    assert list(files.folder.iterdir()) == []
 
 
 def test_what_cannot_be_stored_stays_for_the_next_time(files: UnsavedFiles) -> None:
@@ -134,10 +177,12 @@ def test_a_finished_lesson_that_cannot_be_saved_has_a_file_until_it_is(
     store = Store(file_url(file), later=True)
     autosave, made, state = Autosave(store, files=files), new_lesson(), SaveState()
     assert not autosave.save(made, "anna", state)
-    assert not files.folder.exists()  # it still runs, in memory
+    assert len(list(files.folder.iterdir())) == 1  # a kill costs a minute at most
+    run(made, crowd(happy=1), range(9))
     made.finish(9)
     assert not autosave.save(made, "anna", state)
-    assert len(list(files.folder.iterdir())) == 1
+    (path,) = files.folder.iterdir()
+    assert '"ended": 9' in path.read_text()
     file.parent.unlink()
     while not autosave.save(made, "anna", state):
         assert "cannot be written" in str(state.fault)
@@ -156,3 +201,25 @@ def test_another_process_takes_in_what_was_left(file: Path, files: UnsavedFiles)
     assert [one.duration for one in store.find("anna").lessons] == [50]
     assert list(files.folder.iterdir()) == []
     store.close()
+
+
+def test_a_full_disk_has_room_for_the_lessons_that_it_could_not_take(
+    files: UnsavedFiles, tmp_path: Path
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=10m", "tmpfs", str(disk)]
+    if os.getuid() or subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("needs the right to mount a file system")
+    try:
+        small = UnsavedFiles(disk / "unsaved")
+        small.reserve()
+        with contextlib.suppress(OSError), (disk / "ballast").open("wb", 0) as ballast:
+            while ballast.write(bytes(4096)):
+                pass
+        made = new_lesson()
+        run(made, crowd(happy=2), range(2700))
+        assert small.write(made, "anna")
+        assert [found.lesson.duration for found in taken_in(small)] == [2700]
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)

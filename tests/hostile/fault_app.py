@@ -106,7 +106,7 @@ def main() -> None:
         str(ROOT / "app.py"),
         routes=[*server.routes(state), *Driver(state).routes()],
         lifespan=server.lifespan(state),
-        middleware=server.middleware(state),
+        middleware=server.middleware(state.settings),
     )
     logging.basicConfig(level=logging.INFO)
     uvicorn.run(

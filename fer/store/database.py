@@ -22,26 +22,32 @@ from fer.store.errors import StoreError
 
 FILE: Final = "lessons.sqlite3"
 PATIENCE: Final = 5.0  # seconds that one transaction may take, with all its waiting
+MIGRATION: Final = 600.0  # seconds that bringing the tables to a new form may take
 IDLE: Final = 10.0  # seconds after which PostgreSQL ends a transaction that its client left
 NO_ANSWER: Final = "the server does not answer"  # errors.MEANINGS says what to do
 _limits: Final = threading.local()
 
 
 @contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
-    """Let this thread's work with a database take `seconds` at most; inside another, its rest."""
-    before: float = getattr(_limits, "until", math.inf)
-    _limits.until = min(before, clock.monotonic() + seconds)
+def time_limit(seconds: float, *, afresh: bool = False) -> Iterator[None]:
+    """Let this thread's work with a database take `seconds` at most.
+
+    Inside another limit it takes what that leaves, unless it begins `afresh`.
+    """
+    before: float | None = getattr(_limits, "until", None)
+    until = clock.monotonic() + seconds
+    _limits.until = until if before is None or afresh else min(before, until)
     try:
         yield
     finally:
         _limits.until = before
 
 
-def time_left(most: float = PATIENCE) -> float:
-    """Return the seconds that this thread's limit leaves, at most `most`, and 0 if none are."""
-    until: float = getattr(_limits, "until", math.inf)
-    return min(max(until - clock.monotonic(), 0.0), most)
+def time_left(most: float = math.inf) -> float:
+    """Return the seconds that this thread's limit leaves, PATIENCE without one, at most `most`."""
+    until: float | None = getattr(_limits, "until", None)
+    left = PATIENCE if until is None else max(until - clock.monotonic(), 0.0)
+    return min(left, most)
 
 
 def own_file() -> Path:
@@ -92,7 +98,7 @@ def file_of(url: sa.URL) -> Path | None:
 
 def _connect_in_time(_: object, __: object, given: Any, named: dict[str, Any]) -> Any:
     """Connect to PostgreSQL within the thread's limit; called by SQLAlchemy's pool."""
-    left = time_left()
+    left = time_left(PATIENCE)
     limited = _limited_connection()
     if not left:
         raise _no_answer()

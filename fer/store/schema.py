@@ -51,7 +51,7 @@ ALERTS: Final = sa.table(
     ),
 )
 TABLES: Final = (LESSONS, SECONDS, MOMENTS, PAUSES, ALERTS)
-_LOCK: Final = 3735928559  # number of a PostgreSQL advisory lock; any that no other program uses
+LOCK: Final = 3735928559  # number of a PostgreSQL advisory lock; any that no other program uses
 _ALEMBIC: Final = threading.Lock()  # Alembic keeps its context in a module: one run at a time
 
 
@@ -63,7 +63,7 @@ def migrate(connection: sa.Connection, migrations: Path = MIGRATIONS, newest: st
     if revision_of(connection) == newest:  # the usual start; it does not load Alembic
         return
     if connection.dialect.name == "postgresql":  # two servers may start at once
-        connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+        connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({LOCK})"))
     from alembic import command
     from alembic.config import Config
     from alembic.util import CommandError

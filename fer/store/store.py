@@ -30,6 +30,7 @@ from fer.lesson.export import to_csv, to_json
 from fer.lesson.lesson import LONGEST_NAME, clean
 from fer.store import rows
 from fer.store.database import (
+    MIGRATION,
     PATIENCE,
     connect,
     file_of,
@@ -42,7 +43,7 @@ from fer.store.database import (
 from fer.store.errors import DAMAGED, MOVED, TOO_SLOW, GoneError, StoreError, database_errors
 from fer.store.file import Backoff, DatabaseFile
 from fer.store.rows import LessonSummary
-from fer.store.schema import LESSONS, MOMENTS, migrate
+from fer.store.schema import LESSONS, MOMENTS, NEWEST, migrate, revision_of
 from fer.store.unsaved import UnsavedLesson
 
 LOG: Final = logging.getLogger(__name__)
@@ -270,8 +271,11 @@ class Store:
             with database_errors(self._address), time_limit(self._patience):
                 if self.file is not None:
                     self.file.prepare()
-                with self._writing.begin() as connection:
-                    migrate(connection)
+                with self.engine.begin() as connection:
+                    known = revision_of(connection)
+                if known != NEWEST:
+                    with time_limit(MIGRATION, afresh=True), self._writing.begin() as connection:
+                        migrate(connection)
         except StoreError:
             self._pause.grow()
             raise

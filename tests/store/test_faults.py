@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from fer.lesson import Lesson, LessonInfo
 from fer.store import Autosave, GoneError, SaveState, Store, StoreError
 from fer.store.database import file_url, own_file, read_url
 from fer.store.file import Backoff
+from fer.store.schema import LOCK
 from tests.lesson.classes import START, crowd, new_lesson, run
 from tests.store.stalling import StallingProxy
 
@@ -177,6 +179,21 @@ def test_a_server_that_stalls_is_given_up_in_time(postgres: str, proxy: Stalling
     store.save(made)
     assert store.load(made.info.id).duration == 5
     store.close()
+
+
+def test_bringing_the_tables_to_a_new_form_may_take_longer(postgres: str) -> None:
+    other = sa.create_engine(read_url(postgres))
+    with other.begin() as connection:
+        connection.execute(sa.text("DROP SCHEMA public CASCADE"))
+        connection.execute(sa.text("CREATE SCHEMA public"))
+    with other.begin() as busy, ThreadPoolExecutor(1) as pool:
+        busy.execute(sa.text(f"SELECT pg_advisory_xact_lock({LOCK})"))  # another server migrates
+        opening = pool.submit(Store, postgres, patience=1)
+        time.sleep(3)
+        assert not opening.done()
+        busy.rollback()
+        opening.result(20).close()
+    other.dispose()
 
 
 def test_a_lock_of_another_program_is_given_up_in_time(postgres: str) -> None:

@@ -137,6 +137,11 @@ class State:
         """Return why no lesson can be saved at present; None as far as is known one can."""
         return self.store_fault or (self.store.fault if self.store is not None else None)
 
+    def take_over(self, old: str, new: str) -> None:
+        """Give all stored lessons of an owner to another."""
+        if self.store is not None:
+            self.store.change_owner(old, new)
+
     def issue_token(self, lesson_id: str | None, owner: str = "") -> tuple[str, str]:
         """Return a lesson's id (a new one for None), and a token that allows sending its frames.
 

@@ -41,7 +41,7 @@ def routes() -> dict[str, Any]:
     return {
         "routes": server.routes(state, browser=BROWSER),
         "lifespan": server.lifespan(state, sweep=visits.sweep),
-        "middleware": server.middleware(state.settings, files=visits),
+        "middleware": server.middleware(state.settings, files=visits, take_over=state.take_over),
     }
 
 

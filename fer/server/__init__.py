@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from fer.server import health
 from fer.server.browser_files import browser_files
 from fer.server.doors import Doors
-from fer.server.identity import OwnerCookie
+from fer.server.identity import OwnerCookie, TakeOver
 from fer.server.limits import Limits
 from fer.server.live_socket import LiveSocket
 from fer.server.logs import hide_tokens
@@ -54,17 +54,21 @@ def routes(
 
 
 def middleware(
-    settings: Settings, limits: Limits | None = None, files: VisitFiles | None = None
+    settings: Settings,
+    limits: Limits | None = None,
+    files: VisitFiles | None = None,
+    take_over: TakeOver | None = None,
 ) -> list[Middleware]:
     """Return the middleware that runs before the pages and the routes.
 
-    `files` knows the files that the pages' visits hold.
+    `files` knows the files that the pages' visits hold. `take_over` gives one owner's lessons to
+    another, when a browser gets a new cookie.
     """
     origins = OriginCheck(settings)
     uploads = Uploads(UploadLimits.of(settings.max_upload), files or NoFiles())
     return [
         Middleware(Doors, origins=origins, uploads=uploads, limits=limits or Limits()),
-        Middleware(OwnerCookie, origins=origins),
+        Middleware(OwnerCookie, origins=origins, take_over=take_over),
     ]
 
 

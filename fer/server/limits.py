@@ -21,6 +21,7 @@ class Limits:
     frame_pixels: int = LIVE_PIXELS
     frames_a_second: float = 60.0
     idle_seconds: float = 30.0
+    token_seconds: float = 5.0  # in which a client must send its token
     send_seconds: float = 5.0  # in which a client must receive an answer
     photo_bytes: int = LARGEST
     photo_seconds: float = 30.0  # in which a photo must arrive
@@ -36,7 +37,7 @@ class Limits:
     client_messages_burst: float = 40.0
     message_seconds: float = 10.0
     sockets_a_second: float = 3.0  # opened by one client
-    sockets_burst: float = 30.0
+    sockets_burst: float = 60.0
     sockets_of_one: int = 100
     sockets: int = 400
 

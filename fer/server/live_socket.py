@@ -22,6 +22,7 @@ from fer.errors import BusyError, FerError, LiveError
 from fer.net import is_local
 from fer.server import protocol
 from fer.server.clock import DelayGauge
+from fer.server.identity import owner_of
 from fer.server.lessons import LiveLesson
 from fer.server.limits import Bucket, Limits
 from fer.server.protocol import Frame, RefusedError
@@ -46,8 +47,11 @@ class LiveSocket:
         # Accept before checking the token: otherwise the page would not learn the reason.
         await socket.accept()
         try:
+            token = await self._token(socket)
             # In a thread, because closing an idle stream waits for the frame that it reads.
-            live = await asyncio.to_thread(self._open_lesson, socket)
+            live = await asyncio.to_thread(self._open_lesson, socket, token)
+        except WebSocketDisconnect:
+            return
         except RefusedError as refused:
             await _close(socket, refused, self._limits.send_seconds)
             return
@@ -63,10 +67,27 @@ class LiveSocket:
         finally:
             live.disconnect(connection)
 
-    def _open_lesson(self, socket: WebSocket) -> LiveLesson:
-        """Return the lesson of the token in the address; raise RefusedError if it is refused."""
+    async def _token(self, socket: WebSocket) -> str:
+        """Return the token in the first message.
+
+        Proxies log addresses, so it is in none; only a page from before an update sends it there.
+        """
+        if (given := socket.query_params.get("token")) is not None:
+            return given
         try:
-            lesson_id = self._state.check_token(socket.query_params.get("token", ""))
+            async with asyncio.timeout(self._limits.token_seconds):
+                message = await socket.receive()
+        except TimeoutError:
+            raise RefusedError(protocol.POLICY, "no token came") from None
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message.get("code") or 1006)
+        return protocol.token(message.get("text"))
+
+    def _open_lesson(self, socket: WebSocket, token: str) -> LiveLesson:
+        """Return the lesson that the token is for; raise RefusedError if it is refused."""
+        try:
+            owner = owner_of(socket.cookies) or ""
+            lesson_id = self._state.check_token(token, owner)
             client = socket.client.host if socket.client else ""
             # Of this computer comes everything that a proxy passes on if FER_PROXIES is not set.
             return self._state.lessons.open(lesson_id, "socket", "" if is_local(client) else client)

@@ -1,5 +1,6 @@
 """The messages of the live socket: a client sends frames, the server answers.
 
+The first message is JSON text, {"token": "..."}, and the server's first is a greeting.
 A frame is a binary message: 16 bytes, little-endian (u32 version = 1, u32 number, f64 the client's
 time in milliseconds), then a JPEG. An answer is JSON text:
 
@@ -28,6 +29,7 @@ from fer.vision.media.decoder import Decoder, OwnDecoder
 from fer.vision.media.pictures import DecodeLimits
 
 VERSION: Final = 1
+LONGEST_FIRST: Final = 1000  # letters of a client's first message
 HEADER: Final = struct.Struct("<IId")
 MOST_PASSES: Final = 4  # of a progressive JPEG; a browser's canvas writes one
 MINUTE: Final = 12  # points of the mood line in `class_numbers`: a minute of five seconds each
@@ -61,6 +63,16 @@ class Frame(NamedTuple):
     time: float  # milliseconds, by the client's clock
     jpeg: memoryview
     arrived: float  # seconds, by this server's clock
+
+
+def token(text: str | None) -> str:
+    """Return the token in a client's first message; "" if there is none."""
+    try:
+        message = json.loads(text or "") if len(text or "") <= LONGEST_FIRST else None
+    except (ValueError, RecursionError):
+        return ""
+    given = message.get("token") if isinstance(message, dict) else None
+    return given if isinstance(given, str) else ""
 
 
 def parse(message: bytes, arrived: float) -> Frame:

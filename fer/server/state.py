@@ -137,14 +137,22 @@ class State:
         """Return why no lesson can be saved at present; None as far as is known one can."""
         return self.store_fault or (self.store.fault if self.store is not None else None)
 
-    def issue_token(self, lesson_id: str | None) -> tuple[str, str]:
-        """Return a lesson's id (a new one for None), and a token that allows sending its frames."""
-        lesson_id = new_id() if lesson_id is None else lesson_id
-        return lesson_id, tokens.issue(self.secret, lesson_id, time.time())
+    def take_over(self, old: str, new: str) -> None:
+        """Give all stored lessons of an owner to another."""
+        if self.store is not None:
+            self.store.change_owner(old, new)
 
-    def check_token(self, token: str) -> str:
-        """Return the id of the lesson that the token is for; raise TokenError if it is invalid."""
-        return tokens.check(self.secret, token, time.time())
+    def issue_token(self, lesson_id: str | None, owner: str = "") -> tuple[str, str]:
+        """Return a lesson's id (a new one for None), and a token that allows sending its frames.
+
+        `owner` is the one in the browser's cookie; "" in a browser without cookies.
+        """
+        lesson_id = new_id() if lesson_id is None else lesson_id
+        return lesson_id, tokens.issue(self.secret, lesson_id, owner, time.time())
+
+    def check_token(self, token: str, owner: str = "") -> str:
+        """Return the id of the owner's lesson that a token is for; raise TokenError if invalid."""
+        return tokens.check(self.secret, token, owner, time.time())
 
 
 def _store(url: str | None) -> tuple[Store | None, str | None]:

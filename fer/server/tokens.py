@@ -1,7 +1,8 @@
 """Tokens: only a browser with a lesson's token can send that lesson's frames.
 
-A token holds the lesson's id and the time when it was made, signed with itsdangerous. A client can
-open a connection with it for ten minutes; an open connection stays.
+A token holds the lesson's id and the time when it was made, signed with itsdangerous for one owner
+and one purpose. That owner's browser can open a connection with it for a minute; an open connection
+stays.
 """
 
 from __future__ import annotations
@@ -19,39 +20,41 @@ from itsdangerous import BadSignature, SignatureExpired, TimestampSigner
 from fer.errors import TokenError
 from fer.server.lessons import ID
 
-VALID: Final = 600  # seconds
+VALID: Final = 60  # seconds
 CLOCKS_APART: Final = 60  # seconds that another server's clock may be ahead
 FILE: Final = "token-secret"
 BYTES: Final = 32
-PURPOSE: Final = "fer live 2"  # the salt, so that signatures made for other purposes do not fit
+PURPOSE: Final = "fer live 3"  # with the owner the salt: made for another, a signature does not fit
 
 
-def issue(secret: bytes, lesson_id: str, now: float) -> str:
-    """Return a token for a lesson; `now` is in seconds since 1970."""
+def issue(secret: bytes, lesson_id: str, owner: str, now: float) -> str:
+    """Return a token for an owner's lesson; `now` is in seconds since 1970."""
     if not ID.fullmatch(lesson_id):
         raise TokenError("a lesson's id is 8 to 64 letters, digits, - or _")
-    return _signer(secret, now).sign(lesson_id).decode()
+    return _signer(secret, owner, now).sign(lesson_id).decode()
 
 
-def check(secret: bytes, token: str, now: float) -> str:
-    """Return the id of the lesson that a token is for; raise TokenError if it is invalid."""
+def check(secret: bytes, token: str, owner: str, now: float) -> str:
+    """Return the id of the owner's lesson that a token is for; raise TokenError if invalid."""
     try:
         # itsdangerous also refuses a negative age, from a server whose clock is ahead.
-        return _signer(secret, now + CLOCKS_APART).unsign(token, VALID + CLOCKS_APART).decode()
+        signer = _signer(secret, owner, now + CLOCKS_APART)
+        return signer.unsign(token, VALID + CLOCKS_APART).decode()
     except SignatureExpired:
         raise TokenError("expired token; reload the page") from None
     except (BadSignature, UnicodeError):
         raise TokenError(
-            "invalid token: it was not signed by this server; reload the page"
+            "invalid token: this server did not sign it for this browser; reload the page"
         ) from None
 
 
-def _signer(secret: bytes, now: float) -> TimestampSigner:
+def _signer(secret: bytes, owner: str, now: float) -> TimestampSigner:
     class Signer(TimestampSigner):
         def get_timestamp(self) -> int:
             return int(now)
 
-    return Signer(secret, salt=PURPOSE, key_derivation="hmac", digest_method=_sha256)
+    salt = f"{PURPOSE} {owner}"
+    return Signer(secret, salt=salt, key_derivation="hmac", digest_method=_sha256)
 
 
 def _sha256(data: bytes = b"") -> Any:

@@ -199,6 +199,12 @@ class Store:
         lesson.finish(rows.end_of_data(lesson))
         self.save(lesson, owner)
 
+    def change_owner(self, old: str, new: str) -> None:
+        """Give all lessons of an owner to another."""
+        with self._transaction(writes=True) as connection:
+            mine = LESSONS.c.owner == old
+            connection.execute(sa.update(LESSONS).where(mine).values(owner=new))
+
     def rename(self, lesson_id: str, name: str, owner: str = "") -> None:
         """Give a stored lesson another name. For a running lesson call `LiveLesson.rename`."""
         with self._transaction(writes=True) as connection:

@@ -2,18 +2,25 @@
 
 class FakeSocket {
   closed = null;
-  sent = [];
+  sent = []; // frames
+  first = "{}"; // the message with the token
 
   constructor(url) {
     this.url = url;
   }
 
   send(data) {
-    this.sent.push(data);
+    if (typeof data === "string") this.first = data;
+    else this.sent.push(data);
   }
 
   close(code) {
     this.closed = code ?? 1000;
+  }
+
+  /** The token in the first message. */
+  get token() {
+    return JSON.parse(this.first).token;
   }
 
   answer(message) {
@@ -25,6 +32,7 @@ class FakeSocket {
   }
 
   greet() {
+    this.onopen();
     this.answer({ hello: "lesson", inflight: 2, max_bytes: 9 });
   }
 }

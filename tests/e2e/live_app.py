@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from fer import server
 from fer.lesson.lesson import new_id
+from fer.server.identity import owner_of
 from fer.server.protocol import rows
 from fer.server.state import shared
 from fer.settings import Settings
@@ -59,7 +60,9 @@ def passing() -> None:
 def renew() -> None:
     """A token for the lesson that the address names, or for the visit's own."""
     lesson = st.query_params.get("lesson") or st.session_state.get("lesson")
-    st.session_state.lesson, st.session_state.token = state.issue_token(lesson)
+    st.session_state.lesson, st.session_state.token = state.issue_token(
+        lesson, owner_of(st.context.cookies) or ""
+    )
 
 
 async def lessons(_: Request) -> JSONResponse:

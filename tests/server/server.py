@@ -44,13 +44,14 @@ class Site:
         *,
         token: str | None = None,
         origin: str | None = "",
+        in_address: bool = True,
         **options: Any,
     ) -> ClientConnection:
         """Return a client as the page's is, or one with another token or origin."""
         if token is None:
             token = self.state.issue_token(lesson_id)[1]
         return connect(
-            f"ws://127.0.0.1:{self.port}/ws/live?token={token}",
+            f"ws://127.0.0.1:{self.port}/ws/live" + (f"?token={token}" if in_address else ""),
             origin=self.url if origin == "" else origin,  # type: ignore[arg-type]
             open_timeout=10,
             close_timeout=2,

@@ -91,7 +91,7 @@ async def misbehave(url: str, kind: str, number: int) -> int:
         secret = b"guessed"
     if kind == "expired token":
         age = tokens.VALID + 5
-    token = tokens.issue(secret, f"bad-lesson-{number}", time.time() - age)
+    token = tokens.issue(secret, f"bad-lesson-{number}", "", time.time() - age)
     origin = "https://elsewhere.example" if kind == "another site" else url
     where = address(url, None if kind == "no token" else token)
     try:
@@ -157,7 +157,7 @@ def memory(server: Server) -> float:
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux reports a process's memory")
 def test_two_hundred_bad_clients_do_not_disturb_a_good_one(server: Server) -> None:
     picture = jpeg(640, 360)
-    token = tokens.issue(SECRET.encode(), "good-lesson", time.time())
+    token = tokens.issue(SECRET.encode(), "good-lesson", "", time.time())
     before, sizes, delays = memory(server), [], []
     context = multiprocessing.get_context("spawn")
     with (

@@ -938,8 +938,9 @@ class Hanging(Store):
 def running(lessons: LiveLessons, count: int, seconds: int = 2700) -> None:
     """Let so many lessons run, each of three quarters of an hour."""
     for number in range(count):
-        lessons.join(f"lesson-{number:02}", OWNER, LessonPlan(f"Lesson {number}"))
+        # Opened first: of an owner who is known they would be too many.
         live = lessons.open(f"lesson-{number:02}", "socket")
+        lessons.join(live.id, OWNER, LessonPlan(f"Lesson {number}"))
         for second in range(seconds):
             live.add(HAPPY, second)
 

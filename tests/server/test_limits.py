@@ -17,7 +17,7 @@ def test_what_one_client_may_use() -> None:
     assert (limits.photo_burst, limits.photos_a_second) == (10, 1)
     assert (limits.messages_burst, limits.messages_a_second) == (20, 10)
     assert (limits.client_messages_burst, limits.client_messages_a_second) == (40, 40)
-    assert (limits.sockets_burst, limits.sockets_a_second) == (30, 3)
+    assert (limits.sockets_burst, limits.sockets_a_second) == (60, 3)
     assert (limits.sockets_of_one, limits.sockets) == (100, 400)
 
 

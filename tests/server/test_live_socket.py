@@ -1,6 +1,7 @@
 """The live socket: what a good client gets, and how each kind of bad client is refused."""
 
 import asyncio
+import json
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -13,13 +14,14 @@ from websockets.sync.client import ClientConnection
 from fer.errors import BusyError, LiveError, ModelError
 from fer.lesson.lesson import LessonPlan
 from fer.server import Limits, protocol, tokens
+from fer.server.identity import COOKIE, owner_of
 from fer.server.lessons import LiveLessons
 from fer.server.live_socket import AT_ONCE, FairWorkers, SocketConnection
 from fer.settings import Settings
 from tests.server.fakes import FakeAnalyzer
 from tests.server.server import SECRET, Site, heard, jpeg, message, site, wait_until
 
-LIMITS = Limits(frame_bytes=100_000, idle_seconds=0.4)
+LIMITS = Limits(frame_bytes=100_000, idle_seconds=0.4, sockets_burst=1000)
 BOMB = bytes.fromhex("ffd8ffe000104a46494600010100000100010000")  # and then a start of frame
 BOMB += bytes.fromhex("ffc0001108") + (60_000).to_bytes(2, "big") * 2 + bytes.fromhex("03011100")
 BOMB += bytes.fromhex("021101031101ffda000c03010002110311003f00ffd9")
@@ -107,8 +109,8 @@ def test_a_site_in_the_settings_is_allowed() -> None:
     [
         ("", "invalid token"),
         ("forged.1800000000.abc", "invalid token"),
-        (tokens.issue(b"another", "lesson-one", time.time()), "invalid token"),
-        (tokens.issue(SECRET, "lesson-one", time.time() - 700), "expired token"),
+        (tokens.issue(b"another", "lesson-one", "", time.time()), "invalid token"),
+        (tokens.issue(SECRET, "lesson-one", "", time.time() - 700), "expired token"),
     ],
 )
 def test_a_bad_token_is_refused(served: Site, token: str, reason: str) -> None:
@@ -116,6 +118,47 @@ def test_a_bad_token_is_refused(served: Site, token: str, reason: str) -> None:
         code, text = closing(client)
     assert code == 1008
     assert reason in text
+
+
+COOKIE_OF = {"one": "a" * 32, "two": "b" * 32}
+
+
+def test_a_token_is_one_browsers_own(served: Site) -> None:
+    """Whoever read it in a proxy's log fed that lesson for ten minutes from anywhere."""
+    owner = owner_of({COOKIE: COOKIE_OF["one"]})
+    token = served.state.issue_token("bound-lesson", owner or "")[1]
+
+    def answer(cookie: str | None) -> str:
+        headers = {} if cookie is None else {"Cookie": f"{COOKIE}={cookie}"}
+        with served.connect(token=token, additional_headers=headers) as client:
+            return closing(client)[1] if cookie != COOKIE_OF["one"] else heard(client)["hello"]
+
+    assert answer(COOKIE_OF["one"]) == "bound-lesson"
+    assert "invalid token" in answer(COOKIE_OF["two"])
+    assert "invalid token" in answer(None)
+
+
+def test_the_token_comes_in_the_first_message(served: Site) -> None:
+    lesson_id, token = served.state.issue_token(None)
+    with served.connect(token=None, in_address=False) as client:
+        client.send(json.dumps({"token": token}))
+        assert heard(client)["hello"] == lesson_id
+        client.send(message())
+        assert heard(client)["seq"] == 1
+
+
+@pytest.mark.parametrize(
+    "first", ["", "no JSON", "[" * 999, '{"token": 7}', "[]", b"\x01", '{"token": "' + "x" * 2000]
+)
+def test_a_first_message_without_a_token_is_refused(served: Site, first: str | bytes) -> None:
+    with served.connect(in_address=False) as client:
+        client.send(first)
+        assert closing(client)[0] == 1008
+
+
+def test_a_client_that_sends_no_token_is_not_waited_for() -> None:
+    with site(limits=Limits(token_seconds=0.2)) as served, served.connect(in_address=False) as one:
+        assert closing(one) == (1008, "no token came")
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,16 @@ def test_no_owner_reaches_another_owners_lessons(store: Store) -> None:
     assert store.load(id, "anna").info.name == "Algebra"
 
 
+def test_an_owners_lessons_are_given_to_another(store: Store) -> None:
+    mine, theirs = lesson(), lesson()
+    store.begin(mine, "me")
+    store.begin(theirs, "somebody")
+    store.change_owner("me", "me anew")
+    assert [one.id for one in store.find("me anew").lessons] == [mine.info.id]
+    assert not store.find("me").lessons
+    assert [one.id for one in store.find("somebody").lessons] == [theirs.info.id]
+
+
 def test_an_id_of_another_owner_cannot_be_used(store: Store) -> None:
     made = lesson()
     store.begin(made, owner="anna")

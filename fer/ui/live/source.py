@@ -8,6 +8,7 @@ from typing import Final
 import streamlit as st
 
 from fer.lesson.lesson import new_id
+from fer.server.identity import owner_of
 from fer.server.state import State
 from fer.ui.layout import fragment
 from fer.ui.live.browser_view import Source, ViewOptions, live_view
@@ -58,7 +59,7 @@ def by_socket(state: State, lesson_id: str, source: Source) -> None:
     It is not in a fragment: Streamlit may remove one for a moment, which would stop the capture.
     """
     kept = st.session_state
-    _, token = state.issue_token(lesson_id)
+    _, token = state.issue_token(lesson_id, owner_of(st.context.cookies) or "")
     live_view(
         token,
         lesson_id,

@@ -150,10 +150,13 @@ export class Connection {
   #connect() {
     this.world.clearTimeout(this.#timer);
     this.#timer = null;
-    const socket = this.world.socket(`${this.#url}?token=${encodeURIComponent(this.#token)}`);
+    const token = this.#token;
+    const socket = this.world.socket(/** @type {string} */ (this.#url));
     this.#socket = socket;
     this.#connectedAt = this.world.now();
-    this.#triedToken = this.#token;
+    this.#triedToken = token;
+    // In the first message and not in the address, which proxies log.
+    socket.onopen = () => socket.send(JSON.stringify({ token }));
     socket.onmessage = (/** @type {{data: string}} */ event) => {
       if (this.#socket === socket) this.#receive(event.data);
     };

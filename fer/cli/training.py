@@ -63,8 +63,14 @@ def _add_train(commands: Commands) -> None:
     )
     one.add_argument(
         "--precision",
-        choices=("auto", "float32"),
-        help="auto computes in bfloat16 on a GPU that has it (auto)",
+        choices=("auto", "float32", "bfloat16"),
+        help="auto computes in bfloat16 on a GPU that has it, bfloat16 on a CPU too (auto)",
+    )
+    one.add_argument(
+        "--start",
+        type=Path,
+        metavar="MODEL",
+        help="begin from the weights of this model or run; a wider or deeper network is filled up",
     )
     _weights_option(one)
     one.add_argument("--find-rate", action="store_true", help="only find a good learning rate")
@@ -202,7 +208,7 @@ def train(options: argparse.Namespace) -> None:
     recipe, chosen = begun or (recipe_named(options.recipe), RunOptions())
     given = {
         name: value
-        for name in ("minutes", "clean", "fold", "save_every", "precision")
+        for name in ("minutes", "clean", "fold", "save_every", "precision", "start")
         if (value := getattr(options, name)) is not None
     }
     trainer = Trainer(

@@ -23,6 +23,12 @@ class Recipe:
     targets: Targets = "labels"  # FER2013's labels, FER+'s votes, their mean, or a head for each
     channels: int = 1  # 3: a grey face three times, for networks that take colours
     soften: float = 0.0  # share of the crowd's votes mixed into the label head's targets
+    class_weight: dict[str, float] = field(
+        default_factory=dict
+    )  # by head: faces count by their expression's frequency to the minus this; absent: alike
+    teach: dict[str, float] = field(
+        default_factory=dict
+    )  # by head: share of the first network's own answers in the targets; needs `start`
     epochs: int = 20  # passes over the training split
     batch: int = 64  # faces a step
     sizes: tuple[tuple[float, int], ...] = (

@@ -139,6 +139,9 @@ def _add_compare(commands: Commands) -> None:
         metavar="DIR",
         help="folder of the run folders (runs)",
     )
+    one.add_argument(
+        "--seeds", type=int, default=1, metavar="N", help="runs of each recipe, for error bars (1)"
+    )
     one.add_argument("--out", type=Path, metavar="DIR", help="folder for the page (RUNS/compare)")
     one.add_argument("--json", action="store_true")
 
@@ -307,6 +310,7 @@ def compare(options: argparse.Namespace) -> None:
         message,
         clean=options.clean,
         weights=options.weights is None,
+        seeds=options.seeds,
     )
     result = comparison.make(chosen(options.recipes))
     print(json.dumps(result, indent=1) if options.json else out / "index.html")

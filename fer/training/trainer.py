@@ -105,7 +105,10 @@ class Trainer:
         network = load_classifier(start)  # the runtime form is some ten times quicker
         mirrored = np.ascontiguousarray(training.faces[:, :, ::-1])
         views = [read_faces(network, faces, log=self.log) for faces in (training.faces, mirrored)]
-        return {head: (views[0][head] + views[1][head]) / 2 for head in self.recipe.teach}
+        return {
+            head: np.mean([view[head] for view in views], axis=0, dtype=np.float32)
+            for head in self.recipe.teach
+        }
 
     def restore(self, state: RunState) -> None:
         """Go on from a saved epoch; drop the log of the epochs after it."""

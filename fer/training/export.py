@@ -57,7 +57,7 @@ def export(
     log("writing the Keras form and quantising the runtime form")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        model = with_probabilities(trained.model, trained.temperatures)
+        model = with_probabilities(trained.model, trained.temperatures, trained.lifts)
         model.save(folder / "emotion.keras")
         described: dict[str, Any] = {
             "size": trained.size,
@@ -68,6 +68,7 @@ def export(
             "parameters": model.count_params(),
             "mflops": round(mflops(model, trained.size), 1),
             "temperature": {h: round(t, 4) for h, t in trained.temperatures.items()},
+            "lift": {h: [round(v, 4) for v in lift] for h, lift in trained.lifts.items()},
             "keras": keras.__version__,
         } | trained_how(Path(run))
         (folder / "model.json").write_text(json.dumps(described))
@@ -92,10 +93,18 @@ def export(
     return described
 
 
-def with_probabilities(model: keras.Model, temperatures: dict[str, float]) -> keras.Model:
-    """Return the network with calibrated probabilities: logits by temperature, then softmax."""
+def with_probabilities(
+    model: keras.Model,
+    temperatures: Mapping[str, float],
+    lifts: Mapping[str, Sequence[float]] | None = None,
+) -> keras.Model:
+    """Return the network with calibrated probabilities: lifted logits by temperature, softmax."""
     copy = keras.models.clone_model(model)
     copy.set_weights(model.get_weights())
+    for head, lift in (lifts or {}).items():
+        layer = copy.get_layer(head)
+        kernel, bias = layer.get_weights()
+        layer.set_weights([kernel, bias + np.array(lift, bias.dtype)])
     for head, temperature in temperatures.items():
         layer = copy.get_layer(head)
         layer.set_weights([weight / temperature for weight in layer.get_weights()])
@@ -181,6 +190,7 @@ def metadata(described: Mapping[str, Any]) -> dict[str, str]:
         ),
         "shown_head": described["shown"],
         "calibration_temperatures": json.dumps(described["temperature"]),
+        "calibration_lifts": json.dumps(described["lift"]) if described.get("lift") else "",
         "precision": described["precision"],
         "training_data": TRAINING_DATA,
         "license": LICENCE,

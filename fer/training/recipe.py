@@ -25,7 +25,10 @@ class Recipe:
     soften: float = 0.0  # share of the crowd's votes mixed into the label head's targets
     class_weight: dict[str, float] = field(
         default_factory=dict
-    )  # by head: faces count by their expression's frequency to the minus this; absent: alike
+    )  # by head: faces count by their expression's rarity to this power; absent: alike
+    lift: dict[str, float] = field(
+        default_factory=dict
+    )  # by head: calibration raises an expression's odds by its rarity to this power; absent: not
     teach: dict[str, float] = field(
         default_factory=dict
     )  # by head: share of the first network's own answers in the targets; needs `start`

@@ -183,14 +183,15 @@ class KerasClassifier:
         self.size: int = model.input.shape[1] or FREE_SIZE
         self.channels: int = model.input.shape[-1]
         self.shown = "crowd" if "crowd" in self.heads else self.heads[0]
-        beside = file.parent / "temperature.json"
         self.temperatures: dict[str, float] = dict.fromkeys(self.heads, 1.0)
-        if file.name != "emotion.keras" and beside.exists():
-            self.temperatures |= json.loads(beside.read_text())
+        self.lifts: dict[str, list[float]] = {}  # what is added to a head's logits, by emotion
+        if file.name != "emotion.keras":
+            self.temperatures |= _beside(file, "temperature.json")
+            self.lifts |= _beside(file, "lift.json")  # older runs have none
         self._logits = [type(layer).__name__ for layer in model.layers][-1] != "Softmax"
 
     def logits(self, crops: Crops) -> dict[str, Floats]:
-        """Return each head's logits; for a model that ends in a softmax, the log of its output."""
+        """Return each head's logits, lifted; of a model that ends in a softmax, its output's log."""
         batch = batch_for(self.size)
         parts: list[dict[str, Any]] = [
             self.model.predict_on_batch(
@@ -199,6 +200,8 @@ class KerasClassifier:
             for at in range(0, len(crops), batch)
         ]
         joined = {head: np.concatenate([part[head] for part in parts]) for head in self.heads}
+        for head, lift in self.lifts.items():
+            joined[head] = joined[head] + np.array(lift, np.float32)
         return joined if self._logits else {h: np.log(v + 1e-12) for h, v in joined.items()}
 
     def read(self, crops: Crops) -> Reading:
@@ -209,6 +212,13 @@ class KerasClassifier:
             for head, values in self.logits(crops).items()
         }
         return Reading(heads, self.shown)
+
+
+def _beside(file: Path, name: str) -> dict[str, Any]:
+    """Return what calibration wrote to a run folder; nothing if there is no such file."""
+    path = file.parent / name
+    found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return found
 
 
 def keras_file(path: Path) -> Path:

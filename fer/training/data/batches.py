@@ -51,11 +51,16 @@ def class_weights(recipe: Recipe, goals: dict[str, Any], counts: dict[str, Any])
     """
     weighted = dict(counts)
     for head, power in recipe.class_weight.items():
-        shares = (goals[head] * counts[head][:, None]).sum(axis=0)
-        shares = np.clip(shares / shares.sum(), 1e-6, COMMON)
-        found = counts[head] * (goals[head] @ shares**-power)
+        found = counts[head] * (goals[head] @ rarity(goals[head], counts[head]) ** power)
         weighted[head] = (found * counts[head].sum() / found.sum()).astype(np.float32)
     return weighted
+
+
+def rarity(goals: npt.NDArray[Any], counts: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Return how many times rarer each expression is than COMMON, and 1 if it is as common."""
+    totals = (goals * counts[:, None]).sum(axis=0, dtype=np.float64)
+    shares = totals / totals.sum()
+    return np.asarray(COMMON / np.clip(shares, 1e-6, COMMON), np.float64)
 
 
 def taught(recipe: Recipe, goals: dict[str, Any], answers: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,8 @@
 A network that learned from many neutral faces rarely answers "disgust". Where the recipe says so
 (`lift`), a number is added to the rare expressions' logits, by their share among the faces that the
 run learned from. Dividing the logits by a temperature then changes a head's confidence, never its
-answer. The temperatures are fitted on faces held out of training.
+answer. The temperatures are fitted on faces held out of training. `certainty.py` makes a head's
+temperature depend on the face, where the recipe says so.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import numpy as np
 from fer.errors import ModelError, UsageError
 from fer.faces import Floats
 from fer.machine import write_text
+from fer.training.certainty import certainty_of
 from fer.training.data import dataset as datasets
 from fer.training.data.batches import rarity
 from fer.training.data.dataset import (
@@ -32,6 +34,7 @@ from fer.training.data.dataset import (
 )
 from fer.training.data.load import load
 from fer.training.metrics import calibration_error, reliability
+from fer.training.recipe import recipe_from
 from fer.training.run_folder import Run
 from fer.vision.classifier import KerasClassifier, softmax
 
@@ -45,11 +48,14 @@ def calibrate(model: Path, data: Path, *, log: Callable[[str], None]) -> dict[st
     learned, held = learned_and_held(config, model, data)
     targets = str(config["recipe"].get("targets", "labels"))
     lifts = lifts_for(config["recipe"].get("lift") or {}, learned, targets)
-    write_text(model / "lift.json", json.dumps(lifts, indent=1) + "\n")
+    write_text(model / "lift.json", json.dumps(lifts) + "\n")
     network = KerasClassifier(model)  # its logits are lifted already
     parts = [network.logits(part) for part in sized_batches(held.faces, network.size)]
     logits = {head: np.concatenate([part[head] for part in parts]) for head in network.heads}
     temperatures = fit(logits, held, targets=targets, log=log)
+    recipe = recipe_from(config) if config["recipe"].get("certainty") else None
+    certainty = {} if recipe is None else certainty_of(recipe, network, held, temperatures, log=log)
+    write_text(model / "certainty.json", json.dumps(certainty) + "\n")
     write_text(model / "temperature.json", json.dumps(temperatures, indent=1) + "\n")
     return temperatures
 

@@ -29,6 +29,7 @@ class Recipe:
     lift: dict[str, float] = field(
         default_factory=dict
     )  # by head: calibration raises an expression's odds by its rarity to this power; absent: not
+    certainty: tuple[str, ...] = ()  # heads whose temperature depends on the face: see certainty.py
     teach: dict[str, float] = field(
         default_factory=dict
     )  # by head: share of the first network's own answers in the targets; needs `start`
@@ -77,6 +78,7 @@ def recipe_from(config: dict[str, Any]) -> Recipe:
         values["augmentation"] = Augmentation(**values["augmentation"])
         values["sizes"] = tuple((start, size) for start, size in values["sizes"])
         values["betas"] = tuple(values["betas"])
+        values["certainty"] = tuple(values.get("certainty", ()))
         values["groups"] = tuple(tuple(names) for names in values.get("groups", ()))
         values["stages"] = tuple((start, groups) for start, groups in values.get("stages", ()))
         return Recipe(**values)

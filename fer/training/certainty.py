@@ -61,9 +61,10 @@ def certainty_of(
         logits = (np.concatenate([part[head] for part in parts]) + lift) / temperatures[head]
         features = np.concatenate([part[FEATURES] for part in parts])
         weights, bias = fit_gain(features[known], logits[known], truth[known], counts[known])
-        found[head] = {"weights": [round(float(w), 6) for w in weights], "bias": round(bias, 6)}
+        kept = [round(float(w), 6) for w in weights]
+        found[head] = {"weights": kept, "bias": round(bias, 6)}
         worse = known & (counts == 1)
-        sure = logits * gain(features, found[head]["weights"], found[head]["bias"])[:, None]
+        sure = logits * gain(features, kept, bias)[:, None]
         before, after = (
             calibration_error(reliability(softmax(values[worse]), truth[worse]))
             for values in (logits, sure)

@@ -5,7 +5,9 @@
 A network that learned from many neutral faces rarely answers "disgust". Where the recipe says so
 (`lift`), a number is added to the rare expressions' logits, by their share among the faces that the
 run learned from. Dividing the logits by a temperature then changes a head's confidence, never its
-answer. The temperatures are fitted on faces held out of training. `certainty.py` makes a head's
+answer. The temperatures are fitted on faces held out of training, which may resemble faces that the
+network has seen (FER2013 holds near copies), and, where the recipe says so (`public_half`), also on
+one half of PublicTest. `certainty.py` makes a head's
 temperature depend on the face, where the recipe says so.
 """
 
@@ -48,6 +50,8 @@ def calibrate(model: Path, data: Path, *, log: Callable[[str], None]) -> dict[st
     learned, held = learned_and_held(config, model, data)
     targets = str(config["recipe"].get("targets", "labels"))
     lifts = lifts_for(config["recipe"].get("lift") or {}, learned, targets)
+    if config["recipe"].get("public_half"):
+        held = datasets.joined(held, datasets.half(load(data, "public_test"))[0])
     write_text(model / "lift.json", json.dumps(lifts) + "\n")
     network = KerasClassifier(model)  # its logits are lifted already
     parts = [network.logits(part) for part in sized_batches(held.faces, network.size)]
@@ -125,7 +129,7 @@ def fit(
         temperatures[head] = temperature
         log(
             f"{head}: temperature {temperature:.3f}, calibration error {before:.4f} before, "
-            f"{after:.4f} after, on {len(truth):,} faces held out of training"
+            f"{after:.4f} after, on {len(truth):,} faces that it did not learn from"
         )
         if temperature in (COLDEST, HOTTEST):
             log(

@@ -24,7 +24,7 @@ from fer.training.recipe import Recipe
 from fer.vision.classifier import FEATURES, MOST_GAIN, KerasClassifier, gain, softmax
 
 VIEWS: Final = 8  # of each face, worsened
-WORSEN: Final = 0.3  # probability of each fault in a view
+WORSEN: Final = 0.4  # probability of each fault in a view
 AS_THEY_ARE: Final = 4.0  # what a face as it is counts, in views
 PULL: Final = 0.03  # of the weights to zero, so that few faces do not tell too much
 STEPS: Final = 300

@@ -237,9 +237,12 @@ def trained_how(path: Path) -> dict[str, Any]:
             "recipe": config["recipe"]["name"],
             "faces": config["faces"],
             "machine": config["machine"],
+            "calibrated_on_half_of_public_test": bool(config["recipe"].get("public_half")),
         }
     except (ModelError, KeyError, TypeError):
         return {}
+    if config.get("start"):
+        entry["start"] = str(config["start"])
     if done is None:
         return {}
     return {"training": entry | {"epochs": done.epochs, "minutes": round(done.seconds / 60, 1)}}

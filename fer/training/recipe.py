@@ -29,6 +29,7 @@ class Recipe:
     lift: dict[str, float] = field(
         default_factory=dict
     )  # by head: calibration raises an expression's odds by its rarity to this power; absent: not
+    public_half: bool = False  # calibration also reads one half of PublicTest
     certainty: tuple[str, ...] = ()  # heads whose temperature depends on the face: see certainty.py
     teach: dict[str, float] = field(
         default_factory=dict

@@ -16,7 +16,7 @@ from fer.training.calibrate import (
     lifts_for,
 )
 from fer.training.data.batches import COMMON
-from fer.training.data.dataset import fold, hold_out
+from fer.training.data.dataset import fold, half, hold_out, joined
 from fer.training.data.load import load
 from fer.training.metrics import log_loss
 from fer.training.networks import vgg
@@ -126,7 +126,7 @@ def test_the_calibration_error_is_logged_before_and_after() -> None:
     (line,) = said
     before, after = (float(line.split(word)[0].split()[-1]) for word in (" before", " after"))
     assert before > 5 * after
-    assert "2,000 faces held out" in line
+    assert "2,000 faces that it did not learn from" in line
 
 
 def test_a_run_is_calibrated_on_the_faces_it_kept_out(small_set: Path, tmp_path: Path) -> None:
@@ -173,6 +173,31 @@ def test_a_lifted_run_answers_the_rare_expression_more_often(
     assert np.allclose(after["crowd"], before["crowd"] + np.array(raised), atol=1e-5)
     assert np.array_equal(after["fer2013"], before["fer2013"])
     assert json.loads((plain / "lift.json").read_text()) == {}
+
+
+def test_half_of_public_test_is_read_only_where_the_recipe_says_so(
+    small_set: Path, tmp_path: Path
+) -> None:
+    run = run_folder(tmp_path / "run")
+    alone: list[str] = []
+    calibrate(run, small_set, log=alone.append)
+    config = json.loads((run / "config.json").read_text())
+    config["recipe"]["public_half"] = True
+    (run / "config.json").write_text(json.dumps(config))
+    said: list[str] = []
+    both = calibrate(run, small_set, log=said.append)
+    _, held = hold_out(load(small_set, "training"), SHARE)
+    first, second = half(load(small_set, "public_test"))
+    assert all(f"on {len(held)} faces" in line for line in alone[:1])
+    assert f"on {len(held) + len(first)} faces" in said[0]
+    assert 0 < len(first) < len(first) + len(second) == 70
+    network = KerasClassifier(run)
+    assert both == fit(
+        network.logits(np.concatenate([held.faces, first.faces])),
+        joined(held, first),
+        targets="both",
+        log=quiet,
+    )
 
 
 def test_a_fold_is_kept_out_of_the_slice_as_it_was_of_training(small_set: Path) -> None:

@@ -200,7 +200,7 @@ class KerasClassifier:
         self._logits = [type(layer).__name__ for layer in model.layers][-1] != "Softmax"
 
     def logits(self, crops: Crops) -> dict[str, Floats]:
-        """Return each head's logits, lifted; of a model that ends in a softmax, its output's log."""
+        """Return each head's logits, lifted; of a model with a softmax at its end, the log."""
         return self._logits_of(self._outputs(crops, self.model))
 
     def _outputs(self, crops: Crops, model: Any) -> dict[str, Floats]:
@@ -269,7 +269,7 @@ def inputs(crops: Crops, size: int, channels: int = 1) -> Crops:
 
 
 def gain(features: Floats, weights: Sequence[float], bias: float) -> Floats:
-    """What each face's logits are multiplied by, 0 to 2: less where its picture tells less."""
+    """Return what each face's logits are multiplied by: less where its picture tells less."""
     strength = features @ np.array(weights, np.float32) + np.float32(bias)
     return np.asarray(MOST_GAIN / (1 + np.exp(-strength)), np.float32)
 

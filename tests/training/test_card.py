@@ -99,7 +99,7 @@ def test_how_it_was_calibrated_stands_there(tmp_path: Path) -> None:
     assert "fitted on the faces held out and on one half of PublicTest:" in card
     assert "Added to the logits of `crowd`: angry 0.05, disgust 0.61, fear 0.36." in card
     assert "makes crowd less sure of faces" in card
-    assert "begun from the weights of `runs/first`." in card
+    assert "begun from the weights of runs/first." in card
 
 
 def test_confusions_from_a_tenth_on_are_listed_the_largest_first() -> None:

@@ -134,7 +134,7 @@ def hold_out(data: Dataset, share: float) -> tuple[Dataset, Dataset]:
 
 def half(data: Dataset) -> tuple[Dataset, Dataset]:
     """Split into two halves, alike in every run; copies stay together."""
-    first = draws(data, 12) < 0.5
+    first = digest_numbers(data, 12) < 0.5
     return data.take(first), data.take(~first)
 
 

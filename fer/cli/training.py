@@ -63,8 +63,14 @@ def _add_train(commands: Commands) -> None:
     )
     one.add_argument(
         "--precision",
-        choices=("auto", "float32"),
-        help="auto computes in bfloat16 on a GPU that has it (auto)",
+        choices=("auto", "float32", "bfloat16"),
+        help="auto computes in bfloat16 on a GPU that has it, bfloat16 on a CPU too (auto)",
+    )
+    one.add_argument(
+        "--start",
+        type=Path,
+        metavar="MODEL",
+        help="begin from the weights of this model or run; a wider or deeper network is filled up",
     )
     _weights_option(one)
     one.add_argument("--find-rate", action="store_true", help="only find a good learning rate")
@@ -132,6 +138,9 @@ def _add_compare(commands: Commands) -> None:
         default=Path("runs"),
         metavar="DIR",
         help="folder of the run folders (runs)",
+    )
+    one.add_argument(
+        "--seeds", type=int, default=1, metavar="N", help="runs of each recipe, for error bars (1)"
     )
     one.add_argument("--out", type=Path, metavar="DIR", help="folder for the page (RUNS/compare)")
     one.add_argument("--json", action="store_true")
@@ -202,7 +211,7 @@ def train(options: argparse.Namespace) -> None:
     recipe, chosen = begun or (recipe_named(options.recipe), RunOptions())
     given = {
         name: value
-        for name in ("minutes", "clean", "fold", "save_every", "precision")
+        for name in ("minutes", "clean", "fold", "save_every", "precision", "start")
         if (value := getattr(options, name)) is not None
     }
     trainer = Trainer(
@@ -301,6 +310,7 @@ def compare(options: argparse.Namespace) -> None:
         message,
         clean=options.clean,
         weights=options.weights is None,
+        seeds=options.seeds,
     )
     result = comparison.make(chosen(options.recipes))
     print(json.dumps(result, indent=1) if options.json else out / "index.html")

@@ -8,7 +8,7 @@ templates/model_card.md. The YAML head is in the usual format of model cards.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,6 +41,7 @@ def write_card(path: Path, model: Path, metrics: Mapping[str, Any]) -> None:
         model=described,
         metrics=metrics,
         shown=shown,
+        lifts={head: lift_text(lift) for head, lift in (described.get("lift") or {}).items()},
         figures=[figure_row(name, title, metrics["heads"]) for name, title in FIGURES.items()],
         recalls=recall_rows(metrics["heads"]),
         confusions=confusions(metrics["heads"][shown]["confusion"] or []),
@@ -59,6 +60,12 @@ def figure_row(name: str, title: str, heads: Mapping[str, Mapping[str, Any]]) ->
         "–" if v is None else f"{100 * v:.1f} %" if name in SHARES else f"{v:.3f}" for v in values
     ]
     return [title, *shown]
+
+
+def lift_text(lift: Sequence[float]) -> str:
+    """Return what is added to the logits of the emotions that are lifted."""
+    pairs = zip(EMOTIONS, lift, strict=True)
+    return ", ".join(f"{emotion} {value:.2f}" for emotion, value in pairs if value)
 
 
 def recall_rows(heads: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:

@@ -27,7 +27,7 @@ from fer.training.data.load import load
 from fer.training.evaluate import Heads, read_faces
 from fer.training.onnx_graph import to_onnx
 from fer.training.run_folder import Run
-from fer.vision.classifier import KerasClassifier, OnnxClassifier, inputs
+from fer.vision.classifier import MOST_GAIN, KerasClassifier, OnnxClassifier, inputs
 
 LOSS: Final = 0.003  # the most accuracy that a head may lose on PublicTest in its runtime form
 APART: Final = 0.02  # the most that probabilities of the two forms may differ on average
@@ -57,7 +57,9 @@ def export(
     log("writing the Keras form and quantising the runtime form")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        model = with_probabilities(trained.model, trained.temperatures)
+        model = with_probabilities(
+            trained.model, trained.temperatures, trained.lifts, trained.certainty
+        )
         model.save(folder / "emotion.keras")
         described: dict[str, Any] = {
             "size": trained.size,
@@ -68,6 +70,8 @@ def export(
             "parameters": model.count_params(),
             "mflops": round(mflops(model, trained.size), 1),
             "temperature": {h: round(t, 4) for h, t in trained.temperatures.items()},
+            "certainty": [*trained.certainty],
+            "lift": {h: [round(v, 4) for v in lift] for h, lift in trained.lifts.items()},
             "keras": keras.__version__,
         } | trained_how(Path(run))
         (folder / "model.json").write_text(json.dumps(described))
@@ -92,18 +96,41 @@ def export(
     return described
 
 
-def with_probabilities(model: keras.Model, temperatures: dict[str, float]) -> keras.Model:
-    """Return the network with calibrated probabilities: logits by temperature, then softmax."""
+def with_probabilities(
+    model: keras.Model,
+    temperatures: Mapping[str, float],
+    lifts: Mapping[str, Sequence[float]] | None = None,
+    certainty: Mapping[str, Mapping[str, Any]] | None = None,
+) -> keras.Model:
+    """Return the network with calibrated probabilities.
+
+    These are the softmax of the logits, lifted, by temperature, and multiplied by the face's gain.
+    """
     copy = keras.models.clone_model(model)
     copy.set_weights(model.get_weights())
+    for head, lift in (lifts or {}).items():
+        layer = copy.get_layer(head)
+        kernel, bias = layer.get_weights()
+        layer.set_weights([kernel, bias + np.array(lift, bias.dtype)])
     for head, temperature in temperatures.items():
         layer = copy.get_layer(head)
         layer.set_weights([weight / temperature for weight in layer.get_weights()])
-    outputs = {
-        head: keras.layers.Softmax(name=f"{head}_probability")(tensor)
-        for head, tensor in copy.output.items()
-    }
+    outputs = {}
+    for head, tensor in copy.output.items():
+        if (one := (certainty or {}).get(head)) is not None:
+            tensor = _with_gain(copy, head, tensor, one)
+        outputs[head] = keras.layers.Softmax(name=f"{head}_probability")(tensor)
     return keras.Model(copy.input, outputs, name=model.name)
+
+
+def _with_gain(model: keras.Model, head: str, logits: Any, one: Mapping[str, Any]) -> Any:
+    """Return the logits multiplied by `fer.vision.classifier.gain`, as layers."""
+    dense = keras.layers.Dense(1, name=f"{head}_certainty")
+    strength = dense(model.get_layer(head).input)
+    dense.set_weights([np.array(one["weights"], np.float32)[:, None], np.array([one["bias"]])])
+    half = keras.layers.Activation("sigmoid", name=f"{head}_sureness")(strength)
+    gain = keras.layers.Rescaling(MOST_GAIN, name=f"{head}_gain")(half)
+    return keras.layers.Multiply(name=f"{head}_sure")([logits, gain])
 
 
 def mflops(model: keras.Model, size: int) -> float:
@@ -135,7 +162,10 @@ def quantise(model: onnx.ModelProto, faces: Any, path: Path, heads: Sequence[str
             part = next(self.parts, None)
             return None if part is None else {"face": part}
 
-    stay_float = {"attention", *(f"{head}.logits" for head in heads)}
+    stay_float = {
+        "attention",
+        *(f"{head}{end}.logits" for head in heads for end in ("", "_certainty")),
+    }
     scaling = {n.output[0] for n in model.graph.node if n.op_type in ("Cast", "Transpose", "Mul")}
     exact = [
         node.name
@@ -181,6 +211,7 @@ def metadata(described: Mapping[str, Any]) -> dict[str, str]:
         ),
         "shown_head": described["shown"],
         "calibration_temperatures": json.dumps(described["temperature"]),
+        "calibration_lifts": json.dumps(described["lift"]) if described.get("lift") else "",
         "precision": described["precision"],
         "training_data": TRAINING_DATA,
         "license": LICENCE,
@@ -206,9 +237,12 @@ def trained_how(path: Path) -> dict[str, Any]:
             "recipe": config["recipe"]["name"],
             "faces": config["faces"],
             "machine": config["machine"],
+            "calibrated_on_half_of_public_test": bool(config["recipe"].get("public_half")),
         }
     except (ModelError, KeyError, TypeError):
         return {}
+    if config.get("start"):
+        entry["start"] = str(config["start"])
     if done is None:
         return {}
     return {"training": entry | {"epochs": done.epochs, "minutes": round(done.seconds / 60, 1)}}

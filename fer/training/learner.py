@@ -11,9 +11,10 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from fer.errors import ModelError
+from fer.errors import ModelError, UsageError
 from fer.training import networks
 from fer.training.data.batches import Batch
+from fer.training.networks.grow import grow
 from fer.training.recipe import Recipe, heads_of
 from fer.training.run_folder import Precision, RunState
 from fer.training.schedule import begin_stage, by_group
@@ -125,6 +126,12 @@ class Learner:
         self.begin(0)
         self.average = Average(self.model, recipe.ema)
 
+    def start_from(self, source: keras.Model) -> None:
+        """Begin with another network's weights, before the first step."""
+        grow(self.plain, source)
+        self.model.set_weights(self.plain.get_weights())
+        self.average = Average(self.model, self.recipe.ema)
+
     def begin(self, stage: int) -> None:
         """Begin a stage, with a new optimizer for the layers that learn in it."""
         self.stage = stage
@@ -188,9 +195,13 @@ class Learner:
 def autocast(precision: Precision) -> Callable[[], AbstractContextManager[Any]]:
     """Return what a step is computed in: bfloat16 on a GPU that has it, else plain float32.
 
+    "bfloat16" asks for it on a CPU as well, which gains where the processor has AVX512_BF16.
+
     Weights, averages and saved states stay float32, so a run that began on a GPU goes on anywhere.
     float16 is left out: it needs a loss scale, whose state a machine without a GPU could not use.
     """
+    if precision == "bfloat16" and not _on_gpu():
+        return _bfloat16_on_cpu()
     if precision == "float32" or not _on_gpu():
         return nullcontext
     import torch
@@ -198,6 +209,14 @@ def autocast(precision: Precision) -> Callable[[], AbstractContextManager[Any]]:
     if torch.cuda.get_device_capability() < (8, 0):  # older cards only emulate bfloat16
         return nullcontext
     return lambda: torch.autocast("cuda", torch.bfloat16)
+
+
+def _bfloat16_on_cpu() -> Callable[[], AbstractContextManager[Any]]:
+    if keras.backend.backend() != "torch":
+        raise UsageError("--precision bfloat16 needs KERAS_BACKEND=torch")
+    import torch
+
+    return lambda: torch.autocast("cpu", torch.bfloat16)
 
 
 def device_name() -> str:

@@ -153,6 +153,12 @@ def _dense(graph: Graph, layer: Any, x: str) -> str:
     return _activated(graph, layer, graph.add("Gemm", inputs, f"{layer.name}.logits"))
 
 
+def _sigmoid(graph: Graph, layer: Any, x: str) -> str:
+    if layer.activation.__name__ != "sigmoid":
+        raise ModelError(f"layer {layer.name}: {layer.activation.__name__} is not exported")
+    return graph.add("Sigmoid", [x], layer.name)
+
+
 LAYERS: dict[str, Callable[..., str]] = {
     "Rescaling": _rescaling,
     "Conv2D": _conv,
@@ -160,6 +166,8 @@ LAYERS: dict[str, Callable[..., str]] = {
     "ZeroPadding2D": _padding,
     "BatchNormalization": _norm,
     "ReLU": _relu,
+    "Activation": _sigmoid,
+    "Multiply": lambda graph, layer, *xs: graph.add("Mul", [*xs], layer.name),
     "Add": lambda graph, layer, *xs: graph.add("Add", [*xs], layer.name),
     "Flatten": _flatten,
     "MaxPooling2D": _pool,

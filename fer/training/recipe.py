@@ -23,6 +23,17 @@ class Recipe:
     targets: Targets = "labels"  # FER2013's labels, FER+'s votes, their mean, or a head for each
     channels: int = 1  # 3: a grey face three times, for networks that take colours
     soften: float = 0.0  # share of the crowd's votes mixed into the label head's targets
+    class_weight: dict[str, float] = field(
+        default_factory=dict
+    )  # by head: faces count by their expression's rarity to this power; absent: alike
+    lift: dict[str, float] = field(
+        default_factory=dict
+    )  # by head: calibration raises an expression's odds by its rarity to this power; absent: not
+    public_half: bool = False  # calibration also reads one half of PublicTest
+    certainty: tuple[str, ...] = ()  # heads whose temperature depends on the face: see certainty.py
+    teach: dict[str, float] = field(
+        default_factory=dict
+    )  # by head: share of the first network's own answers in the targets; needs `start`
     epochs: int = 20  # passes over the training split
     batch: int = 64  # faces a step
     sizes: tuple[tuple[float, int], ...] = (
@@ -68,6 +79,7 @@ def recipe_from(config: dict[str, Any]) -> Recipe:
         values["augmentation"] = Augmentation(**values["augmentation"])
         values["sizes"] = tuple((start, size) for start, size in values["sizes"])
         values["betas"] = tuple(values["betas"])
+        values["certainty"] = tuple(values.get("certainty", ()))
         values["groups"] = tuple(tuple(names) for names in values.get("groups", ()))
         values["stages"] = tuple((start, groups) for start, groups in values.get("stages", ()))
         return Recipe(**values)

@@ -32,7 +32,7 @@ from fer.training.recipe import Recipe, positive, recipe_from
 
 Array = npt.NDArray[Any]
 LogRow = dict[str, float | None]  # a line of the log
-Precision = Literal["auto", "float32"]
+Precision = Literal["auto", "float32", "bfloat16"]
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,8 @@ class RunOptions:
     minutes: float | None = None  # fit the schedule to this time; None: the recipe's epochs
     clean: Path | None = None  # findings to apply when faces are loaded
     fold: tuple[int, int] | None = None  # (K, N): leave part K of N of Training out
-    precision: Precision = "auto"  # auto: bfloat16 on a GPU that has it
+    precision: Precision = "auto"  # auto: bfloat16 on a GPU that has it; bfloat16: on a CPU too
+    start: Path | None = None  # a model or run whose weights the run begins from
     save_every: float = 0.0  # minutes between saves, which only happen after an epoch; 0: each
 
     def __post_init__(self) -> None:
@@ -55,6 +56,7 @@ class RunOptions:
             "clean": None if self.clean is None else str(self.clean),
             "fold": self.fold,
             "precision": self.precision,
+            "start": None if self.start is None else str(self.start),
             "save_every": self.save_every,
         }
 
@@ -66,6 +68,7 @@ class RunOptions:
             clean=Path(config["clean"]) if config.get("clean") else None,
             fold=tuple(config["fold"]) if config.get("fold") else None,
             precision=config.get("precision", "auto"),
+            start=Path(config["start"]) if config.get("start") else None,
             save_every=config.get("save_every", 0.0),
         )
 

@@ -16,16 +16,24 @@ import keras
 import numpy as np
 
 from fer.errors import DataError, ModelError, UsageError
+from fer.faces import Floats
 from fer.training.data import dataset as datasets
 from fer.training.data.batches import Batches
 from fer.training.data.dataset import Dataset, sized, true_answers, truth_of
 from fer.training.data.load import load, log_skipped
+from fer.training.evaluate import read_faces
 from fer.training.learner import Learner, device_name
 from fer.training.recipe import Recipe, heads_of
 from fer.training.reports.curves import curves
 from fer.training.run_folder import LogRow, Run, RunOptions, RunState
 from fer.training.schedule import Pace, is_over, plateau_factor, rate_at, size_at, stage_at
-from fer.vision.classifier import batch_for, inputs, softmax
+from fer.vision.classifier import (
+    KerasClassifier,
+    batch_for,
+    inputs,
+    load_classifier,
+    softmax,
+)
 
 MOST_WORKERS = 8  # processes that augment for a GPU; more than eight are never waited for
 
@@ -59,7 +67,8 @@ class Trainer:
             training = datasets.balanced(training, recipe.balance, recipe.seed)
         device = device_name()
         workers = 0 if device == "CPU" else min(MOST_WORKERS, (os.cpu_count() or 2) - 1)
-        self.batches = Batches(recipe, training, workers)
+        answers = self.begin_from(options.start, training, fresh=state is None)
+        self.batches = Batches(recipe, training, workers, answers)
         self.rows: list[LogRow] = []
         self.epoch, spent = 0, 0.0
         if state is not None:
@@ -79,6 +88,27 @@ class Trainer:
                 "machine": f"{platform.machine()}, {os.cpu_count()} processors, {device}",
             }
         )
+
+    def begin_from(
+        self, start: Path | None, training: Dataset, *, fresh: bool
+    ) -> dict[str, Floats] | None:
+        """Take the weights of the network in `start`; return its answers if it also teaches."""
+        if start is None:
+            if self.recipe.teach:
+                raise UsageError(f"recipe {self.recipe.name} learns from a network: give --start")
+            return None
+        if fresh:
+            self.learner.start_from(KerasClassifier(start).model)
+        if not self.recipe.teach:
+            return None
+        self.log(f"asking {start} about {len(training):,} faces")
+        network = load_classifier(start)  # the runtime form is some ten times quicker
+        mirrored = np.ascontiguousarray(training.faces[:, :, ::-1])
+        views = [read_faces(network, faces, log=self.log) for faces in (training.faces, mirrored)]
+        return {
+            head: np.mean([view[head] for view in views], axis=0, dtype=np.float32)
+            for head in self.recipe.teach
+        }
 
     def restore(self, state: RunState) -> None:
         """Go on from a saved epoch; drop the log of the epochs after it."""

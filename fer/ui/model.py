@@ -11,9 +11,9 @@ from fer.errors import ModelError
 from fer.lesson.report.trust import FEW
 from fer.settings import Settings
 from fer.ui.charts import confusion_map, reliability_diagram, share_bars
-from fer.ui.text import text, word
+from fer.ui.text import emotion, text, texts_below, word
 from fer.vision.classifier import MODEL_FOLDER, describe, runtime_folder
-from fer.vision.metrics import Figures, figures, read_metrics
+from fer.vision.metrics import Figures, Shifted, figures, read_metrics, shifts
 
 HOW_TO_MAKE: Final = """
 python -m fer train --data DATA --out runs/mine
@@ -39,6 +39,7 @@ def page(settings: Settings) -> None:
     try:
         metrics = read_metrics(settings.model)
         shown = figures(metrics, described["shown"]) if metrics else None
+        worse = shifts(metrics, described["shown"]) if metrics else []
     except ModelError as fault:
         st.error(str(fault), icon=":material/error:")
         return
@@ -53,6 +54,7 @@ def page(settings: Settings) -> None:
     show_headline(shown, metrics)
     show_emotions(shown)
     show_charts(shown)
+    show_shifts(worse)
     show_details(described, metrics)
 
 
@@ -86,6 +88,19 @@ def show_emotions(shown: Figures) -> None:
     st.markdown(text("model.class.recall"))
     st.altair_chart(share_bars(shown.recall()), alt=text("model.class.recall_alt"))
     st.markdown("\n".join(f"- {EMOJI[name]} {recall_sentence(shown, name)}" for name in EMOTIONS))
+    if shown.intervals:
+        st.markdown(text("model.class.bounds"))
+        headers = [
+            text("model.bars.emotion"),
+            text("model.bars.share"),
+            text("model.class.between"),
+        ]
+        rows = [
+            [emotion(name), _percent(recall), " – ".join(map(_percent, shown.intervals[name]))]
+            for name, recall in shown.recall().items()
+            if name in shown.intervals
+        ]
+        st.markdown(_table(headers, rows))
     st.markdown(text("model.class.odds"))
 
 
@@ -98,6 +113,24 @@ def show_charts(shown: Figures) -> None:
         st.header(text("model.reliability.title"))
         st.markdown(text("model.reliability.text"))
         st.altair_chart(reliability_diagram(shown.reliability), alt=text("model.reliability.alt"))
+
+
+def show_shifts(worse: list[Shifted]) -> None:
+    """Show the figures on small, dark, blurred and turned faces as a table."""
+    if not worse:
+        return
+    st.header(text("model.shift.title"))
+    st.markdown(text("model.shift.text"))
+    known = texts_below("model.shift.name")
+    rows = [
+        [
+            known.get(one.name, one.name),
+            *map(_percent, (one.accuracy, one.balanced_accuracy, one.ece)),
+        ]
+        for one in worse
+    ]
+    headers = [text("model.shift.picture"), text("model.agreement.label")]
+    st.markdown(_table([*headers, text("model.alike.label"), text("model.certainty.label")], rows))
 
 
 def show_details(described: dict[str, Any], metrics: dict[str, Any]) -> None:
@@ -139,6 +172,15 @@ def recall_sentence(shown: Figures, emotion: str) -> str:
     other = _most_of_the_rest(row, emotion) if tenths < 10 else None
     rest = text("model.recall.rest", other=other) if other else text("model.end")
     return line + rest + _few(sum(row))
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}"
+
+
+def _table(headers: list[str], rows: list[list[str]]) -> str:
+    lines = [headers, ["---", *["---:"] * (len(headers) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def _tenths(share: float) -> int:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -28,6 +28,8 @@ MODEL_FOLDER: Final = asset("model")
 EXPORT: Final = "export"  # the folder inside a run folder for the exported model
 LARGEST: Final = 1024  # pixels; a description with a larger size is damaged
 FREE_SIZE: Final = 48  # pixels, FER2013's: the size of crops for a network that takes any
+FEATURES: Final = "features"  # an output of the Keras form: what the heads' dense layers take
+MOST_GAIN: Final = 2.0  # of `gain`: a bound, so that no odd picture makes an answer absurdly sure
 
 Crops = npt.NDArray[np.uint8]
 
@@ -183,32 +185,58 @@ class KerasClassifier:
         self.size: int = model.input.shape[1] or FREE_SIZE
         self.channels: int = model.input.shape[-1]
         self.shown = "crowd" if "crowd" in self.heads else self.heads[0]
-        beside = file.parent / "temperature.json"
         self.temperatures: dict[str, float] = dict.fromkeys(self.heads, 1.0)
-        if file.name != "emotion.keras" and beside.exists():
-            self.temperatures |= json.loads(beside.read_text())
+        self.lifts: dict[str, list[float]] = {}  # what is added to a head's logits, by emotion
+        self.certainty: dict[str, dict[str, Any]] = {}  # `weights` and `bias` of `gain`, by head
+        if file.name != "emotion.keras":
+            self.temperatures |= _beside(file, "temperature.json")
+            self.lifts |= _beside(file, "lift.json")  # older runs have neither of these
+            self.certainty |= _beside(file, "certainty.json")
+        self._inner = model
+        if self.certainty:
+            head = next(iter(self.certainty))  # all heads have the same features
+            seen = {FEATURES: model.get_layer(head).input}
+            self._inner = keras.Model(model.input, {**model.output, **seen})
         self._logits = [type(layer).__name__ for layer in model.layers][-1] != "Softmax"
 
     def logits(self, crops: Crops) -> dict[str, Floats]:
-        """Return each head's logits; for a model that ends in a softmax, the log of its output."""
+        """Return each head's logits, lifted; of a model with a softmax at its end, the log."""
+        return self._logits_of(self._outputs(crops, self.model))
+
+    def _outputs(self, crops: Crops, model: Any) -> dict[str, Floats]:
         batch = batch_for(self.size)
         parts: list[dict[str, Any]] = [
-            self.model.predict_on_batch(
+            model.predict_on_batch(
                 inputs(crops[at : at + batch], self.size, self.channels).astype(np.float32)
             )
             for at in range(0, len(crops), batch)
         ]
-        joined = {head: np.concatenate([part[head] for part in parts]) for head in self.heads}
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def _logits_of(self, outputs: dict[str, Floats]) -> dict[str, Floats]:
+        joined = {head: outputs[head] for head in self.heads}
+        for head, lift in self.lifts.items():
+            joined[head] = joined[head] + np.array(lift, np.float32)
         return joined if self._logits else {h: np.log(v + 1e-12) for h, v in joined.items()}
 
     def read(self, crops: Crops) -> Reading:
         if not len(crops):
             return Reading.empty(self.heads, self.shown)
-        heads = {
-            head: softmax(values / self.temperatures[head])
-            for head, values in self.logits(crops).items()
-        }
+        outputs = self._outputs(crops, self._inner)
+        heads = {}
+        for head, values in self._logits_of(outputs).items():
+            sure = values / self.temperatures[head]
+            if (one := self.certainty.get(head)) is not None:
+                sure = sure * gain(outputs[FEATURES], one["weights"], one["bias"])[:, None]
+            heads[head] = softmax(sure)
         return Reading(heads, self.shown)
+
+
+def _beside(file: Path, name: str) -> dict[str, Any]:
+    """Return what calibration wrote to a run folder; nothing if there is no such file."""
+    path = file.parent / name
+    found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return found
 
 
 def keras_file(path: Path) -> Path:
@@ -238,6 +266,12 @@ def inputs(crops: Crops, size: int, channels: int = 1) -> Crops:
             f"crops must be uint8 of shape (n, {size}, {size}), not {crops.dtype} {crops.shape}"
         )
     return np.repeat(crops[..., None], channels, axis=-1) if channels > 1 else crops[..., None]
+
+
+def gain(features: Floats, weights: Sequence[float], bias: float) -> Floats:
+    """Return what each face's logits are multiplied by: less where its picture tells less."""
+    strength = features @ np.array(weights, np.float32) + np.float32(bias)
+    return np.asarray(MOST_GAIN / (1 + np.exp(-strength)), np.float32)
 
 
 def softmax(logits: npt.NDArray[np.floating[Any]]) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,16 @@ class Bin:
 
 
 @dataclass(frozen=True)
+class Shifted:
+    """What was measured of one head on the same faces in worse pictures."""
+
+    name: str  # of the change, as `evaluate --shifts` calls it
+    accuracy: float
+    balanced_accuracy: float
+    ece: float
+
+
+@dataclass(frozen=True)
 class Figures:
     """What was measured of one head against the labels that it was trained on."""
 
@@ -33,6 +43,7 @@ class Figures:
     ece: float
     confusion: list[list[int]]  # rows: the label; columns: the network's answer
     reliability: list[Bin]
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)  # of the recall, 95 %
 
     def rows(self) -> list[list[float]]:
         """Return the confusion matrix as shares of each row."""
@@ -88,9 +99,28 @@ def figures(metrics: dict[str, Any], head: str) -> Figures:
                 for one in found.get("reliability") or []
                 if one["n"]
             ],
+            intervals={
+                name: (float(one["recall_interval"][0]), float(one["recall_interval"][1]))
+                for name, one in (found.get("per_class") or {}).items()
+                if one.get("recall_interval")
+            },
         )
     except (KeyError, TypeError, ValueError) as fault:
         raise ModelError(f"metrics.json: no figures of the head {head} ({fault})") from fault
+
+
+def shifts(metrics: dict[str, Any], head: str) -> list[Shifted]:
+    """One head's figures in worse pictures; none where `--shifts` was not asked for."""
+    try:
+        return [
+            Shifted(
+                name,
+                *(float(found[head][key]) for key in ("accuracy", "balanced_accuracy", "ece")),
+            )
+            for name, found in (metrics.get("shifts") or {}).items()
+        ]
+    except (AttributeError, KeyError, TypeError, ValueError) as fault:
+        raise ModelError(f"metrics.json: no shifts of the head {head} ({fault})") from fault
 
 
 def _share(part: int, whole: int) -> float:

@@ -6,8 +6,17 @@ import numpy as np
 import pytest
 
 from fer.errors import ModelError, UsageError
-from fer.training.calibrate import COLDEST, HOTTEST, best_temperature, calibrate, fit, held_out
-from fer.training.data.dataset import fold, hold_out
+from fer.training.calibrate import (
+    COLDEST,
+    HOTTEST,
+    best_temperature,
+    calibrate,
+    fit,
+    held_out,
+    lifts_for,
+)
+from fer.training.data.batches import COMMON
+from fer.training.data.dataset import fold, half, hold_out, joined
 from fer.training.data.load import load
 from fer.training.metrics import log_loss
 from fer.training.networks import vgg
@@ -117,7 +126,7 @@ def test_the_calibration_error_is_logged_before_and_after() -> None:
     (line,) = said
     before, after = (float(line.split(word)[0].split()[-1]) for word in (" before", " after"))
     assert before > 5 * after
-    assert "2,000 faces held out" in line
+    assert "2,000 faces that it did not learn from" in line
 
 
 def test_a_run_is_calibrated_on_the_faces_it_kept_out(small_set: Path, tmp_path: Path) -> None:
@@ -135,6 +144,60 @@ def test_a_run_is_calibrated_on_the_faces_it_kept_out(small_set: Path, tmp_path:
     for head in before:
         assert (before[head].argmax(axis=1) == after[head].argmax(axis=1)).all()
     assert calibrate(run, small_set, log=quiet) == found  # a second time changes nothing
+
+
+def test_rare_expressions_are_lifted_by_their_share_and_common_ones_are_not() -> None:
+    labels = np.where(np.arange(1000) % 50 == 0, 1, np.arange(1000) % 2 * 3)
+    data = replace(drawings(1000), labels=labels)
+    lifts = lifts_for({"fer2013": 0.5}, data, "both")
+    assert lifts["fer2013"][1] == pytest.approx(0.5 * np.log(COMMON / 0.02), abs=1e-5)
+    assert lifts["fer2013"][0] == lifts["fer2013"][3] == 0
+    assert lifts_for({}, data, "both") == {}
+    with pytest.raises(UsageError, match="has no votes"):
+        lifts_for({"crowd": 0.5}, replace(data, votes=None), "both")
+
+
+def test_a_lifted_run_answers_the_rare_expression_more_often(
+    small_set: Path, tmp_path: Path
+) -> None:
+    plain, lifted = run_folder(tmp_path / "plain"), run_folder(tmp_path / "lifted")
+    config = json.loads((lifted / "config.json").read_text())
+    config["recipe"]["lift"] = {"crowd": 2.0}
+    (lifted / "config.json").write_text(json.dumps(config))
+    (lifted / "best.keras").write_bytes((plain / "best.keras").read_bytes())
+    calibrate(plain, small_set, log=quiet)
+    calibrate(lifted, small_set, log=quiet)
+    faces = load(small_set, "public_test").faces
+    before, after = KerasClassifier(plain).logits(faces), KerasClassifier(lifted).logits(faces)
+    raised = json.loads((lifted / "lift.json").read_text())["crowd"]
+    assert np.allclose(after["crowd"], before["crowd"] + np.array(raised), atol=1e-5)
+    assert np.array_equal(after["fer2013"], before["fer2013"])
+    assert json.loads((plain / "lift.json").read_text()) == {}
+
+
+def test_half_of_public_test_is_read_only_where_the_recipe_says_so(
+    small_set: Path, tmp_path: Path
+) -> None:
+    run = run_folder(tmp_path / "run")
+    alone: list[str] = []
+    calibrate(run, small_set, log=alone.append)
+    config = json.loads((run / "config.json").read_text())
+    config["recipe"]["public_half"] = True
+    (run / "config.json").write_text(json.dumps(config))
+    said: list[str] = []
+    both = calibrate(run, small_set, log=said.append)
+    _, held = hold_out(load(small_set, "training"), SHARE)
+    first, second = half(load(small_set, "public_test"))
+    assert all(f"on {len(held)} faces" in line for line in alone[:1])
+    assert f"on {len(held) + len(first)} faces" in said[0]
+    assert 0 < len(first) < len(first) + len(second) == 70
+    network = KerasClassifier(run)
+    assert both == fit(
+        network.logits(np.concatenate([held.faces, first.faces])),
+        joined(held, first),
+        targets="both",
+        log=quiet,
+    )
 
 
 def test_a_fold_is_kept_out_of_the_slice_as_it_was_of_training(small_set: Path) -> None:

@@ -85,6 +85,23 @@ def test_how_it_was_trained_stands_there_if_it_is_known(tmp_path: Path) -> None:
     assert "crowd 0.60, fer2013 1.09." in card
 
 
+def test_how_it_was_calibrated_stands_there(tmp_path: Path) -> None:
+    plain = written(tmp_path, figures(), training=TRAINED)
+    assert "fitted on the faces held out:" in plain
+    assert "lifted" not in plain
+    card = written(
+        tmp_path,
+        figures(),
+        training=TRAINED | {"calibrated_on_half_of_public_test": True, "start": "runs/first"},
+        lift={"crowd": [0.051, 0.612, 0.357, 0.0, 0.0, 0.0, 0.0]},
+        certainty=["crowd"],
+    )
+    assert "fitted on the faces held out and on one half of PublicTest:" in card
+    assert "Added to the logits of `crowd`: angry 0.05, disgust 0.61, fear 0.36." in card
+    assert "makes crowd less sure of faces" in card
+    assert "begun from the weights of runs/first." in card
+
+
 def test_confusions_from_a_tenth_on_are_listed_the_largest_first() -> None:
     table = np.diag([100] * 7)
     table[1, 0], table[1, 1] = 60, 40

@@ -65,6 +65,33 @@ def test_recipes_are_trained_measured_and_listed_side_by_side(
     assert "published on its own test split" in page
 
 
+def test_more_seeds_give_a_mean_and_its_error(small_set: Path, tmp_path: Path) -> None:
+    tool, short = Tool(), replace(FIRST, epochs=1)
+    twice = replace(comparison(small_set, tmp_path, tool), seeds=2)
+    (row,) = twice.make([short])["rows"]
+    assert tool.shown == 2
+    first, second = (
+        Run(tmp_path / "runs" / name).config()["recipe"]["seed"]
+        for name in (FIRST.name, f"{FIRST.name}-seed-2")
+    )
+    assert (first, second) == (1, 2)
+    assert row["seeds"] == 2
+    assert row["accuracy"] == pytest.approx(sum(row["accuracies"]) / 2)
+    one, other = row["accuracies"]
+    assert row["accuracy_deviation"] == pytest.approx(abs(one - other) / 2**0.5)
+    assert " ± " in page_of(tmp_path)
+    assert twice.make([short])["rows"] == [row]
+    assert tool.shown == 2  # nothing is trained or measured again
+
+
+def test_one_seed_has_no_error(small_set: Path, tmp_path: Path) -> None:
+    (row,) = comparison(small_set, tmp_path, Tool()).make([replace(FIRST, epochs=1)])["rows"]
+    assert row["accuracy_deviation"] is None
+    assert " ± " not in page_of(tmp_path)
+    with pytest.raises(UsageError, match="seeds"):
+        replace(comparison(small_set, tmp_path, Tool()), seeds=0)
+
+
 def test_a_run_cut_short_is_marked(small_set: Path, tmp_path: Path) -> None:
     endless = replace(FIRST, epochs=100_000, early_stopping=0)
     (row,) = comparison(small_set, tmp_path, Tool()).make([endless])["rows"]
@@ -104,18 +131,18 @@ def test_a_run_whose_time_is_up_once_it_is_saved_is_finished(
     kept = Run(run).progress()
     assert kept is not None
     assert kept[1] >= 60 * MINUTES
-    assert is_finished(Run(run))
+    assert is_finished(Run(run), FIRST.name)
 
 
 def test_an_unfinished_run_is_finished(small_set: Path, tmp_path: Path) -> None:
     run = tmp_path / "runs" / FIRST.name
     short = replace(FIRST, epochs=2)
     Trainer(short, small_set, run, log=[].append).one_epoch()
-    assert not is_finished(Run(run))
+    assert not is_finished(Run(run), FIRST.name)
     (row,) = comparison(small_set, tmp_path, Tool()).make([FIRST])["rows"]
     assert row["epochs"] == 2  # as it was begun, not by the clock
     assert row["cut_short"]  # of 20 in the report
-    assert is_finished(Run(run))
+    assert is_finished(Run(run), FIRST.name)
 
 
 def test_a_cleaned_run_goes_on_cleaned_and_is_marked(small_set: Path, tmp_path: Path) -> None:

@@ -58,6 +58,17 @@ def test_the_float_graph_is_the_keras_network(run: Path, tmp_path: Path) -> None
     assert np.allclose(softmax(attention.mean(axis=(2, 3)) + bias), crowd, atol=1e-5)
 
 
+def test_lifts_are_folded_into_the_heads_before_the_temperatures(run: Path) -> None:
+    model = KerasClassifier(run).model
+    lift = [0.0, 1.5, 0.5, 0.0, 0.0, 0.0, 0.0]
+    made = with_probabilities(model, {"crowd": 2.0, "fer2013": 1.0}, {"crowd": lift})
+    faces = drawings(16).faces[..., None].astype(np.float32)
+    logits, given = model.predict_on_batch(faces), made.predict_on_batch(faces)
+    expected = softmax((logits["crowd"] + np.array(lift, np.float32)) / 2)
+    assert np.allclose(given["crowd"], expected, atol=1e-5)
+    assert np.allclose(given["fer2013"], softmax(logits["fer2013"]), atol=1e-5)
+
+
 def test_temperatures_are_folded_into_the_heads(run: Path) -> None:
     faces = drawings(16).faces
     model = keras.saving.load_model(run / "best.keras", compile=False)

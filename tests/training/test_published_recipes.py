@@ -66,7 +66,7 @@ def test_a_recipe_goes_the_whole_way(recipe: Recipe, few: Path, tmp_path: Path) 
 
 def test_recipes_hold_what_was_published() -> None:
     named = {recipe.name: recipe for recipe in LITERATURE}
-    assert set(named) | {"ours", "ours-long"} == set(RECIPES) == set(PUBLISHED)
+    assert set(named) | {"ours", "ours-2", "ours-long"} == set(RECIPES) == set(PUBLISHED)
     early = named["sequential-48"]
     assert (early.batch, early.epochs, early.early_stopping, early.min_delta) == (32, 20, 4, 0.1)
     assert (early.plateau, early.plateau_factor) == (3, 0.2)

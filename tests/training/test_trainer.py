@@ -274,3 +274,50 @@ def test_a_run_goes_on_with_the_options_it_began_with(small_set: Path, tmp_path:
     begun = Run(tmp_path).begun_with()
     assert begun == (TINY, options)
     assert Run(tmp_path / "nothing").begun_with() is None
+
+
+def test_a_run_begins_from_another_ones_weights(small_set: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    Trainer(TINY, small_set, first, log=quiet).train()
+    wider = replace(TINY, options={"stages": [[4], [12]], "dropout": 0.0})
+    grown = Trainer(wider, small_set, second, RunOptions(start=first), log=quiet)
+    faces = load(small_set, "public_test").faces
+    before = KerasClassifier(first).logits(faces)
+    after = grown.learner.averaged().predict_on_batch(faces[..., None].astype(np.float32))
+    for head, answers in before.items():
+        assert np.allclose(after[head], answers, atol=1e-4)
+    assert Run(second).config()["start"] == str(first)
+
+
+def test_a_resumed_run_goes_on_from_its_own_weights(small_set: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    Trainer(TINY, small_set, first, log=quiet).one_epoch()
+    options = RunOptions(start=first)
+    Trainer(TINY, small_set, second, options, log=quiet).one_epoch()
+    begun = Run(second).begun_with()
+    assert begun is not None
+    assert begun[1].start == first
+    again = Trainer(TINY, small_set, second, begun[1], resume=True, log=quiet)
+    state = Run(second).load_state()
+    assert state is not None
+    for mine, kept in zip(again.learner.model.get_weights(), state.weights, strict=True):
+        assert np.array_equal(mine, kept)
+
+
+def test_a_recipe_that_learns_from_a_network_needs_one(small_set: Path, tmp_path: Path) -> None:
+    taught = replace(TINY, teach={"crowd": 0.5})
+    with pytest.raises(UsageError, match="give --start"):
+        Trainer(taught, small_set, tmp_path / "alone", log=quiet)
+    Trainer(TINY, small_set, tmp_path / "first", log=quiet).one_epoch()
+    options = RunOptions(start=tmp_path / "first")
+    pupil = Trainer(taught, small_set, tmp_path / "pupil", options, log=quiet)
+    alone = Trainer(TINY, small_set, tmp_path / "other", log=quiet)
+    apart = np.abs(pupil.batches.targets["crowd"] - alone.batches.targets["crowd"])
+    assert apart.max() > 0.05
+    assert np.allclose(pupil.batches.targets["crowd"].sum(axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.skipif(keras.backend.backend() == "torch", reason="torch can")
+def test_bfloat16_on_a_cpu_needs_torch(small_set: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="needs KERAS_BACKEND=torch"):
+        Trainer(TINY, small_set, tmp_path, RunOptions(precision="bfloat16"), log=quiet)

@@ -83,6 +83,24 @@ def test_the_figures_are_told_in_words(tiny_model: Path) -> None:
     assert opened.metric[3].value == "69.0%"
 
 
+def test_bounds_and_worse_pictures_stand_in_tables(tiny_model: Path) -> None:
+    words = text_of(open_page("model", tiny_model))
+    low, high = 0.9 * 70 / 193, 70 / 193  # of fear, in the tiny model's confusion
+    assert f"fear | {high:.1%} | {low:.1%} – {high:.1%} |" in words
+    assert "| only 16 pixels wide | 61.8% | 40.2% | 4.7% |" in words
+
+
+def test_without_shifts_the_page_leaves_that_part_out(tmp_path: Path) -> None:
+    folder = write_metrics(write_tiny_model(tmp_path))
+    metrics = json.loads((folder / "metrics.json").read_text())
+    del metrics["shifts"]
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+    opened = open_page("model", folder)
+    assert not opened.exception
+    assert "worse pictures" not in text_of(opened)
+    assert load_texts("en")["model.shift.title"] not in [header.value for header in opened.header]
+
+
 def test_a_class_that_never_occurs_breaks_nothing(tmp_path: Path) -> None:
     table = [[10 * (row == column) for column in range(7)] for row in range(7)]
     table[1] = [0] * 7

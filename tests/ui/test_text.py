@@ -17,7 +17,7 @@ UI = Path(__file__).resolve().parents[2] / "fer" / "ui"
 ASKING = {"text": ("",), "plural": (".one", ".many")}
 # Keys that the code puts together, or hands to the browser as a whole.
 WHOLE = ("emotion.", "browser.", "report.", "live.indicator.", "live.alert.", "live.amount_")
-WHOLE += ("live.topic", "live.question")
+WHOLE += ("live.topic", "live.question", "model.shift.name.")
 
 
 def asked() -> dict[str, set[str]]:

@@ -6,7 +6,7 @@ import pytest
 
 from fer.emotions import EMOTIONS
 from fer.errors import ModelError
-from fer.vision.metrics import Figures, figures, read_metrics
+from fer.vision.metrics import Figures, figures, read_metrics, shifts
 from tests.tiny_model import CONFUSION
 
 
@@ -43,6 +43,31 @@ def test_a_head_without_figures_of_its_own_takes_the_top_ones(tiny_model: Path) 
     assert metrics is not None
     del metrics["heads"]
     assert figures(metrics, "crowd").accuracy == metrics["accuracy"]
+
+
+def test_intervals_and_shifts_are_those_of_the_head(tiny_model: Path) -> None:
+    metrics = read_metrics(tiny_model)
+    assert metrics is not None
+    crowd = figures(metrics, "crowd")
+    for name, recall in crowd.recall().items():
+        low, high = crowd.intervals[name]
+        assert low < recall <= high + 1e-9
+    (one,) = shifts(metrics, "fer2013")
+    assert (one.name, one.accuracy, one.ece) == ("small_16", 0.44, 0.047)
+
+
+def test_figures_of_an_older_version_have_neither(tiny_model: Path) -> None:
+    metrics = read_metrics(tiny_model)
+    assert metrics is not None
+    del metrics["shifts"], metrics["heads"]["crowd"]["per_class"]
+    assert figures(metrics, "crowd").intervals == {}
+    assert shifts(metrics, "crowd") == []
+
+
+@pytest.mark.parametrize("broken", [{"dark": {}}, {"dark": {"crowd": {"ece": None}}}, [1]])
+def test_broken_shifts_are_a_clear_error(broken: Any) -> None:
+    with pytest.raises(ModelError, match="no shifts of the head crowd"):
+        shifts({"shifts": broken}, "crowd")
 
 
 def test_no_file_is_no_fault(tmp_path: Path) -> None:

@@ -7,12 +7,13 @@ keeps up with training on a CPU on any Keras backend. Keras' own preprocessing l
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Final
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fer.vision.crop import fitted
+from fer.vision.crop import SIZE, fitted
 
 Faces = npt.NDArray[np.uint8]
 Batch = npt.NDArray[np.float32]
@@ -32,6 +33,7 @@ class Augmentation:
     erase: float = 0.0  # probability that a rectangle is hidden
     erase_area: float = 0.2  # the largest share of the face that it hides
     mixup: float = 0.0  # Beta(a, a): how strongly pairs of faces are blended
+    worsen: float = 0.0  # probability of each fault of bad pictures: see `worsen`
 
 
 def geometry(faces: Faces, how: Augmentation, size: int, rng: np.random.Generator) -> Batch:
@@ -62,6 +64,41 @@ def geometry(faces: Faces, how: Augmentation, size: int, rng: np.random.Generato
     return out
 
 
+SMALLEST: Final = 14  # pixels that a face is shrunk to by `worsen`, at least
+BLUR: Final = (0.5, 2.0)  # pixels: the standard deviations of its blur
+LIGHT: Final = (0.25, 2.2)  # its bounds of the light
+GAMMA: Final = (0.6, 1.7)  # its bounds of the exponent
+JPEG_QUALITY: Final = (10, 60)  # its bounds
+
+
+def worsen(batch: Batch, how: Augmentation, rng: np.random.Generator) -> None:
+    """Make some faces small, blurred, badly lit or compressed, in place; a face may get several.
+
+    In the order in which it happens to a picture: light, lens, distance, compression.
+    """
+    size = batch.shape[1]
+    for index, hit in enumerate(rng.random((len(batch), 5)) < how.worsen):
+        if not hit.any():
+            continue
+        face = batch[index]
+        lit, curved, blurred, small, packed = hit
+        if lit:
+            face = np.clip(face * np.exp(rng.uniform(*np.log(LIGHT))), 0, 255)
+        if curved:
+            face = 255 * (face / 255) ** np.exp(rng.uniform(*np.log(GAMMA)))
+        grey: Any = np.round(face).astype(np.uint8)
+        if blurred:
+            grey = cv2.GaussianBlur(grey, (0, 0), rng.uniform(*BLUR) * size / SIZE)
+        if small:
+            side = int(rng.integers(min(SMALLEST, size - 1), size))
+            shrunk = cv2.resize(grey, (side, side), interpolation=cv2.INTER_AREA)
+            grey = fitted(np.asarray(shrunk, np.uint8), size)
+        if packed:
+            quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(*JPEG_QUALITY))]
+            grey = cv2.imdecode(cv2.imencode(".jpg", grey, quality)[1], cv2.IMREAD_GRAYSCALE)
+        batch[index] = grey
+
+
 def light(batch: Batch, how: Augmentation, rng: np.random.Generator) -> Batch:
     """Return the faces with another contrast about their own mean, and another brightness."""
     shape = (len(batch), 1, 1)
@@ -87,6 +124,8 @@ def erase(batch: Batch, how: Augmentation, rng: np.random.Generator) -> None:
 def augment(faces: Faces, how: Augmentation, size: int, rng: np.random.Generator) -> Batch:
     """Return a batch for the network: (n, size, size, 1), grey levels 0 to 255."""
     batch = geometry(faces, how, size, rng)
+    if how.worsen:
+        worsen(batch, how, rng)
     if how.contrast or how.brightness:
         batch = light(batch, how, rng)
     if how.erase:

@@ -6,9 +6,9 @@ import multiprocessing
 import queue
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
-from typing import Any
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -18,6 +18,8 @@ from fer.errors import DataError
 from fer.training.data.augment import augment, mixup_pairs
 from fer.training.data.dataset import Dataset, one_hot
 from fer.training.recipe import Recipe
+
+COMMON: Final = 0.1  # an expression of at least this share is not rare: it gains no weight
 
 Batch = tuple[npt.NDArray[np.float32], dict[str, Any], dict[str, Any]]
 
@@ -41,16 +43,52 @@ def targets(recipe: Recipe, data: Dataset) -> tuple[dict[str, Any], dict[str, An
     return {"emotion": labels}, {"emotion": everyone}
 
 
+def class_weights(recipe: Recipe, goals: dict[str, Any], counts: dict[str, Any]) -> dict[str, Any]:
+    """Return the faces' weights with rare expressions counting more, as the recipe asks.
+
+    A face with divided votes counts by all of them. Each head's mean weight stays what it was, so
+    the learning rate means the same.
+    """
+    weighted = dict(counts)
+    for head, power in recipe.class_weight.items():
+        found = counts[head] * (goals[head] @ rarity(goals[head], counts[head]) ** power)
+        weighted[head] = (found * counts[head].sum() / found.sum()).astype(np.float32)
+    return weighted
+
+
+def rarity(goals: npt.NDArray[Any], counts: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Return how many times rarer each expression is than COMMON, and 1 if it is as common."""
+    totals = (goals * counts[:, None]).sum(axis=0, dtype=np.float64)
+    shares = totals / totals.sum()
+    return np.asarray(COMMON / np.clip(shares, 1e-6, COMMON), np.float64)
+
+
+def taught(recipe: Recipe, goals: dict[str, Any], answers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the targets with a teacher's answers mixed in, as the recipe asks."""
+    shares = recipe.teach
+    return goals | {h: goals[h] * (1 - s) + answers[h] * s for h, s in shares.items()}
+
+
 class Batches:
     """Augmented batches of an epoch. The same seed, epoch and step give the same batch.
 
     A thread makes them ahead, which keeps up with a CPU. For a GPU, `workers` processes do.
     """
 
-    def __init__(self, recipe: Recipe, data: Dataset, workers: int = 0) -> None:
-        self.recipe, self.data, self.workers = recipe, data, workers
+    def __init__(
+        self,
+        recipe: Recipe,
+        data: Dataset,
+        workers: int = 0,
+        answers: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Prepare batches; `answers` are a teacher's, by head, for recipes that have one."""
+        self.recipe, self.data, self.workers, self.answers = recipe, data, workers, answers
         self._pool: ProcessPoolExecutor | None = None
-        self.targets, self.weights = targets(recipe, data)
+        self.targets, counts = targets(recipe, data)
+        self.weights = class_weights(recipe, self.targets, counts)
+        if answers is not None:
+            self.targets = taught(recipe, self.targets, answers)
         self.steps = max(1, len(data) // recipe.batch)
 
     def epoch(self, epoch: int, size: int) -> Iterator[Batch]:
@@ -77,7 +115,7 @@ class Batches:
                 self.workers,
                 multiprocessing.get_context("spawn"),
                 initializer=_begin_worker,
-                initargs=(self.recipe, self.data),
+                initargs=(self.recipe, self.data, self.answers),
             )
         ahead: deque[Future[Batch]] = deque()
         for step, which in enumerate(parts):
@@ -142,10 +180,10 @@ class Batches:
 _in_worker: Batches | None = None  # what a worker process makes batches of
 
 
-def _begin_worker(recipe: Recipe, data: Dataset) -> None:
+def _begin_worker(recipe: Recipe, data: Dataset, answers: Mapping[str, Any] | None = None) -> None:
     global _in_worker
     cv2.setNumThreads(1)  # the processes share the cores already
-    _in_worker = Batches(recipe, data)
+    _in_worker = Batches(recipe, data, answers=answers)
 
 
 def _make_in_worker(which: npt.NDArray[np.intp], epoch: int, step: int, size: int) -> Batch:

@@ -132,6 +132,26 @@ def hold_out(data: Dataset, share: float) -> tuple[Dataset, Dataset]:
     return data.take(~held), data.take(held)
 
 
+def half(data: Dataset) -> tuple[Dataset, Dataset]:
+    """Split into two halves, alike in every run; copies stay together."""
+    first = digest_numbers(data, 12) < 0.5
+    return data.take(first), data.take(~first)
+
+
+def joined(one: Dataset, other: Dataset) -> Dataset:
+    """Return the faces of both, under the first one's name; votes only where both have them."""
+    votes = None
+    if one.votes is not None and other.votes is not None:
+        votes = np.concatenate([one.votes, other.votes])
+    return replace(
+        one,
+        faces=np.concatenate([one.faces, other.faces]),
+        labels=np.concatenate([one.labels, other.labels]),
+        votes=votes,
+        rows=np.concatenate([one.places, other.places]),
+    )
+
+
 def fold(data: Dataset, number: int, of: int) -> tuple[Dataset, Dataset]:
     """Return the faces without fold `number` (from 1), and that fold; copies stay together."""
     inside = (digest_numbers(data, 4) * of).astype(int) == number - 1
@@ -156,7 +176,7 @@ def balanced(data: Dataset, most: int, seed: int) -> Dataset:
 def digest_numbers(data: Dataset, at: int) -> npt.NDArray[np.float64]:
     """Return a number in [0, 1) for each face, made of four bytes of its digest from `at` on.
 
-    Other bytes give independent numbers: hold_out uses 0, fold 4, and class-named folders 8.
+    Other bytes give independent numbers: hold_out uses 0, fold 4, class-named folders 8, half 12.
     """
     numbers = [int.from_bytes(digest[at : at + 4], "big") for digest in data.digests]
     return np.array(numbers, np.float64) / 2**32

@@ -65,11 +65,12 @@ def bars(
     colours: Mapping[str, str] | None = None,
     top: float | None = None,
     label: str = "bar chart",
+    errors: Sequence[float | None] = (),
 ) -> Markup:
     """Draw horizontal bars with their figures, a group for each name.
 
     `colours` are by series; with one series, they may be by name. `top` is the value of a full bar;
-    without it, that is the largest value.
+    without it, that is the largest value. `errors` are by name: half the length of an error bar.
     """
     single = len(series) == 1
     shades = mapped_colours(list(names if single and colours else series), colours)
@@ -89,11 +90,23 @@ def bars(
                 f'<rect x="{left:g}" y="{y:g}" width="{long:.1f}" height="{thick - 2}" rx="2" '
                 f'fill="{fill}"/>'
             )
-            figure = form.format(values[at])
-            parts.append(_words(left + long + 6, y + thick / 2 + 3, figure, kind="soft"))
+            figure, error = form.format(values[at]), errors[at] if errors else None
+            half = 0.0 if error is None else error / most * room
+            if half:
+                parts.append(_error_bar(left + long, y + (thick - 2) / 2, half))
+                figure += f" ± {form.format(error)}"
+            parts.append(_words(left + long + half + 6, y + thick / 2 + 3, figure, kind="soft"))
             y += thick
         y += gap
     return _svg(width, y, parts, label)
+
+
+def _error_bar(x: float, y: float, half: float) -> str:
+    low, high = x - half, x + half
+    return (
+        f'<path class="error" d="M{low:.1f} {y:g}H{high:.1f}M{low:.1f} {y - 4:g}v8M{high:.1f} '
+        f'{y - 4:g}v8" stroke="currentColor" fill="none"/>'
+    )
 
 
 def ticks(low: float, high: float, about: int = 5) -> list[float]:

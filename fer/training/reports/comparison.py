@@ -24,16 +24,24 @@ def write_page(path: Path, result: Mapping[str, Any]) -> None:
         failed=[row for row in result["rows"] if "fault" in row],
         measured=[measured(row) for row in rows],
         published=[published(row) for row in rows],
-        chart=bars([row["name"] for row in rows], shares, form="{:.1f} %", top=100),
+        chart=bars(
+            [row["name"] for row in rows],
+            shares,
+            form="{:.1f} %",
+            top=100,
+            errors=[100 * (row["accuracy_deviation"] or 0.0) for row in rows],
+        ),
+        seeds=max((row["seeds"] for row in rows), default=1),
     )
     write_text(path, html)
 
 
 def measured(row: ComparedRow) -> tuple[str, ...]:
     """Return the cells of what was measured here."""
+    deviation = row["accuracy_deviation"]
     return (
         row["name"],
-        percent(row["accuracy"]),
+        percent(row["accuracy"]) + (f" ± {percent(deviation)}" if deviation is not None else ""),
         number(row["macro_f1"]),
         f"{row['parameters']:,}",
         f"{row['mflops']:,.1f}",

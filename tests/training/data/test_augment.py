@@ -3,7 +3,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fer.training.data.augment import Augmentation, augment, erase, geometry, light, mixup_pairs
+from fer.training.data.augment import (
+    Augmentation,
+    augment,
+    erase,
+    geometry,
+    light,
+    mixup_pairs,
+    worsen,
+)
 from tests.training.faces import drawings
 
 FACES = drawings(32).faces
@@ -79,3 +87,29 @@ def test_the_same_seed_gives_the_same_batch() -> None:
     first = augment(FACES, how, 40, rng(7))
     assert np.array_equal(first, augment(FACES, how, 40, rng(7)))
     assert not np.array_equal(first, augment(FACES, replace(how, rotate=20), 40, rng(7)))
+
+
+def test_worsen_changes_about_as_many_faces_as_it_should_and_leaves_the_rest() -> None:
+    faces = np.repeat(FACES, 20, axis=0).astype(np.float32)
+    out = faces.copy()
+    worsen(out, Augmentation(worsen=0.1), rng())
+    touched = (out != faces).any(axis=(1, 2))
+    assert touched.mean() == pytest.approx(1 - 0.9**5, abs=0.08)
+    assert out.min() >= 0
+    assert out.max() <= 255
+
+
+def test_worsened_faces_lose_fine_detail() -> None:
+    noise = rng().integers(0, 256, (40, 48, 48)).astype(np.float32)
+    out = noise.copy()
+    worsen(out, Augmentation(worsen=1.0), rng())
+    for before, after in zip(noise, out, strict=True):
+        assert np.abs(np.diff(after)).mean() < np.abs(np.diff(before)).mean()
+
+
+def test_worsening_repeats_by_its_seed_at_any_size() -> None:
+    how = Augmentation(worsen=0.5)
+    for size in (12, 32, 48):
+        first, again = (augment(FACES, how, size, rng(3)) for _ in range(2))
+        assert np.array_equal(first, again)
+        assert first.shape == (len(FACES), size, size, 1)

@@ -7,8 +7,8 @@ import pytest
 
 from fer.errors import DataError
 from fer.training.data.augment import Augmentation
-from fer.training.data.batches import Batches, targets
-from fer.training.data.dataset import Dataset, one_hot
+from fer.training.data.batches import COMMON, Batches, class_weights, targets
+from fer.training.data.dataset import FERPLUS, FERPLUS_OF_EMOTION, Dataset, one_hot
 from fer.training.recipe import Recipe, heads_of
 from tests.training.faces import drawings
 
@@ -99,3 +99,42 @@ def test_processes_make_the_same_batches_as_the_thread() -> None:
                 assert np.array_equal(mine[1]["emotion"], theirs[1]["emotion"])
     finally:
         together.close()
+
+
+def with_rare_disgust() -> Dataset:
+    """Drawings of which every 50th is of disgust, and all voters agree."""
+    labels = np.where(np.arange(400) % 50 == 0, 1, np.arange(400) % 2 * 3)
+    votes = np.zeros((400, len(FERPLUS)), np.int64)
+    votes[np.arange(400), np.array(FERPLUS_OF_EMOTION)[labels]] = 10
+    return replace(drawings(400), labels=labels, votes=votes)
+
+
+def test_a_rare_expression_counts_more_and_common_ones_alike() -> None:
+    data = with_rare_disgust()
+    recipe = replace(PLAIN, targets="both", class_weight={"crowd": 0.5})
+    goals, counts = targets(recipe, data)
+    weights = class_weights(recipe, goals, counts)
+    rare, common = weights["crowd"][data.labels == 1], weights["crowd"][data.labels != 1]
+    assert np.ptp(rare) == 0
+    assert np.ptp(common) == 0
+    assert rare[0] / common[0] == pytest.approx((COMMON / 0.02) ** 0.5, rel=1e-4)
+    assert weights["crowd"].mean() == pytest.approx(1)  # the learning rate means the same
+    assert (weights["fer2013"] == 1).all()
+
+
+def test_a_face_that_counts_for_nothing_stays_so() -> None:
+    data = with_rare_disgust()
+    assert data.votes is not None
+    votes = data.votes.copy()
+    votes[0] = 0
+    recipe = replace(PLAIN, targets="both", class_weight={"crowd": 1.0})
+    assert Batches(recipe, replace(data, votes=votes)).weights["crowd"][0] == 0
+
+
+def test_a_teachers_answers_are_mixed_into_the_targets() -> None:
+    recipe = replace(PLAIN, targets="both", teach={"crowd": 0.25})
+    answers = {"crowd": np.full((100, 7), 1 / 7, np.float32)}
+    alone, with_teacher = Batches(recipe, DATA), Batches(recipe, DATA, answers=answers)
+    expected = 0.75 * alone.targets["crowd"] + 0.25 / 7
+    assert np.allclose(with_teacher.targets["crowd"], expected)
+    assert np.array_equal(with_teacher.targets["fer2013"], alone.targets["fer2013"])

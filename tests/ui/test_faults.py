@@ -51,3 +51,31 @@ def test_a_fault_now_and_then_takes_nothing_away() -> None:
         app.session_state["breaks"] = breaks
         run(app)
     assert app.session_state["kept"] == "a value"
+
+
+def impossible() -> None:
+    import streamlit as st
+    from streamlit.proto.WidgetStates_pb2 import WidgetState
+    from streamlit.runtime.scriptrunner import get_script_run_ctx
+    from streamlit.runtime.state.common import WidgetMetadata
+    from streamlit.runtime.state.session_state import Serialized
+
+    from fer.ui.faults import show_fault
+
+    context = get_script_run_ctx()
+    assert context is not None
+    states = context.session_state._state._new_widget_state
+    states.states["seconds"] = Serialized(WidgetState(id="seconds", double_value=float("inf")))
+    states.widget_metadata["seconds"] = WidgetMetadata(
+        id="seconds", deserializer=int, serializer=float, value_type="double_value"
+    )
+    for _ in range(2):
+        show_fault(OverflowError("cannot convert float infinity to integer"))
+    st.text(f"kept: {'seconds' in states.states}")
+
+
+def test_a_value_that_cannot_be_read_breaks_a_visit_only_once() -> None:
+    """A client may send an infinite number for a widget of whole seconds."""
+    app = run(AppTest.from_function(impossible))
+    assert app.error[0].value.startswith("This page failed.")
+    assert app.text[0].value == "kept: False"

@@ -23,7 +23,7 @@ from fer.errors import FerError
 from fer.faces import Faces
 from fer.server.state import State
 from fer.settings import Settings
-from tests.recordings.video_reader import VideoReader
+from tests.server.fakes import FakeAnalyzer
 
 ROOT = Path(__file__).resolve().parents[2]
 HAPPY = Faces.of([[0, 0, 9, 9]] * 25, probabilities=[[0, 0, 0, 1, 0, 0, 0]] * 25)
@@ -101,7 +101,7 @@ def timed(work: Callable[[str], object]) -> Callable[[Request], JSONResponse]:
 def main() -> None:
     """Serve until a signal ends it."""
     settings = Settings.from_env()
-    state = State.of(settings, VideoReader())
+    state = State.of(settings, FakeAnalyzer())
     app = st.App(
         str(ROOT / "app.py"),
         routes=[*server.routes(state), *Driver(state).routes()],

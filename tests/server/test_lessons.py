@@ -936,11 +936,10 @@ class Hanging(Store):
 
 
 def running(lessons: LiveLessons, count: int, seconds: int = 2700) -> None:
-    """Let so many lessons run, each of three quarters of an hour."""
+    """Let so many lessons run, each with an owner of its own and of three quarters of an hour."""
     for number in range(count):
-        # Opened first: of an owner who is known they would be too many.
+        lessons.join(f"lesson-{number:02}", f"owner-{number}", LessonPlan(f"Lesson {number}"))
         live = lessons.open(f"lesson-{number:02}", "socket")
-        lessons.join(live.id, OWNER, LessonPlan(f"Lesson {number}"))
         for second in range(seconds):
             live.add(HAPPY, second)
 
@@ -956,7 +955,7 @@ def test_sixteen_lessons_end_in_time_whatever_the_store_does(tmp_path: Path) -> 
     assert time.monotonic() - begun < 5  # the rest is writing 16 files, on a busy machine
     again = Store(f"sqlite:///{tmp_path / 'lessons.sqlite3'}")
     Autosave(again, files=files).take_in()
-    kept = again.find(OWNER).lessons
+    kept = [one for number in range(16) for one in again.find(f"owner-{number}").lessons]
     assert sorted(one.name for one in kept) == sorted(f"Lesson {number}" for number in range(16))
     assert {one.duration for one in kept} == {2700}
     assert {one.ended for one in kept} == {False}  # each can go on
@@ -982,7 +981,7 @@ def test_finish_does_not_wait_for_another_lessons_save(tmp_path: Path) -> None:
     store, files = Hanging(), UnsavedFiles(tmp_path / "unsaved")
     lessons = LiveLessons(FakeAnalyzer(), store, Autosave(store, files=files))
     running(lessons, 2, seconds=9)
-    first, second = (lessons.running(f"lesson-{number:02}", OWNER) for number in range(2))
+    first, second = (lessons.running(f"lesson-0{number}", f"owner-{number}") for number in "01")
     assert first is not None and second is not None
     with ThreadPoolExecutor(1) as pool:
         hung = pool.submit(lessons.save, first)
@@ -990,7 +989,7 @@ def test_finish_does_not_wait_for_another_lessons_save(tmp_path: Path) -> None:
         assert second.finish() is not None
         assert time.monotonic() - begun < 8
         assert "takes too long" in str(second.saved.fault)
-        assert lessons.unsaved(OWNER) == [second]
+        assert lessons.unsaved("owner-1") == [second]
         assert lessons.unsaved("somebody else") == []
         assert len(list(files.folder.iterdir())) == 1  # a kill loses nothing of it
         store.may_go.set()

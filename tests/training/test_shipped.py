@@ -34,8 +34,8 @@ def test_the_figures_are_of_public_test_in_one_pass(metrics: dict[str, Any]) -> 
 
 def test_the_figures_reach_what_the_readme_promises(metrics: dict[str, Any]) -> None:
     assert metrics["accuracy"] >= 0.68
-    assert metrics["ferplus_accuracy"] >= 0.85
-    assert metrics["heads"]["crowd"]["balanced_accuracy"] >= 0.74
+    assert metrics["ferplus_accuracy"] >= 0.845
+    assert metrics["heads"]["crowd"]["balanced_accuracy"] >= 0.78
     for head in metrics["heads"].values():
         assert head["ece"] <= 0.02
 

@@ -43,7 +43,7 @@ from fer.store.database import (
 from fer.store.errors import DAMAGED, MOVED, TOO_SLOW, GoneError, StoreError, database_errors
 from fer.store.file import Backoff, DatabaseFile
 from fer.store.rows import LessonSummary
-from fer.store.schema import LESSONS, MOMENTS, NEWEST, migrate, revision_of
+from fer.store.schema import LESSONS, MOMENTS, NEWEST, VERSION_TABLE, migrate, revision_of
 from fer.store.unsaved import UnsavedLesson
 
 LOG: Final = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ class Store:
         # For the log. The query is left out because it may hold a password too.
         self._address = read.set(query={}).render_as_string(hide_password=True)
         self._now, self._patience, self._writer = now, patience, secrets.token_hex(8)
-        self.fault: str | None = None  # why the last call failed; None if it did not
+        self._faults: dict[str, str] = {}  # why the last call that reads or writes failed
         self.generation = 0  # how often another file took the place of the first
         self.moved_at: datetime | None = None  # when the last of them did
         with database_errors(self._address):
@@ -94,10 +94,15 @@ class Store:
         try:
             self._open()
         except StoreError as fault:
-            self.fault = str(fault)
+            self._faults["read"] = str(fault)
             if not later:
                 self.close()
                 raise
+
+    @property
+    def fault(self) -> str | None:
+        """Return why lessons cannot be stored or read at present; None as far as is known."""
+        return next(iter([*self._faults.values()]), None)
 
     def close(self) -> None:
         """Close all connections; a later call opens a new one."""
@@ -109,10 +114,13 @@ class Store:
             try:
                 self.file.check_pages()
             except StoreError as fault:
-                self.fault = str(fault)
+                self._faults["read"] = str(fault)
                 raise
-        with self._transaction() as connection:
-            connection.execute(sa.select(LESSONS.c.id).limit(1)).first()
+        writes = self.fault is not None  # only what is in trouble is tried by writing
+        with self._transaction(writes=writes) as connection:
+            table = VERSION_TABLE
+            unchanged = f"UPDATE {table} SET version_num = version_num"
+            connection.execute(sa.text(unchanged if writes else f"SELECT * FROM {table}"))
 
     def begin(self, lesson: Lesson, owner: str = "") -> None:
         """Store a lesson in whole. `save` then adds what comes later.
@@ -250,9 +258,12 @@ class Store:
         except GoneError:
             raise
         except StoreError as fault:
-            self.fault = str(fault)
+            self._faults["write" if writes else "read"] = str(fault)
             raise
-        self.fault = None
+        if writes:
+            self._faults.clear()
+        else:  # another program may let us read and not write
+            self._faults.pop("read", None)
 
     def _ensure_open(self) -> None:
         """Open the database if it is not open; raise StoreError if that fails, or must wait."""

@@ -15,12 +15,12 @@ from tests.lesson.classes import crowd, new_lesson, run
 
 
 class FakeStore(Store):
-    """Records its calls, and raises `fault` if a test sets one."""
+    """Records its calls, and raises what a test sets."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
         self.generation = 0
-        self.fault: Exception | None = None
+        self.raises: Exception | None = None
         self.meanwhile: Callable[[], None] = lambda: None  # what happens while it saves
 
     def begin(self, lesson: Lesson, owner: str = "") -> None:
@@ -35,8 +35,8 @@ class FakeStore(Store):
     def _call(self, name: str) -> None:
         self.calls.append(name)
         self.meanwhile()
-        if self.fault is not None:
-            raise self.fault
+        if self.raises is not None:
+            raise self.raises
 
 
 @pytest.fixture
@@ -69,19 +69,19 @@ def test_an_error_is_noted_and_tried_again(
     autosave: Autosave, store: FakeStore, stored: bool
 ) -> None:
     lesson, state = new_lesson(), SaveState(stored=stored, renamed=stored)
-    store.fault = StoreError("the disk is full")
+    store.raises = StoreError("the disk is full")
     assert not autosave.save(lesson, "anna", state)
     assert state.fault == "the disk is full"
     assert (state.stored, state.renamed) == (stored, stored)
     assert state.due == 105.0
-    store.fault = None
+    store.raises = None
     assert autosave.save(lesson, "anna", state)
     assert state.fault is None
 
 
 def test_an_unforeseen_error_does_not_end_the_thread(autosave: Autosave, store: FakeStore) -> None:
     state = SaveState(stored=True)
-    store.fault = ValueError("odd")
+    store.raises = ValueError("odd")
     assert not autosave.save(new_lesson(), "", state)
     assert state.fault == "the lesson could not be saved (odd)"
 
@@ -90,10 +90,10 @@ def test_a_lesson_of_another_process_is_not_saved_again(
     autosave: Autosave, store: FakeStore
 ) -> None:
     state = SaveState(stored=True)
-    store.fault = GoneError("this lesson was deleted")
+    store.raises = GoneError("this lesson was deleted")
     assert autosave.save(new_lesson(), "", state)
     assert (state.gone, state.fault) == (True, "this lesson was deleted")
-    store.fault = None
+    store.raises = None
     assert autosave.save(new_lesson(), "", state)
     assert store.calls == ["save"]  # it must not come back
 
@@ -137,7 +137,7 @@ def test_a_save_does_not_wait_for_a_slow_one_longer_than_it_may(
 def test_while_the_database_is_stuck_only_one_lesson_waits_for_it(store: FakeStore) -> None:
     clock = [100.0]
     autosave = Autosave(store, every=5, now=lambda: clock[0])
-    store.fault = StoreError("another program has locked the database")
+    store.raises = StoreError("another program has locked the database")
 
     def wait() -> None:
         clock[0] += 4.0
@@ -148,16 +148,16 @@ def test_while_the_database_is_stuck_only_one_lesson_waits_for_it(store: FakeSto
     assert {state.fault for state in states} == {"another program has locked the database"}
     assert store.calls == ["begin"]
     clock[0] += 5.0
-    store.fault, store.meanwhile = None, lambda: None
+    store.raises, store.meanwhile = None, lambda: None
     assert all(autosave.save(new_lesson(), "", state) for state in states)
 
 
 def test_an_error_that_comes_at_once_concerns_its_lesson_alone(
     autosave: Autosave, store: FakeStore
 ) -> None:
-    store.fault = StoreError("an odd lesson")
+    store.raises = StoreError("an odd lesson")
     assert not autosave.save(new_lesson(), "", SaveState())
-    store.fault = None
+    store.raises = None
     assert autosave.save(new_lesson(), "", SaveState())
 
 

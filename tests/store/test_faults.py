@@ -453,3 +453,19 @@ def test_damage_is_noticed_while_the_file_is_used(file: Path, kind: str) -> None
     again = Store(file_url(file))
     assert again.load(made.info.id).duration == 3010
     again.close()
+
+
+def test_reading_does_not_hide_that_nothing_can_be_saved(file: Path) -> None:
+    store, made = Store(file_url(file), patience=0.2), new_lesson()
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreError, match="another program has locked"):
+        store.begin(made)
+    assert store.find().found == 0
+    assert "another program has locked" in str(store.fault)
+    with pytest.raises(StoreError, match="another program has locked"):
+        store.check()
+    other.close()
+    store.check()
+    assert store.fault is None
+    store.close()

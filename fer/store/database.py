@@ -7,6 +7,7 @@ waits for a lock, for a server that has stalled, or for a connection.
 from __future__ import annotations
 
 import math
+import sqlite3
 import threading
 import time as clock
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from fer.machine import data_folder
 from fer.store.errors import StoreError
 
 FILE: Final = "lessons.sqlite3"
+LOCKED_PAUSE: Final = 0.02  # seconds between two tries where the file is locked
 PATIENCE: Final = 5.0  # seconds that one transaction may take, with all its waiting
 MIGRATION: Final = 600.0  # seconds that bringing the tables to a new form may take
 IDLE: Final = 10.0  # seconds after which PostgreSQL ends a transaction that its client left
@@ -152,8 +154,8 @@ def _limit_statements(connection: sa.Connection) -> None:
 
 def _set_up_connection(connection: Any, _: object) -> None:
     connection.isolation_level = None  # transactions begin in `_begin`, not in the driver
+    _use_wal(connection)
     for pragma in (
-        "journal_mode = WAL",  # readers do not wait for writers; a kill does no damage
         "synchronous = NORMAL",
         "foreign_keys = ON",
         "secure_delete = ON",  # overwrite what is deleted
@@ -162,6 +164,22 @@ def _set_up_connection(connection: Any, _: object) -> None:
         connection.execute(f"PRAGMA {pragma}").close()
     # SQLite's own `lower` changes ASCII letters only.
     connection.create_function("lower", 1, _lower, deterministic=True)
+
+
+def _use_wal(connection: Any) -> None:
+    """Have SQLite keep its journal so that readers do not wait, and a kill does no damage.
+
+    While another program turns it on, SQLite fails at once, whatever its timeout is.
+    """
+    until = clock.monotonic() + time_left(PATIENCE)
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").close()
+            return
+        except sqlite3.OperationalError:
+            if clock.monotonic() > until:
+                raise
+            clock.sleep(LOCKED_PAUSE)
 
 
 def _begin(connection: sa.Connection) -> None:

@@ -250,8 +250,8 @@ def processes_of(url: str) -> list[int]:
     engine = sa.create_engine(url.replace("postgresql", "postgresql+psycopg", 1))
     with engine.connect() as connection:
         me = connection.scalar(sa.text("SELECT pg_backend_pid()"))
+        status = Path(f"/proc/{me}/stat").read_text().rpartition(")")[2].split()
     engine.dispose()
-    status = Path(f"/proc/{me}/stat").read_text().rpartition(")")[2].split()
     main = int(status[1])
     children = Path(f"/proc/{main}/task/{main}/children").read_text().split()
     return [main, *map(int, children)]
@@ -348,11 +348,13 @@ def stalled(folder: Path) -> Report:
         def freeze(_: Server) -> None:
             frozen.extend(processes_of(url))
             for pid in frozen:
-                os.kill(pid, signal.SIGSTOP)
+                with contextlib.suppress(ProcessLookupError):  # the one that was asked has gone
+                    os.kill(pid, signal.SIGSTOP)
 
         def thaw(_: Server) -> None:
             for pid in frozen:
-                os.kill(pid, signal.SIGCONT)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
 
         try:
             return try_fault(url, folder, freeze, thaw)

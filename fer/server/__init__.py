@@ -108,8 +108,9 @@ def lifespan(
             await asyncio.gather(*tasks, return_exceptions=True)
             # Not in the loop's usual threads: all of them may wait for a store that hangs.
             with ThreadPoolExecutor(1, "closing") as thread:
-                await asyncio.get_running_loop().run_in_executor(thread, state.lessons.close)
-            await asyncio.to_thread(state.decoder.close)
+                loop = asyncio.get_running_loop()
+                await loop.run_in_executor(thread, state.lessons.close)
+                await loop.run_in_executor(thread, state.decoder.close)
 
     return run
 

@@ -86,7 +86,7 @@ def is_open(scope: Scope) -> bool:
     """Return True for a health check or a static file, which every host name may ask for."""
     path = scope["path"]
     reads = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
-    return reads and (path in health.PATHS or path.startswith(STATIC))
+    return reads and (path in (*health.PATHS, *health.STRICT_PATHS) or path.startswith(STATIC))
 
 
 async def refuse(scope: Scope, send: Send, status: int, line: str) -> None:

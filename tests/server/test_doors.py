@@ -112,7 +112,9 @@ def test_another_host_name_is_refused_everywhere(
     assert "evil.example" in caplog.text
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/health", "/static/js/x.js", "/browser/1/x.js"])
+@pytest.mark.parametrize(
+    "path", ["/healthz", "/health", "/readyz", "/ready", "/static/js/x.js", "/browser/1/x.js"]
+)
 def test_health_checks_and_static_files_are_answered_by_any_name(site: str, path: str) -> None:
     answer = requests.get(site + path, headers={"Host": "10.1.2.3:8080"}, timeout=10)
     assert answer.status_code == 200

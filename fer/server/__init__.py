@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
@@ -30,6 +31,7 @@ from fer.settings import Settings
 
 __all__ = ["Limits", "State", "error_routes", "lifespan", "middleware", "routes"]
 
+LOG: Final = logging.getLogger(__name__)
 SWEEP_EVERY: Final = 15.0  # seconds
 FIRST_PAUSE: Final = 5.0  # seconds before a network that could not be loaded is tried again
 LONGEST_PAUSE: Final = 60.0
@@ -127,6 +129,10 @@ async def _warm_up(state: State, pause: float) -> None:
 
 
 async def _sweep(sweep: Callable[[], None], every: float) -> None:
+    """Call `sweep` every `every` seconds; log its errors and go on."""
     while True:
         await asyncio.sleep(every)
-        await asyncio.to_thread(sweep)
+        try:
+            await asyncio.to_thread(sweep)
+        except Exception:  # the next one may work, and the server needs it
+            LOG.exception("sweeping failed")

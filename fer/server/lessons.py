@@ -267,9 +267,11 @@ class LiveLesson:  # noqa: PLR0904
             return True
 
     def adopt(self, lesson: Lesson, owner: str, passed: float) -> None:
-        """Continue a stored lesson that began `passed` seconds ago."""
+        """Continue a stored lesson that began `passed` seconds ago, unless it runs here already."""
         now = self._registry.now()
         with self._lock:
+            if self.state != "waiting":
+                return
             self.owner, self.lesson, self.state = owner, lesson, "running"
             self._origin, self.last_seen = now - max(passed, lesson.duration), now
             self.saved = SaveState(stored=True, due=now, generation=self._registry.generation)
@@ -278,7 +280,9 @@ class LiveLesson:  # noqa: PLR0904
         """Set the state `lost`: the lesson was deleted, or another process runs it now."""
         with self._lock:
             self.state = "lost"
+        self._close_connection()
         self._registry.forget(self, ended=False)
+        self.close_stream(STREAMS_WITHIN)
 
     def end_at_last_data(self) -> None:
         """End the lesson at its last second or note, because nobody finished it, and save it."""
@@ -448,9 +452,14 @@ class LiveLessons:
             return max(mine, key=lambda one: one.last_seen).id
         if self._store is None or self._autosave is None:
             return None
+        # A lesson that ended here and is still to be saved is open in the store, but not cut off.
         for kept in self._store.left_open(owner, quiet=ABANDONED):
-            self._store.end(kept.id, owner)
+            if kept.id not in self._lessons:
+                with contextlib.suppress(GoneError):  # it was ended or deleted meanwhile
+                    self._store.end(kept.id, owner)
         for kept in self._store.left_open(owner, quiet=0.0):
+            if kept.id in self._lessons and self._lessons[kept.id].state != "waiting":
+                continue
             with contextlib.suppress(GoneError):  # it was ended or deleted meanwhile
                 return self._adopt(self._store.adopt(kept.id, owner), owner)
         return None
@@ -536,10 +545,10 @@ class LiveLessons:
         # In a thread of its own, because a store may also hang where no limit reaches.
         saving = threading.Thread(target=self._save_all, args=(left, until), daemon=True)
         saving.start()
-        early = [one for one in left if one.saved.fault is not None]
+        early = [one for one in [*left] if one.saved.fault is not None]
         self._write_files(early)
         saving.join(max(until - clock.monotonic(), 0.0))
-        self._write_files([one for one in left if one not in early])
+        self._write_files([one for one in [*left] if one not in early])
         if self._autosave is not None:
             self._autosave.release()
         with self._lock:
@@ -584,8 +593,7 @@ class LiveLessons:
             if lesson_id in self._ended:
                 self._ended.remove(lesson_id)
             live = self._get_or_make(lesson_id)
-        if not live.runs:
-            live.adopt(lesson, owner, passed)
+        live.adopt(lesson, owner, passed)
         return lesson_id
 
     def _full(self, lesson_id: str, client: str) -> str | None:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
 
-from fer.net import HostNames, host_name
+from fer.net import HostNames, host_name, plain_address
 from fer.settings import Settings
 
 LOG: Final = logging.getLogger(__name__)
@@ -71,13 +71,12 @@ class OriginCheck:
         address_text = request.client.host if request.client else "unknown"
         if self._proxies:
             address_text = _values(request, "x-forwarded-for", self._proxies) or address_text
-        try:
-            address = ipaddress.ip_address(address_text)
-        except ValueError:
+        address = plain_address(address_text)
+        if address is None:
             return address_text[:64]
-        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is None:
+        if address.version == 6 and not address.is_loopback:
             return str(ipaddress.ip_network((address, 64), strict=False))
-        return address_text
+        return str(address)
 
     def own_origin(self, request: HTTPConnection) -> str:
         """Return this site's origin as the caller sees it. X-Forwarded-Host is not believed."""

@@ -59,10 +59,17 @@ class State:
 
     def __post_init__(self) -> None:
         self.photos = Photos(self.analyzer, self.decoder)
+        self._making = threading.Lock()
+        self._recordings: RecordingQueue | None = None
 
-    @functools.cached_property
+    @property
     def recordings(self) -> RecordingQueue:
         """Return the queue of recordings, made at the first call."""
+        with self._making:  # since Python 3.12 `cached_property` takes no lock
+            self._recordings = self._recordings or self._make_recordings()
+            return self._recordings
+
+    def _make_recordings(self) -> RecordingQueue:
         # Imported here: many servers never read a recording.
         from fer.recordings.job import VideoReader
         from fer.recordings.kept import RecordingFolder

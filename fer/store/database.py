@@ -176,8 +176,9 @@ def _use_wal(connection: Any) -> None:
         try:
             connection.execute("PRAGMA journal_mode = WAL").close()
             return
-        except sqlite3.OperationalError:
-            if clock.monotonic() > until:
+        except sqlite3.OperationalError as fault:
+            locked = fault.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+            if not locked or clock.monotonic() > until:
                 raise
             clock.sleep(LOCKED_PAUSE)
 

@@ -98,12 +98,17 @@ class UnsavedFiles:
         for path in self._paths():
             try:
                 found = _read(path)
-                if found is None:  # its process has the lesson still
-                    continue
-            except (OSError, DataError) as fault:
+            except FileNotFoundError:  # another process took it in
+                continue
+            except OSError as fault:  # it may pass, as too many open files do: try again later
+                LOG.error("%s cannot be read now: %s", path, fault)
+                continue
+            except DataError as fault:
                 LOG.error("%s holds no lesson that can be read: %s", path, fault)
                 with suppress(OSError):
                     path.rename(path.with_suffix(BROKEN))
+                continue
+            if found is None:  # its process has the lesson still
                 continue
             take(found)
             path.unlink(missing_ok=True)

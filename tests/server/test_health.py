@@ -92,6 +92,25 @@ def test_invalid_settings_are_the_answer_of_every_route(path: str, method: str) 
     assert answer.json()["error"] == "FER_LIVE is 'x': take auto"
 
 
+def test_an_error_in_one_sweep_does_not_end_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    analyzer, swept = FakeAnalyzer(), list[int]()
+    state = State(Settings(), analyzer, LiveLessons(analyzer), SECRET)
+
+    def sweep() -> None:
+        swept.append(1)
+        if len(swept) == 1:
+            raise RuntimeError("once")
+
+    async def live() -> None:
+        async with server.lifespan(state, 0.01, sweep=sweep)(SimpleNamespace()):
+            async with asyncio.timeout(20):
+                while len(swept) < 2:
+                    await asyncio.sleep(0.01)
+
+    asyncio.run(live())
+    assert "sweeping failed" in caplog.text
+
+
 def test_idle_lessons_end_without_a_call() -> None:
     analyzer, now = FakeAnalyzer(), Clock()
     lessons = LiveLessons(analyzer, now=now)

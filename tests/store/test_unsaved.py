@@ -127,6 +127,16 @@ def test_a_file_that_cannot_be_read_is_kept_and_stops_no_other(
     assert "0-broken.json holds no lesson" in caplog.text
 
 
+def test_a_file_that_cannot_be_opened_now_waits_for_the_next_time(
+    files: UnsavedFiles, caplog: pytest.LogCaptureFixture
+) -> None:
+    files.write(new_lesson(), "anna")
+    (files.folder / "0-folder.json").mkdir()  # opening it fails, as with too many open files
+    assert len(taken_in(files)) == 1
+    assert [path.name for path in files.folder.iterdir()] == ["0-folder.json"]
+    assert "cannot be read now" in caplog.text
+
+
 def test_a_full_disk_is_no_error_of_the_lesson(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
     assert not UnsavedFiles(tmp_path / "taken" / "unsaved").write(new_lesson(), "anna")

@@ -571,7 +571,7 @@ class LiveLessons:
                 self._lessons.pop(live.id, None)
 
     def _write_files(self, lessons: list[LiveLesson]) -> None:
-        """Write a file for each of these that is this process's to save."""
+        """Write a file for each of these lessons, except lost ones, which another process saves."""
         for one in lessons:
             if one.lesson is not None and one.state != "lost" and self._autosave is not None:
                 self._autosave.write_file(one.lesson, one.owner, one.saved)

@@ -66,7 +66,7 @@ def file_url(path: Path) -> str:
 
 
 def read_url(url: str) -> sa.URL:
-    """Return the URL as SQLAlchemy reads it; every form of a PostgreSQL URL gets psycopg."""
+    """Return the URL as SQLAlchemy reads it; a PostgreSQL URL that names no driver gets psycopg."""
     try:
         read = sa.make_url(url)
     except (sa.exc.ArgumentError, ValueError) as fault:  # its own text may show the password

@@ -31,18 +31,18 @@ from fer.vision.detect.second_look import QuickSearch, SecondLook
 from fer.vision.detect.tiles import Tiling, joined
 
 LEAST: Final = 0.25  # score; what has less is no face
-UNLIKELY: Final = 0.05  # least score in a second look
+UNLIKELY: Final = 0.05  # least score in a close-up
 LOOK: Final = SecondLook(sure=0.5, least=0.32, heights=(64,))
 QUICK: Final = QuickSearch(side=640, lowest=18, sure=0.6, refused=0.2, confirmed=0.45, most=8)
 QUICK_LEAST: Final = 0.15  # least score in the small copy
 RELIABILITY: Final = Reliability(offset=3.34, slope=3.06)
 ENOUGH: Final = 32  # pixels: a face of this height is found as well as any larger one
-STRIDE: Final = 4  # pixels of the picture a cell of the answer
+STRIDE: Final = 4  # pixels of the picture per cell of the output
 BLOCK: Final = 32  # the picture's sides are filled up to multiples of this
 PHOTO: Final = Tiling(width=1280, height=384, shared=88, edge=12)
 WHOLE: Final = Tiling(width=LONGEST, height=LONGEST, shared=0, edge=0)
 INPUT: Final = "input.1"
-OUTPUTS: Final = ("537", "538", "539", "540")  # how sure, size, offset, landmarks
+OUTPUTS: Final = ("537", "538", "539", "540")  # score, size, offset, landmarks
 
 
 class CenterFaceDetector(ReducedRedetection):
@@ -56,8 +56,8 @@ class CenterFaceDetector(ReducedRedetection):
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
         options.enable_mem_pattern = False
-        # A search takes up to 170 MB to work in. Kept for the next one a second later, it would be
-        # most of a lesson's memory; given back, it costs a fiftieth of the lesson's time.
+        # A search needs up to 170 MB. Kept until the next search, they would be most of a lesson's
+        # memory; returning them costs 2 % of its processor time.
         self._last = onnxruntime.RunOptions()
         if keep_large_apart():
             self._last.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
@@ -110,11 +110,14 @@ class CenterFaceDetector(ReducedRedetection):
 
 
 def _input(picture: Picture) -> Floats:
+    """Return the picture as the network's input: RGB, its sides filled up to multiples of BLOCK."""
     if picture.ndim == 2:
         picture = np.asarray(cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR), np.uint8)
     height, width = picture.shape[:2]
     filled = np.zeros((1, 3, -(-height // BLOCK) * BLOCK, -(-width // BLOCK) * BLOCK), np.float32)
-    filled[0, :, :height, :width] = picture[:, :, ::-1].transpose(2, 0, 1)  # it wants RGB
+    filled[0, :, :height, :width] = picture[:, :, ::-1].transpose(
+        2, 0, 1
+    )  # the network was trained on RGB
     return filled
 
 
@@ -122,7 +125,7 @@ GRAPH, GRAPH_INPUT, GRAPH_OUTPUT = 7, 11, 12  # field numbers of ONNX's protobuf
 
 
 def any_size(model: bytes) -> bytes:
-    """The same network with free sizes, and with nothing but the picture as its input."""
+    """Return the model file with free picture sizes, and with the picture as its only input."""
     out = b""
     for number, body, whole in _fields(model):
         if number != GRAPH:
@@ -142,7 +145,7 @@ def any_size(model: bytes) -> bytes:
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-    """A protobuf message's fields: number, body, and the whole field with its head."""
+    """Yield each field of a protobuf message: number, body, and the whole field with its head."""
     at = 0
     while at < len(message):
         begun = at

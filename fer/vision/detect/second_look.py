@@ -1,4 +1,4 @@
-"""A second look at doubtful boxes: the same detector searches a close-up of each.
+"""Check doubtful boxes: the same detector searches a close-up of each.
 
 A face looks like a face at several sizes; an elbow or a tie that a detector takes for one at one
 size seldom does at another. On natural pictures this removes nearly all false boxes and keeps the
@@ -36,7 +36,10 @@ class SecondLook:
     weight: float = 1.0  # of the close-ups' mean score; the rest is the first score's
 
     def confirm(self, frame: Picture, found: Faces, search: Search) -> Faces:
-        """Return the faces without the doubtful boxes that a second look does not confirm."""
+        """Return the faces whose score is sure, or that close-ups confirm.
+
+        MOST doubtful boxes are checked, the likeliest first, and the rest are dropped.
+        """
         keep = found.confidence >= self.sure
         doubtful = np.flatnonzero(~keep)
         doubtful = doubtful[np.argsort(-found.confidence[doubtful], kind="stable")][:MOST]

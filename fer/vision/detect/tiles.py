@@ -62,12 +62,12 @@ class Tile:
     picture: Picture
     factors: Floats  # (x, y): the form's sides over the picture's
     corner: Floats  # (x, y) of its upper left in the form
-    least: Floats  # (x, y) in the form from which on a face is whole here,
-    most: Floats  # and up to which
+    least: Floats  # (x, y): a face with its upper left corner below this may be cut off
+    most: Floats  # (x, y): the same for its lower right corner above this
     least_height: float  # pixels of the form; lower boxes are left to the finer form
 
     def whole(self, found: Faces) -> Faces:
-        """Return the faces that lie fully inside this tile, in the pixels of the whole picture."""
+        """Return the faces that lie fully inside this tile, in coordinates of the whole picture."""
         corners = found.corners + np.tile(self.corner, 2)
         held = (corners[:, :2] >= self.least) & (corners[:, 2:] <= self.most)
         high = found.boxes[:, 3] >= self.least_height
@@ -94,7 +94,7 @@ def spans(length: int, most: int, shared: int) -> list[tuple[int, int]]:
 
 
 def joined(found: Iterable[Faces], factors: Floats) -> Faces:
-    """Return the faces of all tiles, each once; `factors` are those of the searched picture."""
+    """Return the faces of all tiles, each once, in the frame: `factors` shrank it before."""
     parts = [*found]
     boxes, confidence, landmarks = (
         np.concatenate([getattr(part, name) for part in parts])

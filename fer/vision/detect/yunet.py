@@ -23,7 +23,7 @@ from fer.vision.detect.base import (
 from fer.vision.detect.second_look import SecondLook
 
 LEAST: Final = 0.45  # score; what has less is no face
-UNLIKELY: Final = 0.05  # least score in a second look
+UNLIKELY: Final = 0.05  # least score in a close-up
 LOOK: Final = SecondLook(sure=0.8, least=0.5, heights=(40, 64, 100), weight=0.7)
 RELIABILITY: Final = Reliability(offset=0.57, slope=2.75)
 ENOUGH: Final = 28  # pixels: a face of this height is found as well as any larger one

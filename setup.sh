@@ -102,6 +102,9 @@ install() {
     rm -f "$UNFINISHED"
     echo "$made_from" >"$VENV/.installed-run"
     echo "$made_from" >"$stamp" # last: only a finished set-up has its stamp
+    [[ $1 == run ]] || return 0
+    # In no package. The app works without it.
+    "$PYTHON" -m fer models fetch >&2 || message "going on without the detector YuNet"
 }
 
 # Install what some tests are skipped without: a relay for WebRTC, a database server, a proxy, what

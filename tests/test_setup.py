@@ -107,7 +107,8 @@ def test_a_wrong_port_is_one_line(checkout: Checkout) -> None:
 
 def test_the_app_starts_on_the_given_port(checkout: Checkout) -> None:
     assert checkout("run", PORT="9000").returncode == 0
-    assert checkout.calls() == ["venv", "pip", "pip", "fer"]
+    assert checkout.calls() == ["venv", "pip", "pip", "fer", "fer"]
+    assert "-m fer models fetch\n" in checkout.log.read_text()
     # To this computer alone: there is no log-in.
     assert "-m fer serve --port 9000 --address 127.0.0.1\n" in checkout.log.read_text()
     assert checkout("run", ADDRESS="0.0.0.0").returncode == 0
@@ -116,15 +117,22 @@ def test_the_app_starts_on_the_given_port(checkout: Checkout) -> None:
 
 def test_only_the_detectors_package_is_installed_without_requirements(checkout: Checkout) -> None:
     checkout("install")
-    _, *pips = checkout.log.read_text().splitlines()
+    _, *pips, _ = checkout.log.read_text().splitlines()
     assert ["--no-deps" in line for line in pips] == [False, True]
     assert all("--require-hashes" in line for line in pips)
     assert pips[1].endswith("-r requirements-detector.txt")
 
 
+def test_a_set_up_goes_on_without_a_detector_that_cannot_be_fetched(checkout: Checkout) -> None:
+    done = checkout("run", FAILS="fetch")
+    assert done.returncode == 0
+    assert "going on without the detector YuNet" in done.stderr
+    assert checkout.log.read_text().endswith("-m fer serve --port 8501 --address 127.0.0.1\n")
+
+
 def test_a_second_call_installs_nothing(checkout: Checkout) -> None:
     assert checkout("install").returncode == 0
-    assert checkout.calls() == ["venv", "pip", "pip"]
+    assert checkout.calls() == ["venv", "pip", "pip", "fer"]
     assert checkout("install").returncode == 0
     assert checkout("run").returncode == 0
     assert checkout.calls() == ["fer"]
@@ -167,7 +175,7 @@ def test_changed_requirements_are_installed_into_the_same_environment(checkout: 
     with (checkout.folder / "requirements.txt").open("a") as lines:
         lines.write("another==1.0\n")
     assert checkout("install").returncode == 0
-    assert checkout.calls() == ["pip", "pip"]
+    assert checkout.calls() == ["pip", "pip", "fer"]
 
 
 def test_an_interrupted_set_up_is_repaired(checkout: Checkout) -> None:
@@ -175,7 +183,7 @@ def test_an_interrupted_set_up_is_repaired(checkout: Checkout) -> None:
     assert done.returncode == 2
     assert "failed" in done.stderr.splitlines()[-1]
     assert checkout("install").returncode == 0
-    assert checkout.calls() == ["venv", "pip", "pip"]
+    assert checkout.calls() == ["venv", "pip", "pip", "fer"]
 
 
 def locked(path: Path) -> dict[str, str]:

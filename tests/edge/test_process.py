@@ -194,7 +194,7 @@ def test_a_closed_pipe_ends_the_device_without_an_error(lesson: Path, tmp_path: 
     [
         (["--camera", "none.mp4"], "none.mp4: no such file"),
         (["--camera", "0", "--window"], "--window: this "),
-        (["--camera", "0", "--model", "none"], "no model"),
+        (["--camera", "0", "--model", "none"], "not a model description"),
         (["--camera", "0", "--detector", "yunet"], "yunet needs its file"),
     ],
 )

@@ -96,7 +96,7 @@ def check_downloads(page: Page) -> None:
     assert download(page, "The chart as a picture").startswith(b"\x89PNG")
     table = download(page, "Table, second by second").decode().removeprefix(EXCEL_MARK)
     read = [row for row in csv.DictReader(io.StringIO(table)) if row["happy"]]
-    assert len(read) > 5
+    assert len(read) >= 3  # how many seconds there are depends on the machine
     assert statistics.median(float(row["happy"]) for row in read) > 0.5
     assert statistics.median(float(row["positive"]) for row in read) > 0.9
 

@@ -72,12 +72,13 @@ def measure(
         for count, in_flight in steps:
             log(f"{count} clients over sockets for {WARM_UP + seconds:.0f} s")
             rows.append(sockets(app, state, frames, count, seconds, in_flight))
-        for pages in (0, LESSONS) * 2:  # by turns, since the machine's speed changes
-            log(f"{LESSONS} lessons with {pages} open pages for {WARM_UP + seconds:.0f} s")
-            rows.append(lessons(app, state, frames, pages, seconds))
         if minutes:
             log(f"{max(CLIENTS)} clients for {minutes:g} minutes")
             sizes = growth(app, state, frames, minutes)
+    for pages in (0, LESSONS) * 2:  # by turns, since the machine's speed changes
+        log(f"{LESSONS} lessons with {pages} open pages for {WARM_UP + seconds:.0f} s")
+        with running() as app:  # a new one: each page takes a place for a lesson of its own
+            rows.append(lessons(app, state, frames, pages, seconds))
     for count in CAMERAS:
         log(f"{count} cameras over WebRTC for {WARM_UP + seconds:.0f} s")
         rows.append(cameras(settings, count, seconds))

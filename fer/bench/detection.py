@@ -28,9 +28,7 @@ from fer.vision.detect.base import shrunk
 TRUTH: Final = "faces.json"
 SECONDS: Final = 2.0  # that a picture is fed to a live stream
 MATCH: Final = 0.3  # least overlap at which a box counts as a face
-IGNORED: Final = (
-    0.6  # least share of a box inside an ignored region at which the box is not counted
-)
+IGNORED: Final = 0.6  # a box with this share inside an ignored region is not counted
 LOWEST: Final = 16  # pixels; faces with a smaller height are ignored
 HEIGHTS: Final = (16, 24, 32, 48)  # the lower bounds of the groups by height
 BINS: Final = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99)  # the lower bounds of the groups by confidence
@@ -136,9 +134,7 @@ class Score:
 
     heights: list[float] = field(default_factory=list)  # of every known face
     kinds: list[str] = field(default_factory=list)
-    found: list[float] = field(
-        default_factory=list
-    )  # confidence of the face's box; -1 if it was not found
+    found: list[float] = field(default_factory=list)  # confidence of the face's box; -1: none
     confidence: list[float] = field(default_factory=list)  # of every box that counts
     true: list[bool] = field(default_factory=list)
     pictures: dict[str, tuple[int, int]] = field(default_factory=dict)  # name: (missed, false)

@@ -16,7 +16,7 @@ from fer.emotions import EMOTIONS
 from fer.faces import Faces, Floats, Picture
 from fer.machine import cpu_limit
 from fer.vision.classifier import MODEL_FOLDER, Classifier, load_classifier
-from fer.vision.crop import crops
+from fer.vision.crop import SIZE, crops
 from fer.vision.detect import Detector, load_detector
 from fer.vision.detect.shared import LimitedDetector, SearchLimit
 from fer.vision.readable import readable
@@ -92,18 +92,22 @@ class Analyzer:
 
     def read_faces(self, frame: Picture, faces: Faces) -> Floats:
         """Return the seven probabilities of each face; NaN for faces that cannot be read."""
-        which = readable(faces, crops(frame, faces.boxes))
+        self.load()
+        found, size = crops(frame, faces.boxes), self.classifier.size
+        which = readable(faces, found)
+        chosen = found[which] if size == SIZE else crops(frame, faces.boxes[which], size)
         shares = np.full((len(faces), len(EMOTIONS)), np.nan, np.float32)
-        shares[which] = self.read(frame, faces.boxes[which])
+        shares[which] = self._classify(chosen)
         return shares
 
     def read(self, frame: Picture, boxes: Floats) -> Floats:
         """Return the seven probabilities of whatever is in each box, (n, 7)."""
         self.load()
-        parts = [
-            self.classifier.read(crops(frame, boxes[at : at + BATCH], self.classifier.size))
-            for at in range(0, len(boxes), BATCH)
-        ]
+        return self._classify(crops(frame, boxes, self.classifier.size))
+
+    def _classify(self, faces: Picture) -> Floats:
+        """Return the probabilities of crops in the network's size, read in batches."""
+        parts = [self.classifier.read(faces[at : at + BATCH]) for at in range(0, len(faces), BATCH)]
         nothing = np.zeros((0, len(EMOTIONS)), np.float32)
         return np.concatenate([nothing, *(part.probabilities for part in parts)])
 

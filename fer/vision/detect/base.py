@@ -95,6 +95,13 @@ def shrunk(frame: Picture, scale: float) -> tuple[Picture, Floats]:
     return np.asarray(cv2.resize(frame, small, interpolation=cv2.INTER_AREA), np.uint8), factors
 
 
+def colour(picture: Picture) -> Picture:
+    """Return the picture in BGR, also if it is grey."""
+    if picture.ndim == 3:
+        return picture
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR), np.uint8)
+
+
 def faces_of(boxes: Any, confidence: Any, landmarks: Any = None) -> Faces:
     """Return `Faces` of these columns, without boxes that are not finite or below one pixel."""
     boxes = np.asarray(boxes, np.float32).reshape(-1, 4)

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-import cv2
 import numpy as np
 import onnxruntime
 
@@ -23,15 +22,15 @@ from fer.vision.detect.base import (
     LONGEST,
     ReducedRedetection,
     Reliability,
+    colour,
     faces_of,
     reduction,
     shrunk,
 )
-from fer.vision.detect.second_look import QuickSearch, SecondLook
+from fer.vision.detect.second_look import UNLIKELY, QuickSearch, SecondLook
 from fer.vision.detect.tiles import Tiling, joined
 
 LEAST: Final = 0.25  # score; what has less is no face
-UNLIKELY: Final = 0.05  # least score in a close-up
 LOOK: Final = SecondLook(sure=0.5, least=0.32, heights=(64,))
 QUICK: Final = QuickSearch(side=640, lowest=18, sure=0.6, refused=0.2, confirmed=0.45, most=8)
 QUICK_LEAST: Final = 0.15  # least score in the small copy
@@ -111,8 +110,7 @@ class CenterFaceDetector(ReducedRedetection):
 
 def _input(picture: Picture) -> Floats:
     """Return the picture as the network's input: RGB, its sides filled up to multiples of BLOCK."""
-    if picture.ndim == 2:
-        picture = np.asarray(cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR), np.uint8)
+    picture = colour(picture)
     height, width = picture.shape[:2]
     filled = np.zeros((1, 3, -(-height // BLOCK) * BLOCK, -(-width // BLOCK) * BLOCK), np.float32)
     filled[0, :, :height, :width] = picture[:, :, ::-1].transpose(

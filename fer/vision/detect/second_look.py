@@ -17,6 +17,7 @@ import numpy as np
 from fer.faces import Faces, Floats, Picture
 from fer.vision.boxes import overlaps
 
+UNLIKELY: Final = 0.05  # least score of the boxes that a search of a close-up returns
 MOST: Final = 32  # doubtful boxes of a picture; a picture of noise must not cost minutes
 CONTEXT: Final = 2.5  # the close-up's side in heights of the face, about
 BLOCK: Final = 32

@@ -16,14 +16,14 @@ from fer.vision.detect.base import (
     LONGEST,
     ReducedRedetection,
     Reliability,
+    colour,
     faces_of,
     reduction,
     shrunk,
 )
-from fer.vision.detect.second_look import SecondLook
+from fer.vision.detect.second_look import UNLIKELY, SecondLook
 
 LEAST: Final = 0.45  # score; what has less is no face
-UNLIKELY: Final = 0.05  # least score in a close-up
 LOOK: Final = SecondLook(sure=0.8, least=0.5, heights=(40, 64, 100), weight=0.7)
 RELIABILITY: Final = Reliability(offset=0.57, slope=2.75)
 ENOUGH: Final = 28  # pixels: a face of this height is found as well as any larger one
@@ -59,8 +59,7 @@ class YuNetDetector(ReducedRedetection):
 
     def _search(self, picture: Picture) -> Faces:
         """Return the faces of a picture, also unlikely ones, in its own pixels."""
-        if picture.ndim == 2:
-            picture = np.asarray(cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR), np.uint8)
+        picture = colour(picture)
         with self._lock:
             self._net.setInputSize((picture.shape[1], picture.shape[0]))
             found: Any = self._net.detect(picture)[1]

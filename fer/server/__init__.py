@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from fer.server import health
+from fer.server import health, protocol
 from fer.server.browser_files import browser_files
 from fer.server.doors import Doors
 from fer.server.identity import OwnerCookie, TakeOver
@@ -47,7 +47,7 @@ def routes(
     metrics.observe(state.lessons.count, lambda: state.not_ready is None)
     hide_tokens()
     return [
-        WebSocketRoute("/ws/live", LiveSocket(state, limits).serve),
+        WebSocketRoute(protocol.PATH, LiveSocket(state, limits).serve),
         *PhotoApi(state, origins, limits, metrics).routes(),
         *health.routes(state),
         metrics.route(),

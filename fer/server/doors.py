@@ -14,7 +14,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from fer.server import health
+from fer.server import health, protocol
 from fer.server.floods import SocketLimits
 from fer.server.headers import security_headers
 from fer.server.limits import Limits
@@ -92,7 +92,7 @@ def is_open(scope: Scope) -> bool:
 async def refuse(scope: Scope, send: Send, status: int, line: str) -> None:
     """Answer with this status and one line of text; a WebSocket gets a bare 403."""
     if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 1008, "reason": line})
+        await send({"type": "websocket.close", "code": protocol.POLICY, "reason": line})
         return
     api = scope["path"].startswith("/api/")
     body = (json.dumps({"error": line}) if api else f"{line}\n").encode()

@@ -17,11 +17,10 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from fer.server import protocol
 from fer.server.limits import Bucket, Buckets, Limits
 
 LOG: Final = logging.getLogger(__name__)
-LIVE: Final = "/ws/live"  # counts its frames by itself
-POLICY: Final = 1008  # WebSocket close code
 WAIT: Final = 0.05  # seconds until a message that waits is tried again
 TOO_MANY: Final = "too many messages a second"
 
@@ -52,7 +51,8 @@ class SocketLimits:
         self, app: ASGIApp, client: str, scope: Scope, receive: Receive, send: Send
     ) -> None:
         """Serve one socket with `app`, and close it once it sends too many messages."""
-        socket = _CountedSocket(client, scope["path"].endswith(LIVE), self, receive, send)
+        live = scope["path"].endswith(protocol.PATH)  # it counts its frames by itself
+        socket = _CountedSocket(client, live, self, receive, send)
         with self._counted(client):
             await app(scope, socket.receive, socket.send)
 
@@ -90,7 +90,7 @@ class _CountedSocket:
     async def receive(self) -> Message:
         """Return the next message, after a turn of the loop; close the socket of a flood."""
         if self._closed:
-            return {"type": "websocket.disconnect", "code": POLICY}
+            return {"type": "websocket.disconnect", "code": protocol.POLICY}
         message = await self._receive()
         if message["type"] != "websocket.receive":
             return message
@@ -100,8 +100,8 @@ class _CountedSocket:
         if self._bucket.take() and await self._limits.turn(self._client):
             return message
         LOG.warning("closed a connection of %s: %s", self._client, TOO_MANY)
-        await self.send({"type": "websocket.close", "code": POLICY, "reason": TOO_MANY})
-        return {"type": "websocket.disconnect", "code": POLICY}
+        await self.send({"type": "websocket.close", "code": protocol.POLICY, "reason": TOO_MANY})
+        return {"type": "websocket.disconnect", "code": protocol.POLICY}
 
     async def send(self, message: Message) -> None:
         """Send a message, unless the socket was closed or the client has left meanwhile."""

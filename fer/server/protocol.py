@@ -29,6 +29,7 @@ from fer.vision.media.decoder import Decoder, OwnDecoder
 from fer.vision.media.pictures import DecodeLimits
 
 VERSION: Final = 1
+PATH: Final = "/ws/live"  # of the live socket, below the app's own path
 LONGEST_FIRST: Final = 1000  # letters of a client's first message
 HEADER: Final = struct.Struct("<IId")
 MOST_PASSES: Final = 4  # of a progressive JPEG; a browser's canvas writes one

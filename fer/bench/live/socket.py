@@ -18,6 +18,7 @@ from websockets.typing import Origin
 
 from fer.bench.feed import FPS, LENGTH, SIZE, gallery
 from fer.errors import FerError
+from fer.server import protocol
 
 # Version, number, milliseconds, as in fer/server/protocol.py.
 HEADER: Final = struct.Struct("<IId")
@@ -65,7 +66,7 @@ class Client:
 
     async def run(self, url: str, token: str, until: float) -> None:
         """Connect to the app and send frames until `until`, by time.monotonic()."""
-        address = f"ws://{urlsplit(url).netloc}/ws/live?token={token}"
+        address = f"ws://{urlsplit(url).netloc}{protocol.PATH}?token={token}"
         async with connect(address, origin=Origin(url), compression=None) as socket:
             tasks = [
                 asyncio.create_task(self._send(socket, until)),

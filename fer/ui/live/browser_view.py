@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 import streamlit as st
 
 from fer.emotions import COLOURS, EMOTIONS, SURE, ink_on
+from fer.server import protocol
 from fer.server.browser_files import browser_files
 from fer.ui import BROWSER
 
@@ -23,7 +24,7 @@ ViewState = Literal[
 ]
 
 NAME: Final = "fer_live"
-ROUTE: Final = "ws/live"  # beside the page, so it follows the app under any path
+ROUTE: Final = protocol.PATH.lstrip("/")  # beside the page, so it follows the app under any path
 
 
 @dataclass(frozen=True)
